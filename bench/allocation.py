@@ -1,0 +1,101 @@
+"""How the target sparsity is divided over the layers.
+
+An allocation splits the prunable tensors into groups and says how many units of each are kept; within a group the
+saliencies decide. Units are weights, or filters under that structure. Everything here is exact integer bookkeeping.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tensors that compete with each other, and how many of their units are kept."""
+
+    names: tuple[str, ...]
+    keep: int
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The base; subclasses say what fraction of each layer's units is kept."""
+
+    def groups(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> list[Group]:
+        """One group per layer, each keeping ``round(units · density)``.
+
+        Args:
+            shapes: of the prunable tensors, (out, in, kh, kw) or (out, in), in the model's order.
+            units: number of units in each.
+            sparsity: target over all prunable units, in [0, 1).
+        """
+        densities = self.densities(shapes, units, sparsity)
+        return [Group((name,), round(units[name] * densities[name])) for name in shapes]
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """The fraction kept in each layer."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Global(Allocation):
+    """One ranking over all layers together; the densities come out of the saliencies."""
+
+    def groups(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> list[Group]:
+        """A single group."""
+        return [Group(tuple(shapes), round(sum(units.values()) * (1 - sparsity)))]
+
+
+@dataclass(frozen=True)
+class Uniform(Allocation):
+    """The same sparsity in every layer.
+
+    With `dense_first` the first layer stays dense and the others get the target, as "uniform" means in the RigL paper.
+    """
+
+    dense_first: bool = False
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """1 − sparsity everywhere, 1 for the first layer if it stays dense."""
+        return {
+            name: 1.0 if self.dense_first and index == 0 else 1 - sparsity for index, name in enumerate(shapes)
+        }
+
+
+@dataclass(frozen=True)
+class ERK(Allocation):
+    """Erdős–Rényi-Kernel: density ∝ (sum of the tensor's dimensions) / (their product)  (RigL, arXiv:1911.11134, §3).
+
+    A layer whose density would exceed 1 is made dense and the rest solved again, until none does; layers with the same
+    largest raw value are made dense together, as in the authors' code.
+    """
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """The capped solution of Σ density·units = (1 − sparsity)·Σ units."""
+        raw = {name: self._raw(shape) for name, shape in shapes.items()}
+        dense: set[str] = set()
+        while True:
+            free = [name for name in shapes if name not in dense]
+            if not free:
+                return dict.fromkeys(shapes, 1.0)
+            budget = (1 - sparsity) * sum(units.values()) - sum(units[name] for name in dense)
+            scale = budget / sum(raw[name] * units[name] for name in free)
+            largest = max(raw[name] for name in free)
+            if scale * largest <= 1:
+                return {name: 1.0 if name in dense else scale * raw[name] for name in shapes}
+            dense |= {name for name in free if raw[name] == largest}
+
+    def _raw(self, shape: tuple[int, ...]) -> float:
+        return sum(shape) / math.prod(shape)
+
+
+@dataclass(frozen=True)
+class ER(ERK):
+    """Erdős–Rényi: the same with the kernel left out, density ∝ (out + in) / (out · in)  (SET, arXiv:1707.04780)."""
+
+    def _raw(self, shape: tuple[int, ...]) -> float:
+        return (shape[0] + shape[1]) / (shape[0] * shape[1])

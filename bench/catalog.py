@@ -1,0 +1,134 @@
+"""Finding the methods: every module in `methods/` is one, under its file's name. There is no registry to edit."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+import methods
+from bench import names as mini
+from bench.allocation import Allocation
+from bench.errors import UserError
+from bench.method import Method
+from bench.schedule import Schedule
+from bench.structure import Weights
+from bench.zeros import Zeros
+
+FOLDER = Path(methods.__file__).parent
+CHOICES: tuple[type, ...] = (Allocation, Schedule, Weights, Zeros)
+
+
+def names() -> list[str]:
+    """All methods by file name, those with broken files included."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def problems() -> dict[str, str]:
+    """For every method file that cannot be used, one line that says why."""
+    found = {}
+    for name in names():
+        try:
+            method_class(name)
+        except UserError as error:
+            found[name] = str(error)
+    return found
+
+
+@cache
+def method_class(name: str) -> type[Method]:
+    """The method class in ``methods/<name>.py``. Raises `UserError` if there is none or the file is broken."""
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names())}."
+        raise UserError(f"there is no method '{name}' in methods/; {hint}")
+    try:
+        module = importlib.import_module(f"{methods.__name__}.{name}")
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's file raises must not take the others down
+        raise UserError(f"methods/{name}.py cannot be loaded: {_where(error, name)}") from None
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+    if len(found) > 1:
+        found = [value for value in found if value.__name__.lower() == name.replace("_", "")]
+    if len(found) != 1:
+        raise UserError(f"methods/{name}.py must define exactly one subclass of Method named like the file.")
+    return found[0]
+
+
+def _where(error: Exception, name: str) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(f"{name}.py")]
+    line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}" + (f" (line {line})" if line else "")
+
+
+def create(name: str, fields: dict[str, Any]) -> Method:
+    """A method with hyper-parameters changed: ``create("gmp", {"allocation": "global", "schedule.every": 50})``.
+
+    Raises `UserError` naming the field, the value and what is allowed.
+    """
+    method = method_class(name)()
+    for key, value in fields.items():
+        field, _, inner = key.partition(".")
+        hints = _hints(type(method))
+        if field not in hints:
+            raise UserError(f"method '{name}' has no hyper-parameter '{field}'; it has {', '.join(hints)}.")
+        old = getattr(method, field)
+        new = _changed(old, inner, value, f"{name}[{key}]") if inner else _value(hints[field], value, f"{name}[{key}]")
+        method = dataclasses.replace(method, **{field: new})  # type: ignore[type-var]
+    return method
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """Split ``gmp[allocation=global]`` and drop what equals the default, so that equal methods have equal texts."""
+    name, fields = mini.parse(text)
+    default = method_class(name)()
+    return name, {key: value for key, value in fields.items() if create(name, {key: value}) != default}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    wanted = {field.name for field in dataclasses.fields(cls)}
+    return {name: hint for name, hint in get_type_hints(cls).items() if name in wanted}
+
+
+def _changed(old: Any, inner: str, value: Any, label: str) -> Any:
+    hints = _hints(type(old)) if dataclasses.is_dataclass(old) else {}
+    if inner not in hints:
+        raise UserError(f"{label}: there is no '{inner}'; allowed are {', '.join(hints) or 'no inner fields'}.")
+    return dataclasses.replace(old, **{inner: _value(hints[inner], value, label)})
+
+
+def _value(hint: Any, value: Any, label: str) -> Any:
+    base = next((choice for choice in CHOICES if isinstance(hint, type) and issubclass(hint, choice)), None)
+    if base is not None:
+        return _choice(base, str(value), label)
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        raise UserError(f"{label}: {error.errors()[0]['msg'].lower()}, not {value!r}.") from None
+
+
+def _choice(base: type, value: str, label: str) -> Any:
+    """An allocation, schedule, structure or zeros by its lower-case name, with fields: ``uniform[dense_first=true]``."""
+    name, fields = mini.parse(value)
+    known = {cls.__name__.lower(): cls for cls in _subclasses(base)}
+    if name not in known:
+        raise UserError(f"{label}: '{name}' is unknown; allowed are {', '.join(sorted(known))}.")
+    chosen = known[name]()
+    for key, inner in fields.items():
+        chosen = _changed(chosen, key, inner, label)
+    return chosen
+
+
+def _subclasses(base: type) -> list[type]:
+    return [base, *(found for cls in base.__subclasses__() for found in _subclasses(cls))]

@@ -1,0 +1,228 @@
+"""What hooks see: the state of a stage, under the names the field uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from bench.data.batches import Batches
+from bench.determinism import autocast
+from bench.errors import UserError
+from bench.masks import Masks
+from bench.method import Method, Stage
+from bench.recipe import Phase, Recipe
+from bench.schedule import Timeline
+from bench.seeds import generator
+from bench.structure import Filters, companions
+from bench.tensors import NamedTensors
+
+
+class _StraightThrough(torch.autograd.Function):
+    """mask · weight forward; the gradient passes as if there were no mask."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return weight * mask
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+        return gradient, None
+
+
+class Run:
+    """The state of one stage of a run, handed to every hook.
+
+    Attributes:
+        model: the network; its parameters are the stored (dense, latent) weights.
+        parameters: the prunable parameters themselves, with gradients.
+        weights: their values, detached; writing in place writes the model.
+        masks: one per prunable tensor, changed in place by `Method.update_masks`.
+        extras: modules or parameters the method added; trained, saved and restored with the model.
+        state: tensors the method remembers; saved and restored.
+        recipe, phase, stage: the protocol, the phase of it that is trained, and which part of the run this is.
+        target, sparsity: the stage's target, and what the schedule asks for in this step.
+        step, steps, epoch: position in the stage; a step is one batch.
+        progress: step / steps as a 0-d tensor, for tensor-only hooks.
+        optimizer: the torch optimizer, None before training.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        model: nn.Module,
+        prunable: Mapping[str, nn.Parameter],
+        recipe: Recipe,
+        batches: Batches,
+        stage: Stage,
+        seed: int,
+        parents: Callable[[str], Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.method, self.model, self.recipe, self.batches, self.stage = method, model, recipe, batches, stage
+        self.seed = seed
+        self.device = next(model.parameters()).device
+        self.parameters = NamedTensors(prunable)
+        self.weights = NamedTensors((name, parameter.detach()) for name, parameter in prunable.items())
+        self.masks = Masks(self.weights, method.allocation, method.structure, ties=lambda: self.generator("ties"))
+        self.extras = nn.ModuleDict()
+        self.state: dict[str, torch.Tensor] = {}
+        self.phase: Phase = recipe.phase(stage.phase or "train")
+        self.steps = self.phase.total_steps(batches.steps_per_epoch)
+        self.timeline = Timeline.of(self.phase, self.steps)
+        self.target = self.sparsity = stage.sparsity
+        self.step = self.epoch = 0
+        self.progress = torch.zeros((), device=self.device)
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.scoring_passes = 0
+        self._calls = 0
+        self._parents = parents
+        self._masked = self._masked_pairs()
+
+    # -- what methods call ------------------------------------------------------------------------------------------
+
+    @property
+    def end_of_updates(self) -> int:
+        """The step at which the schedule's mask updates end."""
+        return self.timeline.at(getattr(self.method.schedule, "until", "end"))
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A generator for this step, seeded by (seed, purpose, stage, copy, step, number of the call in this step)."""
+        self._calls += 1
+        return generator(self.device, self.seed, purpose, self.stage.name, self.stage.copy, self.step, self._calls)
+
+    def random(self) -> NamedTensors:
+        """A uniform draw in (0, 1] for every prunable weight."""
+        drawn = self.generator("uniform")
+        return NamedTensors(
+            (name, 1 - torch.rand(weight.shape, generator=drawn, device=self.device, dtype=weight.dtype))
+            for name, weight in self.weights.items()
+        )
+
+    def normal(self) -> NamedTensors:
+        """A standard normal draw for every prunable weight."""
+        drawn = self.generator("normal")
+        return NamedTensors(
+            (name, torch.randn(weight.shape, generator=drawn, device=self.device, dtype=weight.dtype))
+            for name, weight in self.weights.items()
+        )
+
+    def gradients(self, batches: int = 1) -> NamedTensors:
+        """Dense gradients of the cross-entropy at the masked network, averaged over scoring batches.
+
+        The derivative is with respect to mask · weight, so pruned positions have one too. Batch normalisation is in
+        the recipe's scoring mode. Nothing is left behind: weights, buffers, RNG and optimizer stay as they were.
+        """
+        point = {name: (self.weights[name] * mask).requires_grad_() for name, mask in self.masks.items()}
+        total: list[torch.Tensor] = []
+        with _no_trace(self.model, self.recipe.scoring.norm == "train"):
+            for number in range(batches):
+                images, labels = self.batches.scoring(number, self.stage.name, self.stage.copy, self.step)
+                with autocast(self.recipe, self.device):
+                    logits = functional_call(self.model, point, (images,))
+                    loss = nn.functional.cross_entropy(logits, labels)
+                found = torch.autograd.grad(loss, list(point.values()))
+                total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
+        self.scoring_passes += batches * self.batches.scoring_size
+        return NamedTensors((name, gradient / batches) for name, gradient in zip(point, total, strict=True))
+
+    def parent(self, name: str) -> Mapping[str, Any]:
+        """The state of an earlier stage (``model``, ``masks``, ``state``), by the reference given in ``parents``."""
+        if self._parents is None or name not in self.stage.parents:
+            raise UserError(f"stage '{self.stage.name}' does not list '{name}' among its parents.")
+        return self._parents(name)
+
+    def straight_through(self) -> dict[str, torch.Tensor]:
+        """mask · weight for every prunable tensor, with a straight-through gradient."""
+        return {
+            name: _StraightThrough.apply(parameter, self.masks[name]) for name, parameter in self.parameters.items()
+        }
+
+    # -- what the engine calls --------------------------------------------------------------------------------------
+
+    def at(self, step: int) -> None:
+        """Move to a step: position, epoch, progress and the scheduled sparsity."""
+        self.step, self.epoch, self._calls = step, step // self.batches.steps_per_epoch, 0
+        self.progress.fill_(step / self.steps)
+        self.sparsity = self.method.schedule.sparsity(step, self.target, self.timeline)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits of the effective network, shape (batch, classes)."""
+        weights = self.method.effective(self)
+        logits: torch.Tensor = functional_call(self.model, weights, (images,)) if weights else self.model(images)
+        return logits
+
+    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The training loss of a batch, penalty included, as a 0-d tensor."""
+        smoothing = self.recipe.label_smoothing
+        data_term = nn.functional.cross_entropy(self.forward(images), labels, label_smoothing=smoothing)
+        return data_term + self.method.penalty(self)
+
+    def _masked_pairs(self) -> list[tuple[nn.Parameter, torch.Tensor]]:
+        """Every parameter that a mask acts on: the prunable ones, and under `Filters` what belongs to a filter."""
+        pairs = [(parameter, self.masks[name]) for name, parameter in self.parameters.items()]
+        if isinstance(self.method.structure, Filters):
+            named = dict(self.model.named_parameters())
+            images, _ = self.batches.scoring(0, "companions")
+            for name, weight in companions(self.model, list(self.parameters), images[:1]).items():
+                pairs.append((named[name], self.masks[weight].flatten(1)[:, 0]))  # a view: follows the mask
+        return pairs  # type: ignore[return-value]
+
+    def mask_gradients(self) -> None:
+        """Zero the gradients of masked entries, unless the method wants them live."""
+        if self.method.zeros.gradient == "zero":
+            pairs = [(parameter.grad, mask) for parameter, mask in self._masked if parameter.grad is not None]
+            torch._foreach_mul_([gradient for gradient, _ in pairs], [mask for _, mask in pairs])
+
+    def mask_weights(self) -> None:
+        """Zero the values of masked entries, unless they stay alive."""
+        if self.method.zeros.value == "zero":
+            with torch.no_grad():
+                torch._foreach_mul_([parameter for parameter, _ in self._masked], [mask for _, mask in self._masked])
+
+    def mask_optimizer(self) -> None:
+        """Zero momentum and moments of masked entries, unless they stay alive; called after a mask update."""
+        if self.optimizer is None or self.method.zeros.state == "live":
+            return
+        for parameter, mask in self._masked:
+            for value in self.optimizer.state.get(parameter, {}).values():
+                if isinstance(value, torch.Tensor) and value.shape == mask.shape:
+                    value.mul_(mask)
+
+    def export(self) -> dict[str, torch.Tensor]:
+        """The state dict of the network that was pruned: effective weights, exactly 0 outside the masks."""
+        state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        with torch.no_grad():
+            for name, value in self.method.effective(self).items():
+                state[name] = value.detach().clone()
+            for name, mask in self._named_masks().items():
+                state[name] = state[name] * mask + 0.0  # + 0.0 turns −0 into 0
+        return state
+
+    def _named_masks(self) -> dict[str, torch.Tensor]:
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        return {names[id(parameter)]: mask for parameter, mask in self._masked}
+
+
+class _no_trace:  # noqa: N801 - reads as a statement
+    """Run forward passes in a given mode and leave buffers, mode and the default generator as they were."""
+
+    def __init__(self, model: nn.Module, training: bool) -> None:
+        self.model, self.training = model, training
+
+    def __enter__(self) -> None:
+        self.was_training = self.model.training
+        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
+        devices = list({p.device.index for p in self.model.parameters() if p.device.type == "cuda"})
+        self.rng = torch.random.fork_rng(devices=devices)
+        self.rng.__enter__()
+        self.model.train(self.training)
+
+    def __exit__(self, *exception: Any) -> None:
+        self.rng.__exit__(*exception)
+        self.model.train(self.was_training)
+        with torch.no_grad():
+            for buffer, before in zip(self.model.buffers(), self.buffers, strict=True):
+                buffer.copy_(before)

@@ -1,0 +1,21 @@
+"""The two kinds of failure that a person should read."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Bad input. Its message is one sentence naming the file, the field, the value and what is allowed.
+
+    The command line prints the sentence and exits with status 2; no traceback is shown.
+    """
+
+
+class Collapsed(Exception):
+    """Pruning cannot go on: the saliencies do not single out enough weights to keep.
+
+    The run ends with outcome ``collapsed`` and this message as its reason.
+    """
+
+
+class Diverged(Exception):
+    """The training loss became NaN or infinite. The run ends with outcome ``diverged``."""

@@ -1,0 +1,101 @@
+"""The stages of a run and their identities: what determines a stage's result, and nothing else.
+
+Two runs that need the same stage (the dense training of a seed, say) compute the same identity and share it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench import catalog, data, identity
+from bench.errors import UserError
+from bench.method import Dense, Method, Stage
+from bench.schedule import Timeline
+from bench.spec import RunSpec
+
+
+def method_of(spec: RunSpec) -> Method:
+    """The method of a run, with its hyper-parameters set."""
+    return catalog.create(spec.method, spec.hyperparameters)
+
+
+def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
+    """The checked stages of a run, in order.
+
+    Raises `UserError` if the recipe lacks a phase or a learning-rate drop which the method needs.
+    """
+    method = method or method_of(spec)
+    stages = method.stages(spec.points)
+    for index, stage in enumerate(stages):
+        earlier = {other.name for other in stages[:index]}
+        for parent in stage.parents:
+            if parent.partition("@")[0] not in earlier:
+                raise UserError(f"method '{spec.method}': stage '{stage.name}' needs '{parent}', which comes later or never.")
+        if stage.phase is not None:
+            _check(spec, stage.method or method, stage)
+    return stages
+
+
+def _check(spec: RunSpec, method: Method, stage: Stage) -> None:
+    assert stage.phase is not None
+    try:
+        phase = spec.recipe.phase(stage.phase)
+        method.schedule.check(Timeline.of(phase, steps=10**9))
+    except UserError as error:
+        raise UserError(f"method '{spec.method_text}' under recipe '{spec.recipe_text}': {error}") from None
+
+
+def identities(spec: RunSpec, method: Method | None = None) -> dict[str, str]:
+    """The identity (SHA-256) of every stage of a run, by stage name."""
+    method = method or method_of(spec)
+    found: dict[str, str] = {}
+    for stage in stages_of(spec, method):
+        payload = _common(spec, stage) | _who(spec, stage.method or method, stage)
+        payload["parents"] = [_parent(parent, found) for parent in stage.parents]
+        found[stage.name] = identity.digest(payload)
+    return found
+
+
+def _parent(reference: str, found: dict[str, str]) -> str:
+    name, at, position = reference.partition("@")
+    return found[name] + at + position
+
+
+def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
+    """What matters to every stage: data, network, seed and the part of the recipe that it uses.
+
+    Fields at their default are left out, so a field added later leaves old identities as they were.
+    """
+    recipe = spec.recipe.model_dump(
+        mode="json", exclude_defaults=True, exclude={"name", "source", "report", "evaluate_every", "train", "finetune"}
+    )
+    phase = spec.recipe.phase(stage.phase).model_dump(mode="json", exclude_defaults=True) if stage.phase else None
+    return {
+        "engine": identity.ENGINE_VERSION,
+        "dataset": data.info(spec.dataset).sha256,
+        "architecture": spec.architecture,
+        "seed": spec.seed,
+        "recipe": recipe,
+        "phase": [stage.phase, phase],
+        "begin": stage.begin,
+        "copy": stage.copy,
+    }
+
+
+def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
+    if isinstance(method, Dense):
+        return {"method": "dense"}
+    return {
+        "method": spec.method,
+        "source": identity.source_digest(catalog.FOLDER / f"{spec.method}.py"),
+        "hyperparameters": spec.hyperparameters,
+        "sparsity": stage.sparsity,
+        "prunable": spec.prunable,
+        "stage": stage.name,
+    }
+
+
+def identify(spec: RunSpec) -> RunSpec:
+    """The spec with its identity filled in: the identities of its stages and the points it reports."""
+    payload = {"stages": identities(spec), "points": list(spec.points), "prunable": spec.prunable}
+    return spec.model_copy(update={"identity": identity.digest(payload)})

@@ -1,0 +1,102 @@
+"""The masks of a run: 0/1 tensors that are changed in place, always to an exact count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+import torch
+
+from bench.allocation import Allocation, Group
+from bench.errors import Collapsed
+from bench.selection import largest
+from bench.structure import NM, Weights
+from bench.tensors import NamedTensors
+
+Ties = Callable[[], torch.Generator]
+
+
+class Masks(NamedTensors):
+    """One mask per prunable tensor, of its shape and dtype; 1 keeps a weight.
+
+    Args:
+        weights: the prunable tensors.
+        allocation, structure: the method's, applied by `keep`.
+        ties: returns a fresh, seeded generator for each selection; None breaks ties by index.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, torch.Tensor],
+        allocation: Allocation,
+        structure: Weights,
+        ties: Ties | None = None,
+    ) -> None:
+        super().__init__({name: torch.ones_like(weight) for name, weight in weights.items()})
+        self._allocation, self._structure, self._ties = allocation, structure, ties
+        self.groups: list[Group] = []
+
+    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float) -> None:
+        """Keep the weights of largest saliency at the given sparsity; what was pruned before may come back.
+
+        Raises `Collapsed` if the saliencies do not single out as many weights as are to be kept: an exact zero or a
+        non-finite threshold would keep or drop weights arbitrarily.
+        """
+        if isinstance(self._structure, NM):
+            self._keep_nm(saliency, self._structure)
+            return
+        shapes = {name: tuple(mask.shape) for name, mask in self.items()}
+        units = {name: self._structure.units(shape) for name, shape in shapes.items()}
+        self.groups = self._allocation.groups(shapes, units, sparsity)
+        for group in self.groups:
+            self._keep_group(group, {name: self._structure.pool(saliency[name]) for name in group.names})
+
+    def _keep_group(self, group: Group, scores: Mapping[str, torch.Tensor]) -> None:
+        flat = torch.cat(list(scores.values()))
+        if not bool(torch.isfinite(flat).all()):
+            raise Collapsed(f"saliencies in {_named(group)} are not finite")
+        if 0 < group.keep < len(flat) and int((flat != 0).sum()) < group.keep:
+            raise Collapsed(f"only {int((flat != 0).sum())} saliencies in {_named(group)} are not 0, {group.keep} needed")
+        chosen = largest(flat, group.keep, self._ties() if self._ties else None)
+        for name, part in zip(scores, chosen.split([len(score) for score in scores.values()]), strict=True):
+            self[name].copy_(self._structure.spread(part, self[name].shape))
+
+    def _keep_nm(self, saliency: Mapping[str, torch.Tensor], structure: NM) -> None:
+        self.groups = []
+        for name, mask in self.items():
+            chosen = structure.select(saliency[name])
+            mask.copy_(chosen)
+            self.groups.append(Group((name,), int(chosen.sum())))
+
+    def drop(self, lowest: Mapping[str, torch.Tensor], n: Mapping[str, int]) -> None:
+        """In each layer remove the `n[name]` kept weights with the lowest score."""
+        for name, mask in self.items():
+            scores = lowest[name].masked_fill(mask == 0, torch.inf).flatten()
+            chosen = largest(-scores, n[name], self._ties() if self._ties else None)
+            mask.masked_fill_(chosen.view(mask.shape), 0)
+
+    def grow(self, highest: Mapping[str, torch.Tensor], n: Mapping[str, int]) -> None:
+        """In each layer add the `n[name]` removed positions with the highest score."""
+        for name, mask in self.items():
+            scores = highest[name].masked_fill(mask != 0, -torch.inf).flatten()
+            chosen = largest(scores, n[name], self._ties() if self._ties else None)
+            mask.masked_fill_(chosen.view(mask.shape), 1)
+
+    def kept(self) -> dict[str, int]:
+        """How many weights each layer keeps."""
+        return {name: int(mask.sum()) for name, mask in self.items()}
+
+    def sparsity(self) -> float:
+        """The fraction of prunable weights that are masked."""
+        return 1 - sum(self.kept().values()) / sum(mask.numel() for mask in self.values())
+
+    def digest(self) -> str:
+        """SHA-256 over all masks, for comparing two sets of them."""
+        sha = hashlib.sha256()
+        for mask in self.values():
+            sha.update((mask != 0).contiguous().cpu().numpy().tobytes())
+        return sha.hexdigest()
+
+
+def _named(group: Group) -> str:
+    return group.names[0] if len(group.names) == 1 else f"{len(group.names)} layers together"

@@ -1,0 +1,187 @@
+"""The base class of all methods. A method file states only the choices that are its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform, get_type_hints
+
+from bench.allocation import Allocation, Global
+from bench.schedule import AtInit, OneShot, Schedule
+from bench.structure import Weights
+from bench.zeros import Gone, Zeros
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.context import Run
+    from bench.spec import RunSpec
+    from bench.tensors import NamedTensors
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run with an identity and a checkpoint of its own. Equal stages of different runs are trained once.
+
+    Attributes:
+        name: unique inside the run; hooks read it as ``run.stage.name``.
+        sparsity: the target at the stage's end.
+        phase: the recipe's phase that it trains for, ``train`` or ``finetune``; None trains nothing.
+        parents: stages it needs, as ``name`` (the end of it) or ``name@2`` (a snapshot after 2 of the phase's epochs or
+            steps). It starts from the weights, buffers and masks of the first, or from the initial weights if there
+            is none; hooks read the others by ``run.parent(name)``.
+        begin: position in the phase at which it starts, for rewinding.
+        yields: the points whose results its end gives.
+        method: who trains it; None is the run's own method. `Dense` makes the stage shared by all methods.
+        copy: other values give another order of batches at the same seed (soups).
+    """
+
+    name: str
+    sparsity: float = 0.0
+    phase: Literal["train", "finetune"] | None = "train"
+    parents: tuple[str, ...] = ()
+    begin: float = 0.0
+    yields: tuple[float | None, ...] = ()
+    method: Method | None = None
+    copy: int = 0
+
+
+@dataclass_transform(kw_only_default=True)
+class Method:
+    """A pruning method: a few independent choices, and hooks for whatever else it does.
+
+    The choices are class fields, and so are hyper-parameters: annotate them and give the paper's value as default. A
+    grid may override any of them, as in ``gmp[allocation=global, schedule.every=50]``. A subclass may change an
+    inherited field without repeating the annotation.
+
+    Attributes:
+        schedule: when the masks are updated, and the sparsity to reach by then.
+        allocation: how the target is divided over layers.
+        structure: what is removed together.
+        zeros: what pruned weights do meanwhile.
+        meaning: what the target of a cell means. ``exact``: this sparsity. ``reached``: an outcome to be measured.
+            ``dynamic``: decided per input. ``none``: the method has no target.
+        joint: one run yields results at all points of the grid (nested levels, rounds), instead of a run per point.
+        lives_on_updates: the method makes sense only with many mask updates; fewer than 10 are flagged.
+        step_on_update: whether the optimizer also steps in an iteration that updated the masks.
+
+    The training loop of a stage, with the place of every hook::
+
+        build(run)                                   # add parameters or modules, register forward hooks
+        on_train_start(run)                          # step 0 only: masks at initialisation that no schedule gives
+        for step in range(begin, steps):
+            run.step, run.epoch, run.sparsity, learning rate ← step
+            if schedule.fires(step):
+                update_masks(run)                    # default: run.masks.keep(saliency(run), run.sparsity)
+                if not step_on_update: continue
+            images, labels = batch of this step
+            logits = model(images) with weights effective(run)
+            loss = cross_entropy(logits, labels) + penalty(run)
+            loss.backward()
+            on_after_backward(run)                   # gradients are still dense
+            gradients · mask, unless zeros.gradient is live
+            optimizer.step()
+            weights · mask, unless zeros.value is live
+            on_after_step(run)
+        on_train_end(run)
+
+    Work done in every step (`effective`, `penalty`, `on_after_backward`, `on_after_step`) is made of tensor operations
+    only: no ``.item()``, no Python decision on a tensor's value. What depends on time reads ``run.progress``, a 0-d
+    tensor. Decisions belong to `update_masks`. What a method wants to remember it keeps in ``run.state`` (a dict of
+    tensors, saved and restored with everything else) or in ``run.extras`` (modules that are trained along).
+    """
+
+    schedule: Schedule = AtInit()
+    allocation: Allocation = Global()
+    structure: Weights = Weights()
+    zeros: Zeros = Gone()
+    meaning: ClassVar[Literal["none", "exact", "reached", "dynamic"]] = "exact"
+    joint: ClassVar[bool] = False
+    lives_on_updates: ClassVar[bool] = False
+    step_on_update: bool = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("__annotations__", {})
+        inherited = {name: hint for base in reversed(cls.__mro__[1:-1]) for name, hint in get_type_hints(base).items()}
+        again = {name: hint for name, hint in inherited.items() if name in cls.__dict__ and name not in own}
+        cls.__annotations__ = {**own, **again}
+        dataclass(kw_only=True)(cls)
+
+    @property
+    def name(self) -> str:
+        """The method's name, which is its file's name."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """All fields with their values; choices as ``Cubic(every=16, …)``."""
+        return {
+            field.name: repr(value) if dataclasses.is_dataclass(value := getattr(self, field.name)) else value
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+
+    def stages(self, points: tuple[float, ...]) -> list[Stage]:
+        """The trainings of a run, in order. The default follows the schedule.
+
+        One stage that trains for the recipe's ``train`` phase; for `OneShot` the shared dense training first, then a
+        stage of the ``finetune`` phase that starts from it.
+        """
+        target = points[0] if points else 0.0
+        if isinstance(self.schedule, OneShot):
+            return [
+                Stage(self.schedule.after, method=Dense()),
+                Stage("finetune", target, "finetune", (self.schedule.after,), yields=(target,)),
+            ]
+        return [Stage("train", target, yields=points or (None,))]
+
+    def skip(self, spec: RunSpec) -> str:
+        """Why this method has nothing to say about a cell; an empty string if it has. Asked before anything runs."""
+        return ""
+
+    def build(self, run: Run) -> None:
+        """Add trainable parts to ``run.extras`` or forward hooks to ``run.model``; called before a stage and to load."""
+
+    def on_train_start(self, run: Run) -> None:
+        """Before the first step of a stage (not when it is resumed)."""
+
+    def saliency(self, run: Run) -> NamedTensors:
+        """How much each prunable weight matters; the larger, the longer it is kept."""
+        raise NotImplementedError(f"{self.name} has no saliency")
+
+    def update_masks(self, run: Run) -> None:
+        """Change ``run.masks`` in place, whenever the schedule fires."""
+        run.masks.keep(self.saliency(run), run.sparsity)
+
+    def effective(self, run: Run) -> dict[str, torch.Tensor]:
+        """The weights the forward pass uses instead of the stored ones; empty where they are the same.
+
+        Differentiable with respect to ``run.parameters``. By default mask · weight with a straight-through gradient
+        where pruned weights are alive.
+        """
+        return run.straight_through() if self.zeros.value == "live" else {}
+
+    def penalty(self, run: Run) -> torch.Tensor | float:
+        """A term added to the loss."""
+        return 0.0
+
+    def on_after_backward(self, run: Run) -> None:
+        """After the backward pass; ``run.parameters`` hold dense gradients."""
+
+    def on_after_step(self, run: Run) -> None:
+        """After the optimizer's step and the masking of weights."""
+
+    def on_train_end(self, run: Run) -> None:
+        """After the last step of a stage, before its results are measured."""
+
+
+class Dense(Method):
+    """The network as it is: the baseline of every table, and the pretraining that other methods start from."""
+
+    schedule = Schedule()
+    meaning = "none"
+
+    @property
+    def name(self) -> str:
+        """The shared stage is called ``dense`` wherever it is used."""
+        return "dense"

@@ -1,0 +1,54 @@
+"""The mini-language ``name[field=value, field=value]`` used in grids and on the command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from bench.errors import UserError
+
+_FORM = re.compile(r"^\s*(?P<name>[A-Za-z0-9_./-]+)\s*(?:\[(?P<fields>.*)\])?\s*$", re.DOTALL)
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """Split ``gmp[schedule.every=50]`` into ``("gmp", {"schedule.every": 50})``.
+
+    Values are read as YAML scalars or lists. Raises `UserError` if the text has another form.
+    """
+    match = _FORM.match(str(text))
+    if match is None:
+        raise UserError(f"'{text}' is not of the form name or name[field=value, …].")
+    fields: dict[str, Any] = {}
+    for part in _split(match["fields"] or ""):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"'{part}' in '{text}' is not of the form field=value.")
+        fields[key.strip()] = yaml.safe_load(value)
+    return match["name"], fields
+
+
+def show(name: str, fields: dict[str, Any]) -> str:
+    """The inverse of `parse`, with the fields in alphabetical order."""
+    if not fields:
+        return name
+    return f"{name}[{','.join(f'{key}={_scalar(fields[key])}' for key in sorted(fields))}]"
+
+
+def _scalar(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).strip()
+    return text.removesuffix("\n...").strip()
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas that are not inside brackets."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += (character in "[{(") - (character in "]})")
+        if character == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current] if part.strip()]

@@ -1,0 +1,228 @@
+"""Recipes: training protocols as data.
+
+A recipe states everything in which papers differ, because comparability with a published number is computed from these
+fields. Lengths are in epochs (or optimizer steps) of the data set; a `budget` scales them and never scales periods.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bench import names
+from bench.errors import UserError
+from bench.schema import Strict, read_yaml
+
+RECIPES = Path(__file__).parent.parent / "configs" / "recipes"
+
+
+class Phase(Strict):
+    """One stretch of training: how long, and at which learning rate.
+
+    Attributes:
+        epochs: length in epochs; give either this or `steps`.
+        steps: length in optimizer steps.
+        lr: the peak learning rate.
+        schedule: ``constant``, ``multistep`` (times `gamma` at each milestone), ``cosine`` (to `minimum_lr`).
+        milestones: where the rate drops, in the unit of the length.
+        warmup: length of a linear warm-up from 0, in the unit of the length.
+        per: whether the rate changes once per ``epoch`` or at every ``step``.
+        scheduler_first: the scheduler is stepped at the start of an epoch, so each change lands one epoch earlier.
+    """
+
+    epochs: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    lr: float = Field(gt=0)
+    schedule: Literal["constant", "multistep", "cosine"] = "constant"
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    minimum_lr: float = 0.0
+    warmup: float = Field(default=0.0, ge=0)
+    per: Literal["epoch", "step"] = "epoch"
+    scheduler_first: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either 'epochs' or 'steps'")
+        if self.schedule == "multistep" and not self.milestones:
+            raise ValueError("the schedule 'multistep' needs 'milestones'")
+        if list(self.milestones) != sorted(set(self.milestones)) or any(m >= self.length for m in self.milestones):
+            raise ValueError(f"'milestones' must increase and lie below the length {self.length:g}")
+        return self
+
+    @property
+    def length(self) -> float:
+        """The phase's length in its own unit (epochs or steps)."""
+        return float(self.epochs if self.epochs is not None else self.steps or 0)
+
+    def scaled(self, budget: float) -> Phase:
+        """The phase at `budget` times its length; milestones and warm-up scale along."""
+        length: dict[str, Any] = (
+            {"epochs": self.epochs * budget}
+            if self.epochs is not None
+            else {"steps": max(1, round((self.steps or 0) * budget))}
+        )
+        milestones = tuple(m * budget for m in self.milestones)
+        return Phase(**(self.model_dump() | length | {"milestones": milestones, "warmup": self.warmup * budget}))
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps in the whole phase, at least 1."""
+        return self.steps if self.steps is not None else max(1, round(float(self.epochs or 0) * steps_per_epoch))
+
+    def to_steps(self, position: float, steps_per_epoch: int) -> int:
+        """A position in the phase's own unit (a milestone, say) as a step."""
+        return round(position * steps_per_epoch) if self.epochs is not None else round(position)
+
+
+class Optimizer(Strict):
+    """The optimizer, apart from the learning rate (a `Phase` has it).
+
+    Attributes:
+        decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.
+        decay_masked: whether weight decay also acts on masked entries that stay alive (DPF and its kin).
+    """
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = Field(default=0.0, ge=0)
+    decay_excludes: tuple[Literal["norm", "bias"], ...] = ()
+    decay_masked: bool = True
+    clip_norm: float | None = Field(default=None, gt=0)
+
+
+class Data(Strict):
+    """What happens to the images, and which of them are used for what.
+
+    Attributes:
+        crop_padding: random crops after padding by so many pixels on each side; 0 means none.
+        mean, std: per channel in units of [0, 1]; None means the data set's own.
+        normalise: by the data set's ``channel`` statistics, per ``image``, or ``none`` (only scaled to [0, 1]).
+        validation: images held out of the training set (a fixed, stratified choice).
+    """
+
+    crop_padding: int = Field(default=0, ge=0)
+    padding_mode: Literal["zeros", "reflect"] = "zeros"
+    flip: bool = False
+    normalise: Literal["channel", "image", "none"] = "channel"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    validation: int = Field(default=0, ge=0)
+    drop_last: bool = False
+
+
+class Initialisation(Strict):
+    """Initial weights: ``architecture`` leaves what the model's constructor drew (from the run's seed).
+
+    Biases of convolution and linear layers become 0 unless ``architecture`` is chosen.
+    """
+
+    weights: Literal["architecture", "kaiming_normal", "kaiming_uniform", "xavier_normal"] = "architecture"
+    mode: Literal["fan_in", "fan_out"] = "fan_out"
+    norm_weight: Literal["ones", "uniform"] = "ones"
+
+
+class Normalisation(Strict):
+    """Batch normalisation; None keeps the architecture's own value."""
+
+    momentum: float | None = Field(default=None, gt=0, le=1)
+    eps: float | None = Field(default=None, gt=0)
+
+
+class Scoring(Strict):
+    """How saliencies that need gradients see the data and batch normalisation."""
+
+    batch_size: int | None = Field(default=None, gt=0)
+    norm: Literal["train", "eval"] = "train"
+    augment: bool = True
+
+
+class Recipe(Strict):
+    """A training protocol, named after the paper it comes from.
+
+    Attributes:
+        source: where the protocol was read; what is from memory says so.
+        train, finetune: the phases; `finetune` is needed by methods that prune after training.
+        evaluate_every: epochs between evaluations during training (the last epoch is always evaluated).
+        report: which accuracy the paper reports, ``last`` or ``best`` epoch; ours is always the last.
+        precision: arithmetic of forward and backward; ``fp64`` exists for tests.
+        mode: ``deterministic`` (same bits again), or ``fast``.
+    """
+
+    name: str = ""
+    source: str = ""
+    batch_size: int = Field(gt=0)
+    train: Phase
+    finetune: Phase | None = None
+    optimizer: Optimizer = Optimizer()
+    data: Data = Data()
+    initialisation: Initialisation = Initialisation()
+    batch_norm: Normalisation = Normalisation()
+    scoring: Scoring = Scoring()
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    evaluate_every: int = Field(default=1, gt=0)
+    report: Literal["last", "best"] = "last"
+    precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
+    channels_last: bool = True
+    mode: Literal["deterministic", "fast"] = "deterministic"
+
+    def phase(self, name: str) -> Phase:
+        """The phase called ``train`` or ``finetune``; a one-sentence error if the recipe has none."""
+        phase = {"train": self.train, "finetune": self.finetune}.get(name)
+        if phase is None:
+            raise UserError(f"recipe '{self.name}' has no '{name}' phase, which this method needs.")
+        return phase
+
+    def scaled(self, budget: float) -> Recipe:
+        """The recipe with every phase at `budget` times its length."""
+        if budget == 1:
+            return self
+        finetune = self.finetune.scaled(budget) if self.finetune else None
+        return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune})
+
+
+IMMATERIAL = {"name", "source", "evaluate_every", "report", "channels_last", "mode"}
+"""Fields that say nothing about the protocol itself; all others make two recipes incomparable when they differ."""
+
+
+def load(text: str, folder: Path = RECIPES) -> Recipe:
+    """Read ``name`` or ``name[train.epochs=10]``: a file of `folder`, with fields changed.
+
+    Raises `UserError` naming the file, the field and what is allowed.
+    """
+    name, changes = names.parse(text)
+    path = folder / f"{name}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+        raise UserError(f"recipe '{name}' is not in {folder}; there are {known}.")
+    values = read_yaml(path)
+    for key, value in changes.items():
+        target = values
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    return Recipe.read(values | {"name": name}, str(path))
+
+
+def differences(ours: Recipe, theirs: Recipe) -> list[str]:
+    """The material fields in which two recipes differ, as ``train.epochs: 16 instead of 160``."""
+    left, right = _flat(ours.model_dump(exclude=IMMATERIAL)), _flat(theirs.model_dump(exclude=IMMATERIAL))
+    return [
+        f"{key}: {left.get(key)} instead of {right.get(key)}"
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
+    ]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,175 @@
+"""The record: the JSON a run leaves behind, whatever its outcome. It is the source of truth for every table.
+
+Fields may be added with defaults; a field is never renamed or given another meaning without raising `FORMAT`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.spec import RunSpec
+
+FORMAT = 1
+
+Outcome = Literal["ok", "diverged", "collapsed", "wrong_sparsity", "skipped", "error"]
+
+
+class Part(BaseModel):
+    """The base of the record's parts: unknown fields are refused, so a typo can't pass as a result."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+
+
+class Layer(Part):
+    """One layer of the network at one point. MACs are per image; `positions` counts output positions per image."""
+
+    name: str
+    shape: tuple[int, ...]
+    prunable: bool
+    kept: int
+    density: float
+    macs_dense: int
+    macs: float
+
+
+class Counts(Part):
+    """What is left of the network. All of these are different columns, never mixed up.
+
+    Attributes:
+        target: the sparsity asked for, None where the method has no such target.
+        prunable_sparsity: fraction of *prunable* weights that are zero in the exported network.
+        global_sparsity: fraction of *all* parameters (biases and normalisation too) that are zero.
+        parameters, parameters_kept: all parameters, and those not zero.
+        active_zeros: weights inside the mask that happen to be exactly zero (regrown a moment ago, say).
+        macs_dense, macs: multiply-adds per image of the dense and of the sparse network; theoretical.
+        effective_sparsity, effective_macs: the same once dead paths are removed; None where it is undefined.
+    """
+
+    target: float | None
+    prunable_weights: int
+    prunable_sparsity: float
+    global_sparsity: float
+    parameters: int
+    parameters_kept: int
+    active_zeros: int = 0
+    macs_dense: int
+    macs: float
+    effective_sparsity: float | None = None
+    effective_macs: float | None = None
+
+
+class Result(Part):
+    """What one run measured at one point. Accuracies are percentages of the test images.
+
+    Attributes:
+        accuracy: of the exported network, after the last epoch. This is the number.
+        best_accuracy, best_epoch: the best epoch *on the test set*; only for rows that report it so.
+        validation_accuracy: on the held-out part of the training set, where the recipe has one.
+        weights, predictions: file names inside the run's folder; `weights_sha256` is the hash of the file.
+        extras: file of parts the method added (predictors, say), None if plain timm is enough.
+    """
+
+    point: float | None
+    stage: str
+    accuracy: float
+    loss: float
+    test_images: int
+    best_accuracy: float | None = None
+    best_epoch: float | None = None
+    validation_accuracy: float | None = None
+    counts: Counts
+    layers: list[Layer]
+    empty_layers: list[str] = Field(default_factory=list)
+    weights: str
+    weights_sha256: str
+    extras: str | None = None
+    predictions: str
+
+
+class Curve(Part):
+    """Values over a stage, one entry per evaluation, all lists equally long.
+
+    `mask_changes` is the fraction of prunable weights whose mask flipped since the previous entry.
+    """
+
+    stage: str
+    epoch: list[float] = Field(default_factory=list)
+    step: list[int] = Field(default_factory=list)
+    train_loss: list[float] = Field(default_factory=list)
+    accuracy: list[float] = Field(default_factory=list)
+    loss: list[float] = Field(default_factory=list)
+    learning_rate: list[float] = Field(default_factory=list)
+    sparsity: list[float] = Field(default_factory=list)
+    mask_changes: list[float] = Field(default_factory=list)
+    seconds: list[float] = Field(default_factory=list)
+
+
+class Cost(Part):
+    """What the run took; parents (pretraining that other runs share) are included in the totals.
+
+    Attributes:
+        epochs: passes over the training set, parents included; `own_epochs` without them.
+        training_macs: multiply-adds of all training and scoring passes, parents included; theoretical.
+        training_macs_relative: the same as a multiple of the recipe's dense training.
+        seconds: of training in this job; `images_per_second` of it; `peak_memory` in bytes.
+    """
+
+    epochs: float = 0.0
+    own_epochs: float = 0.0
+    training_macs: float = 0.0
+    training_macs_relative: float = 0.0
+    mask_updates: int = 0
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    peak_memory: int = 0
+    parents: list[str] = Field(default_factory=list)
+
+
+class Record(Part):
+    """Everything a run measured, and everything needed to run it again."""
+
+    format: int = FORMAT
+    id: str
+    spec: RunSpec
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    outcome: Outcome
+    reason: str = ""
+    warnings: list[str] = Field(default_factory=list)
+    results: list[Result] = Field(default_factory=list)
+    curves: list[Curve] = Field(default_factory=list)
+    cost: Cost = Cost()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    def result(self, point: float | None) -> Result | None:
+        """The result at a point, or None."""
+        return next((result for result in self.results if result.point == point), None)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(record: Record, path: Path) -> None:
+    """Write a record atomically, as JSON that a person can read."""
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    write_atomic(path, text.encode())
+
+
+def read(path: Path) -> Record:
+    """Read a record back. Raises `pydantic.ValidationError` if it is not one."""
+    return Record.model_validate_json(path.read_bytes())

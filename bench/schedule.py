@@ -1,0 +1,174 @@
+"""When the masks change, and how much is pruned by then.
+
+Positions are fractions of a stage, or the name of a learning-rate drop of its recipe, so a budget scales them. Periods
+(`every`) are in optimizer steps and are never scaled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.recipe import Phase
+
+DROPS = {"first_drop": 0, "second_drop": 1, "last_drop": -1}
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A stage's length in optimizer steps, and its learning-rate drops as fractions of that length."""
+
+    steps: int
+    drops: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, phase: Phase, steps: int) -> Timeline:
+        """The timeline of a recipe's phase that takes `steps` optimizer steps."""
+        return cls(steps, tuple(milestone / phase.length for milestone in phase.milestones))
+
+    def at(self, position: float | str) -> int:
+        """The step of a position. Raises `UserError` if it names a drop which the recipe does not have."""
+        if position == "end":
+            return self.steps
+        if isinstance(position, str):
+            return round(self._drop(position) * self.steps)
+        return round(position * self.steps)
+
+    def _drop(self, name: str) -> float:
+        if name not in DROPS:
+            raise UserError(f"'{name}' is no position; allowed are a fraction, 'end', {', '.join(DROPS)}.")
+        if len(self.drops) <= max(DROPS[name], 0):
+            raise UserError(
+                f"the schedule ends at the '{name}' of the learning rate, but this phase has {len(self.drops)} drop(s)."
+            )
+        return self.drops[DROPS[name]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The base: never changes a mask."""
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """Whether the masks are updated before the forward pass of `step` (counted from 0)."""
+        return False
+
+    def sparsity(self, step: int, target: float, timeline: Timeline) -> float:
+        """The sparsity to reach at an update in `step`."""
+        return target
+
+    def check(self, timeline: Timeline) -> None:
+        """Raise `UserError` if the schedule does not fit the stage."""
+
+
+@dataclass(frozen=True)
+class Never(Schedule):
+    """Masks stay as they are: dense training, or methods that do everything in hooks."""
+
+
+@dataclass(frozen=True)
+class AtInit(Schedule):
+    """Once, before the first step."""
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True for step 0."""
+        return step == 0
+
+
+@dataclass(frozen=True)
+class OneShot(AtInit):
+    """Once, at the start of the fine-tuning that follows the stage `after`."""
+
+    after: str = "pretrain"
+
+
+@dataclass(frozen=True)
+class Periodic(Schedule):
+    """Every so many steps from `start` until (excluding) `until`, at constant sparsity."""
+
+    every: int = 100
+    start: float | str = 0.0
+    until: float | str = 1.0
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True at start, start + every, … while below until."""
+        start = timeline.at(self.start)
+        return start <= step < timeline.at(self.until) and (step - start) % self.every == 0
+
+    def check(self, timeline: Timeline) -> None:
+        """The two positions must exist and be in order."""
+        _check_span(self.every, timeline.at(self.start), timeline.at(self.until))
+
+
+@dataclass(frozen=True)
+class Cubic(Schedule):
+    """The cubic ramp s(t) = s_f + (s_i − s_f)·(1 − (t − t₀)/(t₁ − t₀))³ (Zhu & Gupta 2017, arXiv:1710.01878, eq. 1).
+
+    Attributes:
+        every: steps between updates; the first comes `offset` steps after `start`.
+        start, until: t₀ and t₁. A last update falls on t₁ itself, so that the target is met exactly.
+        initial: s_i.
+    """
+
+    every: int = 100
+    start: float | str = 0.0
+    until: float | str = 1.0
+    offset: int = 0
+    initial: float = 0.0
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True at start + offset + k·every below until, and at until."""
+        start, end = timeline.at(self.start), min(timeline.at(self.until), timeline.steps - 1)
+        since = step - start - self.offset
+        return step == end or (since >= 0 and step < end and since % self.every == 0)
+
+    def sparsity(self, step: int, target: float, timeline: Timeline) -> float:
+        """The ramp's value, constant before start and after until."""
+        start, end = timeline.at(self.start), min(timeline.at(self.until), timeline.steps - 1)
+        if step >= end:
+            return target
+        done = max(0, step - start) / (end - start)
+        return target + (self.initial - target) * (1 - done) ** 3
+
+    def check(self, timeline: Timeline) -> None:
+        """The two positions must exist and be in order."""
+        _check_span(self.every, timeline.at(self.start), timeline.at(self.until))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Sparsities that divide what is kept by a constant factor per step: kept_t = kept^(t/T), t = 1 … T.
+
+    FORCE and Iterative SNIP (arXiv:2006.09081) call this the exponential schedule; one step is one-shot pruning.
+    """
+
+    steps: int = 60
+
+    def ramp(self, target: float) -> Iterator[float]:
+        """The sparsities after each step; the last is exactly `target`."""
+        for step in range(1, self.steps):
+            yield 1 - (1 - target) ** (step / self.steps)
+        yield target
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """The drop fraction of dynamic sparse training, f(t) = f₀/2·(1 + cos(π t / T)), 0 from T on (RigL, eq. 1)."""
+
+    initial: float = 0.3
+
+    def fraction(self, step: int, end: int) -> float:
+        """f(step) for T = `end`."""
+        return self.initial / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
+
+
+def _check_span(every: int, start: int, until: int) -> None:
+    if every < 1:
+        raise UserError(f"the schedule's 'every' is {every}; it must be at least 1.")
+    if not start < until:
+        raise UserError(f"the schedule starts at step {start}, which is not before its end at step {until}.")

@@ -1,0 +1,75 @@
+"""What one run is: everything that determines its result, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from pydantic import Field
+
+from bench import identity, names
+from bench.recipe import Recipe
+from bench.schema import Strict
+
+
+class RunSpec(Strict):
+    """One training with one seed.
+
+    Attributes:
+        method: the method's name, which is its file's name.
+        hyperparameters: those that differ from the method's defaults, validated.
+        points: operating points the run yields a result for, in [0, 1); empty for `dense`.
+        recipe: the resolved protocol, already scaled by `budget`.
+        recipe_text: the recipe as written in the grid, ``name`` or ``name[field=value]``.
+        prunable: the prunable set, ``all``, ``conv`` or ``all[exclude=…]`` (see `bench.prunable`).
+        identity: SHA-256 over everything that determines the result (`bench.grid.identify`).
+    """
+
+    dataset: str
+    architecture: str
+    method: str
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    points: tuple[float, ...] = ()
+    seed: int
+    recipe: Recipe
+    recipe_text: str
+    budget: float = 1.0
+    prunable: str = "all"
+    identity: str = ""
+
+    @property
+    def method_text(self) -> str:
+        """The method with its non-default hyper-parameters: ``gmp[allocation=global]``."""
+        return names.show(self.method, self.hyperparameters)
+
+    @property
+    def id(self) -> str:
+        """The run's folder name: readable in front, unique by the first 12 digits of its identity."""
+        points = "-".join(f"{point:g}" for point in self.points)
+        parts = [self.dataset, self.architecture.replace("/", "_"), self.method, points, f"s{self.seed}"]
+        return "-".join([*(part for part in parts if part), self.identity[:12]])
+
+    def arguments(self) -> list[str]:
+        """The options of ``reprune run`` that repeat this run and refuse to if its identity changed."""
+        pairs = {
+            "--dataset": self.dataset,
+            "--architecture": self.architecture,
+            "--method": self.method_text,
+            "--points": ",".join(f"{point:.10g}" for point in self.points),
+            "--seed": str(self.seed),
+            "--recipe": self.recipe_text,
+            "--budget": f"{self.budget:.10g}",
+            "--prunable": self.prunable,
+            "--expect": self.identity,
+        }
+        return [word for option, value in pairs.items() if value for word in (option, value)]
+
+    @property
+    def command(self) -> str:
+        """The shell command that runs this once more."""
+        return shlex.join(["reprune", "run", *self.arguments()])
+
+
+def short(values: Any) -> str:
+    """The first 12 hex digits of a value's digest, for folder names."""
+    return identity.digest(values)[:12]

@@ -1,0 +1,112 @@
+"""What is removed together: single weights, N of every M, whole filters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Every weight is a unit of its own (unstructured pruning)."""
+
+    def units(self, shape: tuple[int, ...]) -> int:
+        """Number of units in a tensor of this shape."""
+        return math.prod(shape)
+
+    def pool(self, saliency: torch.Tensor) -> torch.Tensor:
+        """The saliency of each unit, flat."""
+        return saliency.flatten()
+
+    def spread(self, units: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        """The mask of the tensor, from the mask of its units."""
+        return units.view(shape)
+
+
+@dataclass(frozen=True)
+class Filters(Weights):
+    """A unit is an output filter: its weights, its bias, and scale and shift of the batch norm behind it.
+
+    A filter's saliency is the mean over its weights, so layers with larger kernels are not favoured.
+    """
+
+    def units(self, shape: tuple[int, ...]) -> int:
+        """Number of filters."""
+        return shape[0]
+
+    def pool(self, saliency: torch.Tensor) -> torch.Tensor:
+        """Mean saliency of each filter, shape (out,)."""
+        return saliency.flatten(1).mean(1)
+
+    def spread(self, units: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        """Each filter's mask over all its weights."""
+        return units.view(-1, *[1] * (len(shape) - 1)).expand(shape)
+
+
+@dataclass(frozen=True)
+class NM(Weights):
+    """At most `n` of every `m` consecutive input weights are kept, so sparsity is 1 − n/m in every layer.
+
+    Groups run along the input dimension (channels first, then the kernel, as in (out, in·kh·kw)).
+    """
+
+    n: int = 2
+    m: int = 4
+
+    def select(self, saliency: torch.Tensor) -> torch.Tensor:
+        """The boolean mask that keeps the n largest of every group; ties go to the earlier index."""
+        rows = saliency.flatten(1)
+        if rows.shape[1] % self.m:
+            raise UserError(f"a tensor with {rows.shape[1]} inputs per output can't be split into groups of {self.m}.")
+        groups = rows.view(-1, self.m)
+        order = groups.argsort(dim=1, descending=True, stable=True)[:, : self.n]
+        return groups.new_zeros(groups.shape).scatter(1, order, 1).bool().view(saliency.shape)
+
+
+def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -> dict[str, str]:
+    """Which biases and batch-norm parameters belong to the filters of which weight.
+
+    Found by running `images` through the model once: a batch norm belongs to the convolution or linear layer whose
+    output tensor it receives. Returns {parameter name: weight name}. The model's buffers are left as they were.
+    """
+    import torch
+
+    modules = dict(model.named_modules())
+    made_by: dict[int, str] = {}
+    found: dict[str, str] = {}
+    kept_alive: list[torch.Tensor] = []  # ids are only unique among living tensors
+
+    def remember(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(_module: torch.nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+            made_by[id(output)] = name
+            kept_alive.append(output)
+
+        return modules[name].register_forward_hook(hook)
+
+    def look(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            if (layer := made_by.get(id(inputs[0]))) is not None:
+                found.update({f"{name}.weight": f"{layer}.weight", f"{name}.bias": f"{layer}.weight"})
+
+        return modules[name].register_forward_pre_hook(hook)
+
+    layers = [name.removesuffix(".weight") for name in names]
+    handles = [remember(layer) for layer in layers]
+    handles += [look(name) for name, module in modules.items() if isinstance(module, torch.nn.BatchNorm2d)]
+    was_training = model.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(images)
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    biases = {f"{layer}.bias": f"{layer}.weight" for layer in layers if getattr(modules[layer], "bias", None) is not None}
+    return biases | found

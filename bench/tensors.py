@@ -1,0 +1,58 @@
+"""Named tensors with arithmetic, so that a saliency reads like its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+import torch
+
+
+class NamedTensors(dict[str, torch.Tensor]):
+    """A dict from parameter name to tensor, on which ``+ − * / **`` and ``abs()`` act tensor by tensor.
+
+    The other operand is a number or `NamedTensors` with the same names in the same order. All operations are
+    `torch._foreach_*`, which fuses them on a GPU.
+    """
+
+    def _map(self, function: Callable[..., Iterable[torch.Tensor]], *others: Any) -> Self:
+        values = [other.tensors() if isinstance(other, NamedTensors) else other for other in others]
+        return type(self)(zip(self, function(self.tensors(), *values), strict=True))
+
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors, in order."""
+        return list(self.values())
+
+    def __add__(self, other: NamedTensors | float) -> Self:
+        return self._map(torch._foreach_add, other)
+
+    def __sub__(self, other: NamedTensors | float) -> Self:
+        return self._map(torch._foreach_sub, other)
+
+    def __mul__(self, other: NamedTensors | float) -> Self:
+        return self._map(torch._foreach_mul, other)
+
+    def __truediv__(self, other: NamedTensors | float) -> Self:
+        return self._map(torch._foreach_div, other)
+
+    def __pow__(self, exponent: float) -> Self:
+        return self._map(torch._foreach_pow, exponent)
+
+    def __neg__(self) -> Self:
+        return self._map(torch._foreach_neg)
+
+    def abs(self) -> Self:
+        """Absolute values."""
+        return self._map(torch._foreach_abs)
+
+    def clone(self) -> Self:
+        """A copy with storage of its own."""
+        return type(self)((name, tensor.clone()) for name, tensor in self.items())
+
+    def sum(self) -> torch.Tensor:
+        """The sum over all entries, a 0-d tensor."""
+        return torch.stack([tensor.sum() for tensor in self.values()]).sum()
+
+    def copy_(self, other: NamedTensors) -> None:
+        """Overwrite every tensor in place."""
+        torch._foreach_copy_(self.tensors(), other.tensors())
