@@ -21,13 +21,27 @@ from bench.schedule import Schedule
 from bench.structure import Weights
 from bench.zeros import Zeros
 
-FOLDER = Path(methods.__file__).parent
 CHOICES: tuple[type, ...] = (Allocation, Schedule, Weights, Zeros)
 
 
+def files() -> dict[str, Path]:
+    """Every method's file by the method's name; `methods` is a package whose path may span several folders."""
+    found = [file for folder in methods.__path__ for file in Path(folder).glob("*.py")]
+    return {file.stem: file for file in sorted(found, key=lambda file: file.stem) if not file.stem.startswith("_")}
+
+
 def names() -> list[str]:
-    """All methods by file name, those with broken files included."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    """All methods by name, those with broken files included."""
+    return list(files())
+
+
+def file_of(name: str) -> Path:
+    """The file that defines a method. Raises `UserError` if there is none."""
+    if name not in files():
+        close = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names())}."
+        raise UserError(f"there is no method '{name}' in methods/; {hint}")
+    return files()[name]
 
 
 def problems() -> dict[str, str]:
@@ -44,10 +58,7 @@ def problems() -> dict[str, str]:
 @cache
 def method_class(name: str) -> type[Method]:
     """The method class in ``methods/<name>.py``. Raises `UserError` if there is none or the file is broken."""
-    if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names())}."
-        raise UserError(f"there is no method '{name}' in methods/; {hint}")
+    file_of(name)
     try:
         module = importlib.import_module(f"{methods.__name__}.{name}")
     except UserError:

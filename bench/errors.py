@@ -17,5 +17,9 @@ class Collapsed(Exception):
     """
 
 
+class Interrupted(Exception):
+    """The job was asked to stop (SIGTERM, SIGINT) and has written its checkpoint."""
+
+
 class Diverged(Exception):
     """The training loss became NaN or infinite. The run ends with outcome ``diverged``."""

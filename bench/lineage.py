@@ -87,7 +87,7 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
         return {"method": "dense"}
     return {
         "method": spec.method,
-        "source": identity.source_digest(catalog.FOLDER / f"{spec.method}.py"),
+        "source": identity.source_digest(catalog.file_of(spec.method)),
         "hyperparameters": spec.hyperparameters,
         "sparsity": stage.sparsity,
         "prunable": spec.prunable,

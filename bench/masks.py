@@ -90,6 +90,21 @@ class Masks(NamedTensors):
         """The fraction of prunable weights that are masked."""
         return 1 - sum(self.kept().values()) / sum(mask.numel() for mask in self.values())
 
+    def deviation(self, sparsity: float) -> tuple[int, str]:
+        """By how many units the group that misses its target most does so, and its name."""
+        shapes = {name: tuple(mask.shape) for name, mask in self.items()}
+        units = {name: self._structure.units(shape) for name, shape in shapes.items()}
+        groups = self._allocation.groups(shapes, units, sparsity)
+        if isinstance(self._structure, NM):
+            ratio = self._structure.n / self._structure.m
+            groups = [Group((name,), round(units[name] * ratio)) for name in shapes]
+        misses = [(abs(sum(self._units_kept(name) for name in group.names) - group.keep), _named(group)) for group in groups]
+        return max(misses)
+
+    def _units_kept(self, name: str) -> int:
+        mask = self[name]
+        return int(mask.sum()) * self._structure.units(tuple(mask.shape)) // mask.numel()
+
     def digest(self) -> str:
         """SHA-256 over all masks, for comparing two sets of them."""
         sha = hashlib.sha256()

@@ -14,9 +14,11 @@ from bench.zeros import Gone, Zeros
 if TYPE_CHECKING:
     import torch
 
-    from bench.context import Run
+    from bench.context import Run as Run
     from bench.spec import RunSpec
-    from bench.tensors import NamedTensors
+    from bench.tensors import NamedTensors as NamedTensors
+else:  # method files annotate with these two; planning a grid loads method files and must not load torch for that
+    Run = NamedTensors = Any
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Method:
             ``dynamic``: decided per input. ``none``: the method has no target.
         joint: one run yields results at all points of the grid (nested levels, rounds), instead of a run per point.
         lives_on_updates: the method makes sense only with many mask updates; fewer than 10 are flagged.
+        needs_extras: inference needs ``run.extras`` too (predictors, say); otherwise plain timm loads what is exported.
         step_on_update: whether the optimizer also steps in an iteration that updated the masks.
 
     The training loop of a stage, with the place of every hook::
@@ -98,6 +101,7 @@ class Method:
     meaning: ClassVar[Literal["none", "exact", "reached", "dynamic"]] = "exact"
     joint: ClassVar[bool] = False
     lives_on_updates: ClassVar[bool] = False
+    needs_extras: ClassVar[bool] = False
     step_on_update: bool = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

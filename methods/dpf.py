@@ -1,10 +1,8 @@
 """DPF: dynamic pruning with feedback."""
 
 from bench.allocation import Global
-from bench.context import Run
-from bench.method import Method
+from bench.method import Method, NamedTensors, Run
 from bench.schedule import Cubic
-from bench.tensors import NamedTensors
 from bench.zeros import Alive
 
 

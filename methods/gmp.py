@@ -1,10 +1,8 @@
 """Gradual magnitude pruning."""
 
 from bench.allocation import Uniform
-from bench.context import Run
-from bench.method import Method
+from bench.method import Method, NamedTensors, Run
 from bench.schedule import Cubic
-from bench.tensors import NamedTensors
 
 
 class GMP(Method):

@@ -1,10 +1,8 @@
 """One-shot magnitude pruning after training."""
 
 from bench.allocation import Allocation, Global
-from bench.context import Run
-from bench.method import Method
+from bench.method import Method, NamedTensors, Run
 from bench.schedule import OneShot, Schedule
-from bench.tensors import NamedTensors
 
 
 class Magnitude(Method):

@@ -1,9 +1,7 @@
 """Random pruning at initialisation."""
 
 from bench.allocation import Allocation, Uniform
-from bench.context import Run
-from bench.method import Method
-from bench.tensors import NamedTensors
+from bench.method import Method, NamedTensors, Run
 
 
 class Random(Method):

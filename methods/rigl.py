@@ -1,8 +1,7 @@
 """RigL: drop by magnitude, grow by gradient."""
 
 from bench.allocation import ERK
-from bench.context import Run
-from bench.method import Method
+from bench.method import Method, Run
 from bench.schedule import Cosine, Periodic
 from bench.zeros import Gone
 

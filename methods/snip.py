@@ -1,8 +1,6 @@
 """SNIP: connection sensitivity at initialisation."""
 
-from bench.context import Run
-from bench.method import Method
-from bench.tensors import NamedTensors
+from bench.method import Method, NamedTensors, Run
 
 
 class Snip(Method):

@@ -1,0 +1,73 @@
+"""Checkpoints: written whole or not at all, refused when damaged or not ours.
+
+A checkpoint is a file of tensors and plain values behind one line of JSON that holds its checksum and whose it is. The
+previous one is kept: if the newest cannot be read, the one before is used and the log says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.record import write_atomic
+
+log = logging.getLogger(__name__)
+
+
+def save(path: Path, owner: str, content: dict[str, Any]) -> None:
+    """Write a checkpoint atomically; an existing one becomes ``<name>.previous``.
+
+    Args:
+        path: the file.
+        owner: identity of the stage it belongs to; `load` refuses another's.
+        content: tensors, numbers, strings, and lists and dicts of them.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    body = buffer.getvalue()
+    head = {"owner": owner, "sha256": hashlib.sha256(body).hexdigest()}
+    if path.exists():
+        path.replace(_previous(path))
+    write_atomic(path, json.dumps(head).encode() + b"\n" + body)
+
+
+def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+    """The newest usable checkpoint at `path`, or None. Every reason for passing one over is logged."""
+    for candidate in (path, _previous(path)):
+        if not candidate.exists():
+            continue
+        head, _, body = candidate.read_bytes().partition(b"\n")
+        problem = _problem(head, body, owner)
+        if problem is None:
+            content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
+            return content
+        log.warning("checkpoint %s is passed over: %s", candidate.name, problem)
+    return None
+
+
+def remove(path: Path) -> None:
+    """Delete a checkpoint and the one before it."""
+    path.unlink(missing_ok=True)
+    _previous(path).unlink(missing_ok=True)
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.previous")
+
+
+def _problem(head: bytes, body: bytes, owner: str) -> str | None:
+    try:
+        fields = json.loads(head)
+    except ValueError:
+        return "its first line is damaged"
+    if fields.get("sha256") != hashlib.sha256(body).hexdigest():
+        return "its checksum does not match (truncated or damaged)"
+    if fields.get("owner") != owner:
+        return f"it belongs to another run ({str(fields.get('owner'))[:12]})"
+    return None

@@ -1,0 +1,148 @@
+"""Measuring the network a stage ends with: what is saved is what is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench import identity
+from bench.context import Run
+from bench.effective import effective_masks
+from bench.evaluate import Evaluation, evaluate
+from bench.determinism import autocast
+from bench.method import Dense, Stage
+from bench.record import Counts, Layer, Result, write_atomic
+from bench.stages import Workshop
+from bench.weights import load_state, save_state
+
+
+def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, folder: Path) -> Result:
+    """Export the network of a finished stage, load it back, evaluate it and count what is left of it.
+
+    Args:
+        workshop: of the run.
+        stage: whose end is measured.
+        run: its state there.
+        point: the operating point the result is for.
+        folder: the run's folder, where weights and predictions go.
+    """
+    suffix = "" if len(workshop.spec.points) < 2 else f"-{point:g}"
+    weights, predictions = folder / f"weights{suffix}.safetensors", folder / f"predictions{suffix}.npz"
+    save_state(run.export(), weights, metadata={"architecture": workshop.spec.architecture, "run": workshop.spec.id})
+    extras = _save_extras(run, folder / f"extras{suffix}.safetensors")
+    loaded = reload(workshop, stage, weights, extras)
+    found = _evaluate(loaded, "test")
+    _save_predictions(found, predictions)
+    progress = workshop.progress[stage.name]
+    layers = _layers(workshop, run)
+    held_out = _evaluate(loaded, "validation").accuracy if workshop.spec.recipe.data.validation else None
+    return Result(
+        point=point,
+        stage=stage.name,
+        accuracy=found.accuracy,
+        loss=found.loss,
+        test_images=found.images,
+        best_accuracy=None if held_out is not None else progress.best_accuracy,
+        best_epoch=progress.best_epoch,
+        validation_accuracy=held_out,
+        counts=_counts(workshop, run, loaded, layers),
+        layers=layers,
+        empty_layers=[layer.name for layer in layers if layer.prunable and layer.kept == 0],
+        weights=weights.name,
+        weights_sha256=identity.file_digest(weights),
+        extras=extras.name if extras else None,
+        predictions=predictions.name,
+    )
+
+
+def reload(workshop: Workshop, stage: Stage, weights: Path, extras: Path | None) -> Run:
+    """A run whose network is built anew and filled from files, as a stranger would load it.
+
+    Its method acts only through what it adds to the network (`Method.build`); masks and reparametrisation are already
+    in the weights.
+    """
+    plain = Stage(stage.name, stage.sparsity, stage.phase, method=None if extras else Dense())
+    run = workshop.run(plain)
+    run.model.load_state_dict(load_state(weights))
+    if extras:
+        run.extras.load_state_dict(load_state(extras))
+    return run
+
+
+def _evaluate(run: Run, split: str) -> Evaluation:
+    run.model.eval()
+    run.extras.eval()
+    with autocast(run.recipe, run.device):
+        return evaluate(run.model, run.batches.evaluation(split))
+
+
+def _save_extras(run: Run, path: Path) -> Path | None:
+    if not run.method.needs_extras:
+        return None  # what the method added only shaped the weights, and they are exported
+    save_state(run.extras.state_dict(), path, metadata={})
+    return path
+
+
+def _save_predictions(found: Evaluation, path: Path) -> None:
+    """Test predictions (class index) and logits (float16), compressed; churn between runs is computed from them."""
+    temporary = path.with_suffix(".tmp.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        temporary, predictions=found.predictions.cpu().numpy().astype(np.uint16), logits=found.logits.numpy()
+    )
+    data = temporary.read_bytes()
+    temporary.unlink()
+    write_atomic(path, data)
+
+
+def _layers(workshop: Workshop, run: Run) -> list[Layer]:
+    state = run.export()
+    layers = []
+    for name, macs in workshop.dense_macs.items():
+        weight = state.get(name)
+        kept = int((weight != 0).sum()) if weight is not None else 0
+        density = kept / weight.numel() if weight is not None and name in run.masks else 1.0
+        layers.append(
+            Layer(
+                name=name,
+                shape=tuple(weight.shape) if weight is not None else (),
+                prunable=name in run.masks,
+                kept=kept,
+                density=density,
+                macs_dense=macs,
+                macs=macs * density,
+            )
+        )
+    return layers
+
+
+def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> Counts:
+    state = run.export()
+    parameters = {name: state[name] for name, _ in run.model.named_parameters()}
+    total, kept = sum(p.numel() for p in parameters.values()), sum(int((p != 0).sum()) for p in parameters.values())
+    prunable = sum(weight.numel() for weight in run.weights.values())
+    alive = {name: state[name] != 0 for name in run.weights}
+    shape = (workshop.info.channels, workshop.info.height, workshop.info.width)
+    live = effective_masks(loaded.model, alive, shape)
+    dense_macs = sum(layer.macs_dense for layer in layers)
+    return Counts(
+        target=run.target if run.method.meaning == "exact" else None,
+        prunable_weights=prunable,
+        prunable_sparsity=1 - sum(int(mask.sum()) for mask in alive.values()) / prunable,
+        global_sparsity=1 - kept / total,
+        parameters=total,
+        parameters_kept=kept,
+        active_zeros=sum(int(((mask != 0) & (state[name] == 0)).sum()) for name, mask in run.masks.items()),
+        macs_dense=dense_macs,
+        macs=sum(layer.macs for layer in layers),
+        effective_sparsity=None if live is None else 1 - sum(int(m.sum()) for m in live.values()) / prunable,
+        effective_macs=None if live is None else _effective_macs(layers, live),
+    )
+
+
+def _effective_macs(layers: list[Layer], live: dict[str, torch.Tensor]) -> float:
+    return sum(
+        layer.macs_dense * float(live[layer.name].double().mean()) if layer.name in live else layer.macs for layer in layers
+    )

@@ -1,0 +1,63 @@
+"""The optimizer of a recipe and its learning rate as a function of the step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from bench.recipe import Optimizer, Phase
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+
+
+def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of optimizer step `step` (from 0), as torch's schedulers would give it.
+
+    Written as a function of the step rather than as a scheduler object, so that a resumed run and a run that starts in
+    the middle (rewinding) need no history.
+    """
+    here = float(step if phase.steps is not None else step / steps_per_epoch)
+    if here < phase.warmup:
+        return phase.lr * here / phase.warmup
+    if phase.per == "epoch" and phase.epochs is not None:
+        here = math.floor(here) + (1.0 if phase.scheduler_first else 0.0)
+    if phase.schedule == "multistep":
+        return phase.lr * phase.gamma ** sum(here >= milestone for milestone in phase.milestones)
+    if phase.schedule == "cosine":
+        done = min(here / phase.length, 1.0)
+        return phase.minimum_lr + (phase.lr - phase.minimum_lr) * (1 + math.cos(math.pi * done)) / 2
+    return phase.lr
+
+
+def build(settings: Optimizer, modules: list[nn.Module], own_decay: set[int]) -> torch.optim.Optimizer:
+    """The optimizer over all parameters of `modules`.
+
+    Args:
+        settings: the recipe's optimizer.
+        modules: the network, and what a method added to it.
+        own_decay: ids of parameters whose decay the training loop applies itself (alive weights under a mask, where
+            the recipe decays only what is kept).
+    """
+    free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)} | own_decay
+    parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
+    groups = [
+        {"params": [p for p in parameters if id(p) not in free], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if id(p) in free], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if settings.name == "adamw":
+        return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.eps)
+    return torch.optim.SGD(groups, lr=0.0, momentum=settings.momentum, nesterov=settings.nesterov)
+
+
+def _not_decayed(module: nn.Module, settings: Optimizer) -> list[nn.Parameter]:
+    found: list[nn.Parameter] = []
+    for part in module.modules():
+        own = dict(part.named_parameters(recurse=False))
+        if isinstance(part, NORMS):
+            found += own.values() if "norm" in settings.decay_excludes else []
+        elif "bias" in settings.decay_excludes and "bias" in own:
+            found.append(own["bias"])
+    return found

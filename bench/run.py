@@ -1,0 +1,226 @@
+"""One job: carry out one run and leave a record, whatever happens.
+
+``python -m bench.run --dataset digits --architecture resnet8_cifar --method gmp --points 0.95 --seed 0 --recipe digits``
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import names, record
+from bench.devices import device_slot
+from bench.errors import Collapsed, Diverged, Interrupted, UserError
+from bench.lineage import identify, method_of
+from bench.record import Cost, Outcome, Record
+from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    from bench.stages import Workshop
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 143
+"""Exit status after SIGTERM or SIGINT; the checkpoint is written, and the same command goes on from it."""
+
+
+def execute(spec: RunSpec, results: Path, device: str = "cpu", threads: int = 1) -> Record:
+    """Carry out a run and write its record; a finished run is only read.
+
+    Raises `Interrupted` if the job was asked to stop; OSError and MemoryError if the machine failed it.
+    Everything else becomes an outcome of the record.
+    """
+    path = results / "runs" / spec.id / "record.json"
+    if path.exists() and (finished := record.read(path)).outcome != "error":
+        return finished
+    from bench import determinism, provenance
+
+    flags = determinism.configure(spec.recipe, threads)
+    facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}
+    found = Record(
+        id=spec.id, spec=spec, hyperparameters=method_of(spec).hyperparameters, outcome="ok", provenance=facts
+    )
+    workshop: Workshop | None = None
+    try:
+        import torch
+
+        from bench.stages import Workshop
+
+        workshop = Workshop(spec, results, torch.device("cuda" if device != "cpu" else "cpu"))
+        _carry_out(found, workshop, path.parent)
+    except (Interrupted, OSError, MemoryError):
+        raise
+    except Exception as error:  # a method's mistake is a result too
+        found.outcome, found.reason = _outcome(error)
+        log.error("%s", traceback.format_exc())
+    if workshop is not None:
+        _complete(found, workshop)
+    record.write(found, path)
+    return found
+
+
+def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
+    from bench.measure import measure
+
+    for stage in workshop.stages:
+        run = workshop.finish(stage)
+        for point in stage.yields:
+            result = measure(workshop, stage, run, point, folder)
+            found.results.append(result)
+            if result.empty_layers:
+                found.warnings.append(f"at {point:g} nothing is left of {', '.join(result.empty_layers)}")
+            if run.method.meaning == "exact":
+                _check_sparsity(found, run.masks.deviation(run.target), point)
+            if result.counts.effective_sparsity == 1.0:
+                found.outcome, found.reason = "collapsed", "no path from the input to the output is left"
+
+
+def _check_sparsity(found: Record, deviation: tuple[int, str], point: float | None) -> None:
+    units, group = deviation
+    if units > 1:
+        found.outcome = "wrong_sparsity"
+        found.reason = f"at {point:g} the mask misses its target by {units} units in {group}"
+
+
+def _outcome(error: Exception) -> tuple[Outcome, str]:
+    if isinstance(error, Diverged):
+        return "diverged", str(error)
+    if isinstance(error, Collapsed):
+        return "collapsed", str(error)
+    text = " ".join(str(error).split())
+    return "error", text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
+def _complete(found: Record, workshop: Workshop) -> None:
+    """Curves, cost and warnings of all stages that ran, finished or not."""
+    from bench.stages import is_shared
+
+    spe, train_size = workshop.batches.steps_per_epoch, workshop.batches.train_size
+    found.curves = list(workshop.curves.values())
+    epochs = {
+        stage.name: workshop.progress[stage.name].trained_images / train_size
+        for stage in workshop.stages
+        if stage.name in workshop.progress
+    }
+    shared = [stage.name for stage in workshop.stages if is_shared(stage) and stage.name in epochs]
+    progress = workshop.progress.values()
+    own = [item for name, item in workshop.progress.items() if name not in shared]
+    dense_training = 3 * sum(workshop.dense_macs.values()) * train_size
+    dense_epochs = workshop.spec.recipe.train.total_steps(spe) / spe
+    macs = sum(item.training_macs for item in progress)
+    seconds = sum(item.seconds for item in own)
+    found.cost = Cost(
+        epochs=sum(epochs.values()),
+        own_epochs=sum(value for name, value in epochs.items() if name not in shared),
+        training_macs=macs,
+        training_macs_relative=macs / (dense_training * dense_epochs),
+        mask_updates=sum(item.mask_updates for item in own),
+        seconds=seconds,
+        images_per_second=sum(item.trained_images for item in own) / seconds if seconds else 0.0,
+        peak_memory=_peak_memory(workshop.device.type),
+        parents=shared,
+    )
+    if workshop.method.lives_on_updates and found.cost.mask_updates < 10:
+        found.warnings.append(f"only {found.cost.mask_updates} mask updates, which this method lives on")
+
+
+def _peak_memory(device: str) -> int:
+    """Bytes: of the device's allocator on a GPU, of the process on the CPU."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:
+    from bench import catalog, data, identity
+
+    facts: dict[str, Any] = collect(
+        threads=threads,
+        mode=spec.recipe.mode,
+        device=device,
+        method_source_sha256=identity.source_digest(catalog.file_of(spec.method)),
+        data_sha256=data.info(spec.dataset).sha256,
+    )
+    return facts | {"command": spec.command, "recipe": spec.recipe_text}
+
+
+def spec_from(arguments: argparse.Namespace) -> RunSpec:
+    """The identified run that the command line describes. Raises `UserError`, also if it is not the expected one."""
+    from bench import catalog, recipe
+
+    method, fields = catalog.parse(arguments.method)
+    spec = identify(
+        RunSpec(
+            dataset=arguments.dataset,
+            architecture=arguments.architecture,
+            method=method,
+            hyperparameters=fields,
+            points=tuple(float(point) for point in arguments.points.split(",") if point),
+            seed=arguments.seed,
+            recipe=recipe.load(arguments.recipe).scaled(arguments.budget),
+            recipe_text=arguments.recipe,
+            budget=arguments.budget,
+            prunable=arguments.prunable,
+        )
+    )
+    if arguments.expect and arguments.expect != spec.identity:
+        raise UserError(
+            f"the run {names.show(method, fields)} is now {spec.identity[:12]}, not {arguments.expect[:12]}: its recipe, "
+            "method or engine changed since the workflow was planned; start it again."
+        )
+    return spec
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of a job."""
+    found = argparse.ArgumentParser(prog="reprune run", description="Carry out one run and write its record.")
+    found.add_argument("--dataset", required=True)
+    found.add_argument("--architecture", required=True)
+    found.add_argument("--method", required=True, help="name or name[field=value, …]")
+    found.add_argument("--points", default="", help="target sparsities in [0, 1), separated by commas")
+    found.add_argument("--seed", type=int, default=0)
+    found.add_argument("--recipe", required=True, help="name or name[field=value, …]")
+    found.add_argument("--budget", type=float, default=1.0)
+    found.add_argument("--prunable", default="all")
+    found.add_argument("--expect", default="", help="refuse to run if the identity is another one")
+    found.add_argument("--results", type=Path, default=Path("results"))
+    found.add_argument("--threads", type=int, default=1)
+    found.add_argument("--slots-per-gpu", type=int, default=1)
+    return found
+
+
+def main(words: list[str] | None = None) -> int:
+    """Carry out the run that the command line describes; returns the exit status."""
+    arguments = parser().parse_args(words)
+    try:
+        spec = spec_from(arguments)
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        return 2
+    _log_to(arguments.results / "runs" / spec.id / "log.txt")
+    with device_slot(arguments.slots_per_gpu) as device:
+        try:
+            found = execute(spec, arguments.results, device, arguments.threads)
+        except Interrupted:
+            log.info("stopped on request; the same command goes on from the checkpoint")
+            return INTERRUPTED
+    log.info("%s %s", found.outcome, found.reason)
+    return 0
+
+
+def _log_to(path: Path) -> None:
+    """Log to the run's folder, where it survives reruns, and to standard error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [logging.FileHandler(path), logging.StreamHandler()]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

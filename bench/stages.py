@@ -1,0 +1,193 @@
+"""Carrying out the stages of a run: find what is finished, resume what was cut off, train the rest.
+
+A stage lives in ``results/stages/<identity>/``: ``final.pt`` once it is finished, ``checkpoint.pt`` until then, and
+``snapshot-<step>.pt`` where a later stage rewinds to. A lock per stage keeps two jobs from training it at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench import checkpoint, data, flops
+from bench.context import Run
+from bench.data.batches import Batches
+from bench.initialise import build
+from bench.lineage import identities, method_of, stages_of
+from bench.macs import TrainingMacs
+from bench.method import Dense, Stage
+from bench.prunable import prunable
+from bench.record import Curve
+from bench.spec import RunSpec
+from bench.train import Progress, Trainer, start
+
+log = logging.getLogger(__name__)
+
+
+class Workshop:
+    """Everything the stages of one run share.
+
+    Args:
+        spec: the run.
+        results: the results folder, with the prepared data in it.
+        device: where to train.
+
+    Attributes:
+        curves, progress: of every stage that was trained or loaded, by stage name; also of one that failed.
+    """
+
+    def __init__(self, spec: RunSpec, results: Path, device: torch.device) -> None:
+        self.spec, self.results, self.device = spec, results, device
+        self.method = method_of(spec)
+        self.stages = stages_of(spec, self.method)
+        self.identities = identities(spec, self.method)
+        self.info = data.info(spec.dataset)
+        self.batches = Batches(
+            data.load(spec.dataset, results / "data", device), self.info, spec.recipe, spec.seed, device
+        )
+        self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
+        self.curves: dict[str, Curve] = {}
+        self.progress: dict[str, Progress] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+
+    def model(self) -> nn.Module:
+        """A freshly initialised network; the same for every method at one seed."""
+        info = self.info
+        size = (info.height, info.width)
+        return build(self.spec.architecture, info.classes, info.channels, size, self.spec.recipe, self.spec.seed).to(
+            self.device
+        )
+
+    def run(self, stage: Stage) -> Run:
+        """The state of a stage before its first step, without what its parents contribute."""
+        model = self.model()
+        run = Run(
+            stage.method or self.method,
+            model,
+            prunable(model, self.spec.prunable),
+            self.spec.recipe,
+            self.batches,
+            stage,
+            self.spec.seed,
+            parents=self.state,
+        )
+        run.method.build(run)
+        run.extras.to(self.device)
+        return run
+
+    def finish(self, stage: Stage) -> Run:
+        """Bring a stage to its end, by loading or by training, and return its state there."""
+        run = self.run(stage)
+        with self._lock(stage):
+            state = self._load(stage, "final.pt")
+            if state is None:
+                self._train(stage, run)
+                state = self._states[stage.name]
+            else:
+                start(run, state)
+        self._remember(stage, state)
+        run.at(run.steps)
+        return run
+
+    def state(self, reference: str) -> Mapping[str, Any]:
+        """The state at the end of a stage (``pretrain``) or at a snapshot of it (``pretrain@2``)."""
+        name, _, position = reference.partition("@")
+        stage = next(stage for stage in self.stages if stage.name == name)
+        if not position:
+            return self._states[name]
+        step = self._phase_step(stage, float(position))
+        found = self._load(stage, f"snapshot-{step}.pt")
+        return found if found is not None else self._rewound(stage, step)
+
+    # -- training ---------------------------------------------------------------------------------------------------
+
+    def _train(self, stage: Stage, run: Run) -> None:
+        folder, owner = self._folder(stage), self.identities[stage.name]
+        if stage.parents:
+            start(run, dict(self.state(stage.parents[0])), with_extras=False)
+        trainer = self._trainer(stage, run)
+        self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
+        resumed = checkpoint.load(folder / "checkpoint.pt", owner, self.device)
+        if resumed is not None:
+            trainer.restore(resumed)
+            self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
+            log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, run.steps)
+        if stage.phase is None:
+            run.method.on_train_start(run)
+            run.method.on_train_end(run)
+        else:
+            trainer.train(resumed=resumed is not None)
+        self._states[stage.name] = trainer.state()
+        checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
+        checkpoint.remove(folder / "checkpoint.pt")
+
+    def _trainer(self, stage: Stage, run: Run, stop_after: int | None = None) -> Trainer:
+        folder, owner = self._folder(stage), self.identities[stage.name]
+        sizes = {name: weight.numel() for name, weight in run.weights.items()}
+        return Trainer(
+            run,
+            TrainingMacs(self.dense_macs, sizes, run.method.zeros),
+            save=lambda state: checkpoint.save(folder / "checkpoint.pt", owner, state),
+            snapshots={step: self._snapshot(stage, step) for step in self._wanted_snapshots(stage)},
+            stop_after=stop_after,
+        )
+
+    def _wanted_snapshots(self, stage: Stage) -> set[int]:
+        references = (parent.partition("@") for other in self.stages for parent in other.parents)
+        return {self._phase_step(stage, float(at)) for name, _, at in references if name == stage.name and at}
+
+    def _snapshot(self, stage: Stage, step: int) -> Any:
+        path = self._folder(stage) / f"snapshot-{step}.pt"
+        return lambda state: checkpoint.save(path, self.identities[stage.name], state)
+
+    def _rewound(self, stage: Stage, step: int) -> dict[str, Any]:
+        """A snapshot that was not taken when the stage was trained: its first steps once more, with the same bits."""
+        log.info("%s: training its first %d steps again for a snapshot", stage.name, step)
+        run = self.run(stage)
+        if stage.parents:
+            start(run, dict(self.state(stage.parents[0])), with_extras=False)
+        self._trainer(stage, run, stop_after=step).train()
+        found = self._load(stage, f"snapshot-{step}.pt")
+        assert found is not None
+        return found
+
+    def _phase_step(self, stage: Stage, position: float) -> int:
+        return self.spec.recipe.phase(stage.phase or "train").to_steps(position, self.batches.steps_per_epoch)
+
+    # -- files ------------------------------------------------------------------------------------------------------
+
+    def _folder(self, stage: Stage) -> Path:
+        return self.results / "stages" / self.identities[stage.name][:32]
+
+    def _load(self, stage: Stage, name: str) -> dict[str, Any] | None:
+        return checkpoint.load(self._folder(stage) / name, self.identities[stage.name], self.device)
+
+    def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
+        self._states[stage.name] = state
+        self.progress[stage.name] = Progress(**state["progress"])
+        self.curves[stage.name] = Curve(**state["progress"]["curve"])
+
+    @contextmanager
+    def _lock(self, stage: Stage) -> Iterator[None]:
+        """One job at a time per stage; the system frees the lock of a job that dies."""
+        folder = self._folder(stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.info("%s is being trained by another job; waiting for it", stage.name)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def is_shared(stage: Stage) -> bool:
+    """Whether other methods use the same stage: it is dense training."""
+    return isinstance(stage.method, Dense)

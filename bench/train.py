@@ -1,0 +1,281 @@
+"""The training loop of one stage: resumable at any step, the same bits every time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+
+from bench.context import Run
+from bench.determinism import autocast
+from bench.errors import Diverged, Interrupted
+from bench.evaluate import evaluate
+from bench.macs import TrainingMacs
+from bench.optimization import build, learning_rate
+from bench.record import Curve
+from bench.seeds import seed_for
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+
+
+@dataclass
+class Progress:
+    """What a stage has measured so far; saved in every checkpoint.
+
+    `changed` counts mask entries that flipped since the last evaluation, `mask_updates` updates since the start.
+    """
+
+    step: int = 0
+    loss: float = 0.0
+    images: int = 0
+    trained_images: int = 0
+    seconds: float = 0.0
+    training_macs: float = 0.0
+    mask_updates: int = 0
+    changed: float = 0.0
+    best_accuracy: float = -1.0
+    best_epoch: float = 0.0
+    curve: dict[str, Any] = field(default_factory=dict)
+
+
+Save = Callable[[dict[str, Any]], None]
+
+
+class Trainer:
+    """Trains one stage from its start or from a checkpoint to its end.
+
+    Args:
+        run: the stage's state.
+        macs: counts what the training costs.
+        save: writes a checkpoint of `state`.
+        snapshots: {step: function that saves the state}, for stages that others rewind to.
+        stop_after: stop at this step (a snapshot is wanted, not the end).
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        macs: TrainingMacs,
+        save: Save = lambda state: None,
+        snapshots: dict[int, Save] | None = None,
+        stop_after: int | None = None,
+    ) -> None:
+        self.run, self.macs, self.save = run, macs, save
+        self.snapshots = snapshots or {}
+        self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
+        self.progress = Progress(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
+        self.curve = Curve(stage=run.stage.name)
+        self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
+        self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
+        self._stop_requested = False
+        self._own_decay = _own_decay(run)
+        run.optimizer = build(run.recipe.optimizer, [run.model, run.extras], {id(p) for p, _ in self._own_decay})
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on from here with the same bits."""
+        run = self.run
+        assert run.optimizer is not None
+        self.progress.loss = float(self._sum)
+        self.progress.curve = self.curve.model_dump()
+        return {
+            "model": run.model.state_dict(),
+            "masks": dict(run.masks),
+            "extras": run.extras.state_dict(),
+            "state": run.state,
+            "optimizer": run.optimizer.state_dict(),
+            "progress": vars(self.progress),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint of this stage."""
+        start(self.run, state)
+        assert self.run.optimizer is not None
+        self.run.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        self.curve = Curve(**self.progress.curve)
+        self._sum.fill_(self.progress.loss)
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def train(self, resumed: bool = False) -> None:
+        """Run to the end of the stage.
+
+        Raises `Diverged` on a non-finite loss, `Collapsed` from a mask update, `Interrupted` after SIGTERM or SIGINT.
+        """
+        run = self.run
+        run.at(self.progress.step)
+        self.macs.masks_changed(run.masks.kept())
+        if not resumed:
+            self._update(run.method.on_train_start)
+        saved = started = time.monotonic()
+        with self._signals():
+            while self.progress.step < self.stop:
+                self._save_snapshot()
+                self._step(self.progress.step)
+                self.progress.step += 1
+                if self.progress.step % run.batches.steps_per_epoch == 0 or self.progress.step == run.steps:
+                    self.progress.seconds += time.monotonic() - started
+                    self._end_of_epoch()
+                    started = time.monotonic()
+                now = time.monotonic()
+                if self._stop_requested or now - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                    self.progress.seconds += now - started
+                    self.save(self.state())
+                    saved = started = time.monotonic()
+                if self._stop_requested:
+                    raise Interrupted
+        self._save_snapshot()
+        if self.progress.step == run.steps:
+            run.method.on_train_end(run)
+
+    def _step(self, step: int) -> None:
+        run = self.run
+        run.at(step)
+        torch.manual_seed(seed_for(run.seed, "step", run.stage.phase or "", run.stage.copy, step))
+        if run.method.schedule.fires(step, run.timeline):
+            self._update(run.method.update_masks)
+            self.progress.mask_updates += 1
+            if not run.method.step_on_update:
+                return
+        images, labels = run.batches.train(
+            run.epoch, step % run.batches.steps_per_epoch, phase=run.stage.phase or "train", copy=run.stage.copy
+        )
+        self._optimize(images, labels, step)
+        self.progress.images += len(images)
+        self.progress.trained_images += len(images)
+
+    def _optimize(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> None:
+        run, optimizer = self.run, self.run.optimizer
+        assert optimizer is not None
+        rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        run.model.train()
+        with autocast(run.recipe, run.device):
+            loss = self.loss(images, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        run.method.on_after_backward(run)
+        run.mask_gradients()
+        self._decay_kept(rate)
+        if (limit := run.recipe.optimizer.clip_norm) is not None:
+            torch.nn.utils.clip_grad_norm_(run.model.parameters(), limit)
+        optimizer.step()
+        optimizer.zero_grad()
+        run.mask_weights()
+        run.method.on_after_step(run)
+        self._sum += loss.detach() * len(images)
+        self.progress.training_macs += self.macs.step(len(images))
+
+    def _update(self, hook: Callable[[Run], None]) -> None:
+        """A hook that may change the masks, with what has to follow."""
+        run = self.run
+        before = run.masks.clone()
+        hook(run)
+        if run.scoring_passes:
+            self.progress.training_macs += self.macs.scoring(run.scoring_passes)
+            run.scoring_passes = 0
+        changed = sum(int((before[name] != mask).sum()) for name, mask in run.masks.items())
+        if changed:
+            self.progress.changed += changed / sum(mask.numel() for mask in run.masks.values())
+        run.mask_weights()
+        run.mask_optimizer()
+        self.macs.masks_changed(run.masks.kept())
+
+    def _decay_kept(self, rate: float) -> None:
+        """Weight decay on kept entries only, for alive weights under a recipe that says so."""
+        settings = self.run.recipe.optimizer
+        for parameter, mask in self._own_decay:
+            if settings.name == "sgd" and parameter.grad is not None:
+                parameter.grad.add_(parameter.detach() * mask, alpha=settings.weight_decay)
+            elif settings.name == "adamw":
+                with torch.no_grad():
+                    parameter.mul_(1 - rate * settings.weight_decay * mask)
+
+    # -- measuring --------------------------------------------------------------------------------------------------
+
+    def _end_of_epoch(self) -> None:
+        run, progress = self.run, self.progress
+        loss = float(self._sum) / max(progress.images, 1)
+        if progress.images and not math.isfinite(loss):
+            raise Diverged(f"the training loss was {loss} in epoch {run.epoch + 1} of stage '{run.stage.name}'")
+        last = progress.step == run.steps
+        if last or (run.epoch + 1) % run.recipe.evaluate_every == 0:
+            self._evaluate(loss)
+            self._sum.zero_()
+            progress.images, progress.changed = 0, 0.0
+
+    def _evaluate(self, train_loss: float) -> None:
+        run, curve = self.run, self.curve
+        found = evaluate_run(run, "validation" if run.recipe.data.validation else "test")
+        epoch = self.progress.step / run.batches.steps_per_epoch
+        if found.accuracy > self.progress.best_accuracy:
+            self.progress.best_accuracy, self.progress.best_epoch = found.accuracy, epoch
+        curve.epoch.append(epoch)
+        curve.step.append(self.progress.step)
+        curve.train_loss.append(train_loss)
+        curve.accuracy.append(found.accuracy)
+        curve.loss.append(found.loss)
+        curve.learning_rate.append(learning_rate(run.phase, self.progress.step - 1, run.batches.steps_per_epoch))
+        curve.sparsity.append(run.masks.sparsity())
+        curve.mask_changes.append(self.progress.changed)
+        curve.seconds.append(self.progress.seconds)
+        log.info(
+            "%s epoch %g/%g  loss %.4f  accuracy %.2f %%  sparsity %.2f %%",
+            *(run.stage.name, epoch, run.steps / run.batches.steps_per_epoch),
+            *(train_loss, found.accuracy, 100 * run.masks.sparsity()),
+        )
+
+    def _save_snapshot(self) -> None:
+        if (save := self.snapshots.pop(self.progress.step, None)) is not None:
+            save(self.state())
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT finish the current step, write a checkpoint and stop."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stop_requested = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def evaluate_run(run: Run, split: str) -> Any:
+    """Evaluate the effective network on ``test`` or ``validation``; see `bench.evaluate.evaluate`."""
+    run.model.eval()
+    with autocast(run.recipe, run.device):
+        return evaluate(run.forward, run.batches.evaluation(split))
+
+
+def start(run: Run, state: dict[str, Any], with_extras: bool = True) -> None:
+    """Load weights, buffers, masks and (for the same stage) what the method added from a stage's state."""
+    run.model.load_state_dict(state["model"])
+    for name, mask in run.masks.items():
+        if name in state["masks"]:  # a shared dense stage may have been trained under another prunable set
+            mask.copy_(state["masks"][name])
+    if with_extras:
+        run.extras.load_state_dict(state["extras"])
+        run.state.update({name: value.clone() for name, value in state["state"].items()})
+
+
+def _own_decay(run: Run) -> list[tuple[torch.nn.Parameter, torch.Tensor]]:
+    settings = run.recipe.optimizer
+    if settings.decay_masked or run.method.zeros.value == "zero" or not settings.weight_decay:
+        return []
+    return [(p, run.masks[name]) for name, p in run.parameters.items()]  # type: ignore[misc]
