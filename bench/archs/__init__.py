@@ -1,0 +1,106 @@
+"""Architectures: the CIFAR families that papers use, and everything that timm knows, by name.
+
+Our own are built without importing timm, which takes five seconds; timm learns their names when it is imported
+(`bench.imports`). This module imports neither torch nor timm, so that a grid can be checked quickly.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    **{f"resnet{depth}_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth}) for depth in (8, 20, 32, 56)},
+    **{
+        f"resnet{depth}a_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth, "shortcut": "A"})
+        for depth in (8, 20, 32, 56)
+    },
+    "wrn22_2_cifar": ("wide_resnet", "WideResNet", {"depth": 22, "width": 2}),
+    "convnet_small": ("convnet", "ConvNet", {"widths": (16, 32, 64)}),
+}
+
+_REGISTERED = re.compile(r"^@register_model\s+def (\w+)\(", re.MULTILINE)
+
+OWN: tuple[str, ...] = tuple(_MODELS)
+"""The names of our own architectures."""
+
+
+def own(name: str, **settings: Any) -> nn.Module:
+    """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``."""
+    module, cls, fixed = _MODELS[name]
+    model: nn.Module = getattr(import_module(f"bench.archs.{module}"), cls)(**fixed, **settings)
+    return model
+
+
+def create(name: str, classes: int, channels: int, size: int | tuple[int, int], dropout: float = 0.0) -> nn.Module:
+    """Build an architecture with random weights, from the global random numbers.
+
+    Args:
+        name: one of `OWN` or a name of timm's, with or without a tag (``resnet50.tv_in1k``).
+        classes: number of outputs.
+        channels: number of image channels.
+        size: height and width of the images in pixels, or one number for both. Only architectures built for one
+            size, such as vision transformers, depend on it.
+        dropout: timm's ``drop_rate``: dropout before the classifier (in a wide ResNet: inside the blocks).
+
+    Raises:
+        UserError: if there is no such architecture, or it can't be built for these images.
+    """
+    check(name)
+    if name in _MODELS:
+        return own(name, num_classes=classes, in_chans=channels, drop_rate=dropout)
+    shape = (size, size) if isinstance(size, int) else size
+    settings = {"num_classes": classes, "in_chans": channels} | ({"drop_rate": dropout} if dropout else {})
+    try:
+        return _create_timm(name, shape, settings)
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        images = f"{channels}x{shape[0]}x{shape[1]} images, {classes} classes and dropout {dropout:g}"
+        raise UserError(f"architecture '{name}': timm can't build it for {images} ({error}).") from error
+
+
+def _create_timm(name: str, shape: tuple[int, int], settings: dict[str, Any]) -> nn.Module:
+    import timm
+
+    configuration = timm.get_pretrained_cfg(name)
+    # timm's mark of a constructor that takes an image size (timm.models._builder._update_default_model_kwargs).
+    if configuration is not None and configuration.fixed_input_size:
+        settings = settings | {"img_size": shape}
+    model: nn.Module = timm.create_model(name, pretrained=False, **settings)
+    return model
+
+
+def check(name: str) -> None:
+    """Raise a `UserError` with the closest names unless `name` is an architecture of ours or of timm's.
+
+    Quick and without torch. A tag (what follows the dot) is left to timm, when the architecture is built.
+    """
+    if name in _MODELS:
+        return
+    architecture = name.partition(".")[0]
+    if architecture not in _timm_names():
+        close = get_close_matches(architecture, [*OWN, *_timm_names()], n=3)
+        hint = f"; close are {', '.join(close)}" if close else ""
+        raise UserError(f"architecture '{name}' is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
+
+
+@cache
+def _timm_names() -> frozenset[str]:
+    """The names of timm's architectures, without tags.
+
+    Read from timm's files instead of asking timm, which a grid's check would wait five seconds for; a test holds
+    them equal to `timm.list_models()`.
+    """
+    spec = importlib.util.find_spec("timm")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    texts = (file.read_text(encoding="utf-8") for folder in folders for file in Path(folder, "models").glob("*.py"))
+    return frozenset(name for text in texts for name in _REGISTERED.findall(text))
