@@ -1,0 +1,73 @@
+"""Allocations against densities worked out by hand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.allocation import ER, ERK, Global, Uniform
+
+SHAPES = {"conv": (4, 3, 3, 3), "fc": (2, 4)}
+UNITS = {name: math.prod(shape) for name, shape in SHAPES.items()}  # 108 and 8
+
+
+def test_global_is_one_group_with_the_rounded_total():
+    (group,) = Global().groups(SHAPES, UNITS, 0.9)
+    assert group.names == ("conv", "fc")
+    assert group.keep == 12  # 116 · 0.1 = 11.6
+
+
+def test_uniform_gives_each_layer_the_same_sparsity():
+    assert [group.keep for group in Uniform().groups(SHAPES, UNITS, 0.75)] == [27, 2]
+    assert [group.keep for group in Uniform(dense_first=True).groups(SHAPES, UNITS, 0.75)] == [108, 2]
+
+
+def test_erk_without_a_cap():
+    # raw: conv (4+3+3+3)/108 = 13/108, fc (2+4)/8 = 0.75. Weighted: 13 + 6 = 19.
+    # 10 % of 116 = 11.6 kept: scale 11.6/19, conv keeps 13 · 11.6/19 = 7.94, fc 6 · 11.6/19 = 3.66.
+    densities = ERK().densities(SHAPES, UNITS, 0.9)
+    assert densities["conv"] * 108 == pytest.approx(13 * 11.6 / 19)
+    assert densities["fc"] * 8 == pytest.approx(6 * 11.6 / 19)
+    assert [group.keep for group in ERK().groups(SHAPES, UNITS, 0.9)] == [8, 4]
+
+
+def test_erk_caps_a_layer_at_dense_and_solves_again():
+    # 50 %: 58 kept; the scale 58/19 would give fc 0.75 · 58/19 = 2.29 > 1. So fc is dense (8), conv keeps 50.
+    densities = ERK().densities(SHAPES, UNITS, 0.5)
+    assert densities["fc"] == 1.0
+    assert densities["conv"] * 108 == pytest.approx(50)
+
+
+def test_er_leaves_the_kernel_out():
+    # raw: conv (4+3)/12, weighted 108 · 7/12 = 63; fc 6/8, weighted 6. 11.6 kept: conv 63 · 11.6/69.
+    densities = ER().densities(SHAPES, UNITS, 0.9)
+    assert densities["conv"] * 108 == pytest.approx(63 * 11.6 / 69)
+
+
+def test_layers_with_the_same_largest_raw_value_become_dense_together():
+    shapes = {"a": (1, 1), "b": (1, 1), "c": (10, 10)}
+    densities = ERK().densities(shapes, {"a": 1, "b": 1, "c": 100}, 0.5)
+    assert densities["a"] == densities["b"] == 1.0
+    assert densities["c"] * 100 == pytest.approx(49)
+
+
+layer_shapes = st.lists(
+    st.one_of(
+        st.tuples(st.integers(1, 64), st.integers(1, 64)),
+        st.tuples(st.integers(1, 64), st.integers(1, 64), st.integers(1, 5), st.integers(1, 5)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(layer_shapes, st.floats(0, 0.999))
+def test_er_and_erk_meet_the_total_and_never_exceed_one(shapes, sparsity):
+    named = {f"layer{index}": shape for index, shape in enumerate(shapes)}
+    units = {name: math.prod(shape) for name, shape in named.items()}
+    for allocation in (ER(), ERK()):
+        densities = allocation.densities(named, units, sparsity)
+        assert all(0 <= density <= 1 + 1e-12 for density in densities.values())
+        kept = sum(densities[name] * units[name] for name in named)
+        assert kept == pytest.approx((1 - sparsity) * sum(units.values()))

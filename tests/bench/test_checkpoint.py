@@ -1,0 +1,57 @@
+"""Checkpoints: whole or not there; damaged or foreign ones are passed over."""
+
+import logging
+
+import torch
+
+from bench import checkpoint
+
+
+def content(value):
+    return {"tensor": torch.full((3,), float(value)), "nested": {"step": value, "names": ["a"]}}
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    loaded = checkpoint.load(path, "me")
+    assert torch.equal(loaded["tensor"], content(1)["tensor"])
+    assert loaded["nested"] == {"step": 1, "names": ["a"]}
+
+
+def test_nothing_there_is_none(tmp_path):
+    assert checkpoint.load(tmp_path / "c.pt", "me") is None
+
+
+def damage(path, how):
+    data = path.read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    path.write_bytes({"truncated": data[: len(data) // 2], "flipped": bytes(flipped), "empty": b""}[how])
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, caplog):
+    path = tmp_path / "c.pt"
+    for how in ("truncated", "flipped", "empty"):
+        checkpoint.save(path, "me", content(1))
+        checkpoint.save(path, "me", content(2))
+        damage(path, how)
+        with caplog.at_level(logging.WARNING):
+            assert checkpoint.load(path, "me")["nested"]["step"] == 1
+        assert "c.pt is passed over" in caplog.text
+        checkpoint.remove(path)
+
+
+def test_another_runs_checkpoint_is_refused(tmp_path, caplog):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "somebody else", content(1))
+    assert checkpoint.load(path, "me") is None
+    assert "belongs to another run (somebody els)" in caplog.text
+
+
+def test_remove_takes_both(tmp_path):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    checkpoint.save(path, "me", content(2))
+    checkpoint.remove(path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,99 @@
+"""Masks: exact counts, drop and grow, collapse."""
+
+import pytest
+import torch
+
+from bench.allocation import Global, Uniform
+from bench.errors import Collapsed
+from bench.masks import Masks
+from bench.structure import NM, Filters, Weights
+from bench.tensors import NamedTensors
+
+
+def masks_for(weights, allocation=None, structure=None):
+    return Masks(weights, allocation or Global(), structure or Weights())
+
+
+@pytest.fixture
+def weights():
+    return NamedTensors(a=torch.tensor([[4.0, -1.0], [2.0, 3.0]]), b=torch.tensor([[0.5, -6.0]]))
+
+
+def test_global_magnitude_by_hand(weights):
+    masks = masks_for(weights)
+    masks.keep(weights.abs(), 0.5)  # the largest three of 4 1 2 3 0.5 6
+    assert masks["a"].tolist() == [[1, 0], [0, 1]]
+    assert masks["b"].tolist() == [[0, 1]]
+    assert masks.sparsity() == 0.5
+    assert masks.deviation(0.5) == (0, "2 layers together")
+
+
+def test_uniform_magnitude_by_hand(weights):
+    masks = masks_for(weights, Uniform())
+    masks.keep(weights.abs(), 0.5)
+    assert masks["a"].tolist() == [[1, 0], [0, 1]]
+    assert masks["b"].tolist() == [[0, 1]]
+    assert masks.kept() == {"a": 2, "b": 1}
+
+
+def test_pruned_weights_may_come_back(weights):
+    masks = masks_for(weights)
+    masks.keep(weights.abs(), 0.5)
+    masks.keep(-weights, 0.5)  # now the smallest are wanted: −1, 0.5 and −6
+    assert masks["a"].tolist() == [[0, 1], [0, 0]]
+
+
+def test_drop_takes_kept_weights_only_and_grow_takes_removed_ones(weights):
+    masks = masks_for(weights)
+    masks["a"].copy_(torch.tensor([[1, 0], [1, 1]]))
+    masks.drop(lowest=weights.abs(), n={"a": 1, "b": 0})  # kept: 4 2 3 → drop 2
+    assert masks["a"].tolist() == [[1, 0], [0, 1]]
+    masks.grow(highest=NamedTensors(a=torch.tensor([[9.0, 1.0], [2.0, 9.0]]), b=torch.zeros(1, 2)), n={"a": 1, "b": 0})
+    assert masks["a"].tolist() == [[1, 0], [1, 1]]  # what was just dropped was the best candidate
+
+
+def test_a_zero_threshold_is_a_collapse_and_never_a_silent_unpruning(weights):
+    dead = NamedTensors(a=torch.zeros(2, 2), b=torch.tensor([[1.0, 0.0]]))
+    with pytest.raises(Collapsed, match="only 1 saliencies in 2 layers together are not 0, 3 needed"):
+        masks_for(weights).keep(dead, 0.5)
+
+
+def test_saliencies_that_are_not_finite_are_a_collapse(weights):
+    broken = NamedTensors(a=torch.tensor([[1.0, torch.nan], [1.0, 1.0]]), b=torch.ones(1, 2))
+    with pytest.raises(Collapsed, match="not finite"):
+        masks_for(weights).keep(broken, 0.5)
+
+
+def test_keeping_everything_needs_no_saliency(weights):
+    masks = masks_for(weights)
+    masks.keep(NamedTensors(a=torch.zeros(2, 2), b=torch.zeros(1, 2)), 0.0)
+    assert masks.sparsity() == 0
+
+
+def test_filters_stand_or_fall_together():
+    weights = NamedTensors(conv=torch.stack([torch.full((2, 3, 3), v) for v in (1.0, 3.0, 2.0, 0.5)]))
+    masks = masks_for(weights, structure=Filters())
+    masks.keep(weights.abs(), 0.5)
+    assert masks["conv"][:, 0, 0, 0].tolist() == [0, 1, 1, 0]
+    assert masks["conv"].sum() == 2 * 18
+    assert masks.deviation(0.5)[0] == 0
+
+
+def test_two_of_four():
+    weights = NamedTensors(fc=torch.tensor([[1.0, 4.0, 3.0, 2.0, 8.0, 5.0, 7.0, 6.0]]))
+    masks = masks_for(weights, structure=NM(2, 4))
+    masks.keep(weights.abs(), 0.5)
+    assert masks["fc"].tolist() == [[0, 1, 1, 0, 1, 0, 1, 0]]
+
+
+def test_deviation_names_the_group_that_misses_most(weights):
+    masks = masks_for(weights, Uniform())
+    masks["a"].zero_()
+    assert masks.deviation(0.5) == (2, "a")
+
+
+def test_the_digest_follows_the_masks(weights):
+    masks = masks_for(weights)
+    before = masks.digest()
+    masks.keep(weights.abs(), 0.5)
+    assert masks.digest() != before

@@ -1,0 +1,67 @@
+"""Learning rates against torch's own schedulers; weight decay where the recipe wants it."""
+
+import pytest
+import torch
+from torch import nn
+
+from bench.optimization import build, learning_rate
+from bench.recipe import Optimizer, Phase
+
+
+def by_torch(scheduler, optimizer, epochs):
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def ours(phase, epochs, steps_per_epoch=4):
+    return [learning_rate(phase, epoch * steps_per_epoch, steps_per_epoch) for epoch in range(epochs)]
+
+
+@pytest.fixture
+def optimizer():
+    return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def test_multistep_equals_torch(optimizer):
+    phase = Phase(epochs=20, lr=0.1, schedule="multistep", milestones=(8, 14), gamma=0.2)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [8, 14], gamma=0.2)
+    assert ours(phase, 20) == pytest.approx(by_torch(scheduler, optimizer, 20))
+
+
+def test_cosine_equals_torch(optimizer):
+    phase = Phase(epochs=20, lr=0.1, schedule="cosine", minimum_lr=0.001)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20, eta_min=0.001)
+    assert ours(phase, 20) == pytest.approx(by_torch(scheduler, optimizer, 20))
+
+
+def test_a_scheduler_stepped_first_drops_one_epoch_earlier():
+    phase = Phase(epochs=10, lr=1.0, schedule="multistep", milestones=(5,), scheduler_first=True)
+    assert ours(phase, 10) == pytest.approx([1.0] * 4 + [0.1] * 6)
+
+
+def test_warm_up_is_linear_per_step():
+    phase = Phase(epochs=10, lr=0.8, warmup=2)
+    assert [learning_rate(phase, step, 4) for step in (0, 1, 4, 7, 8)] == pytest.approx([0, 0.1, 0.4, 0.7, 0.8])
+
+
+def test_milestones_in_steps():
+    phase = Phase(steps=100, lr=1.0, schedule="multistep", milestones=(30, 60), gamma=0.5)
+    assert [learning_rate(phase, step, 7) for step in (29, 30, 59, 60)] == [1.0, 0.5, 0.5, 0.25]
+
+
+def test_decay_excludes_norms_and_biases():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
+    for excludes, decayed in [((), 6), (("norm",), 4), (("bias",), 4), (("norm", "bias"), 2)]:
+        groups = build(Optimizer(weight_decay=0.1, decay_excludes=excludes), [model], set()).param_groups
+        assert sum(len(group["params"]) for group in groups) == 6
+        assert sum(len(group["params"]) for group in groups if group["weight_decay"]) == decayed
+
+
+def test_parameters_decayed_elsewhere_are_left_out():
+    model = nn.Linear(2, 2)
+    groups = build(Optimizer(weight_decay=0.1), [model], {id(model.weight)}).param_groups
+    assert [len(group["params"]) for group in groups if group["weight_decay"]] == [1]

@@ -1,0 +1,74 @@
+"""Recipes: validation, budgets, and what makes two of them comparable."""
+
+import pytest
+
+from bench import recipe
+from bench.errors import UserError
+from bench.recipe import Phase, Recipe, differences
+
+MINIMAL = {"batch_size": 8, "train": {"epochs": 10, "lr": 0.1}}
+
+
+def read(**changes):
+    return Recipe.read(MINIMAL | changes, "r.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"bacth_size": 3}, "r.yaml: unknown field 'bacth_size'; allowed are name, source, batch_size"),
+        ({"train": {"epochs": 1, "lr": -1}}, r"r.yaml: field 'train.lr': input should be greater than 0, not -1"),
+        ({"train": {"lr": 1}}, "give either 'epochs' or 'steps'"),
+        ({"train": {"epochs": 1, "steps": 3, "lr": 1}}, "give either 'epochs' or 'steps'"),
+        ({"train": {"epochs": 4, "lr": 1, "schedule": "multistep"}}, "needs 'milestones'"),
+        ({"train": {"epochs": 4, "lr": 1, "milestones": [2, 5]}}, "lie below the length 4"),
+        ({"precision": "fp8"}, "field 'precision': input should be 'fp32'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(changes, sentence):
+    with pytest.raises(UserError, match=sentence) as caught:
+        read(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_budget_scales_lengths_and_milestones():
+    phase = Phase(epochs=160, lr=0.1, schedule="multistep", milestones=(80, 120), warmup=5).scaled(0.1)
+    assert (phase.epochs, phase.milestones, phase.warmup) == (16, (8, 12), 0.5)
+    steps = Phase(steps=97_656, lr=0.1, schedule="multistep", milestones=(30_000,)).scaled(0.5)
+    assert (steps.steps, steps.milestones) == (48_828, (15_000,))
+
+
+def test_steps_of_a_phase():
+    assert Phase(epochs=2.5, lr=1).total_steps(10) == 25
+    assert Phase(steps=7, lr=1).total_steps(10) == 7
+    assert Phase(epochs=0.001, lr=1).total_steps(10) == 1
+    assert Phase(epochs=4, lr=1).to_steps(1.5, 10) == 15
+    assert Phase(steps=40, lr=1).to_steps(15, 10) == 15
+
+
+def test_a_missing_phase_is_one_sentence():
+    with pytest.raises(UserError, match="recipe 'x' has no 'finetune' phase"):
+        read(name="x").phase("finetune")
+
+
+def test_every_recipe_of_the_project_loads():
+    files = sorted(recipe.RECIPES.glob("*.yaml"))
+    assert len(files) >= 2
+    for file in files:
+        loaded = recipe.load(file.stem)
+        assert loaded.name == file.stem
+        assert loaded.source
+
+
+def test_fields_can_be_changed_by_name():
+    assert recipe.load("digits[train.epochs=21,batch_size=5]").train.epochs == 21
+    with pytest.raises(UserError, match="digits.yaml: unknown field 'epocs'"):
+        recipe.load("digits[epocs=2]")
+    with pytest.raises(UserError, match="recipe 'digit' is not in .*; there are .*digits"):
+        recipe.load("digit")
+
+
+def test_differences_name_the_material_fields_only():
+    ours = read(evaluate_every=5, name="a", label_smoothing=0.1)
+    assert differences(ours, read(name="b")) == ["label_smoothing: 0.1 instead of 0.0"]
+    assert differences(read().scaled(0.5), read()) == ["train.epochs: 5.0 instead of 10.0"]

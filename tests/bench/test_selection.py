@@ -1,0 +1,55 @@
+"""Exact selection against sorting."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.selection import largest
+
+values = st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=60)
+
+
+@given(values, st.data(), st.sampled_from([torch.float32, torch.float64]))
+def test_exactly_k_and_nothing_left_out_is_larger(numbers, data, dtype):
+    tensor = torch.tensor(numbers, dtype=dtype)
+    k = data.draw(st.integers(0, len(numbers)))
+    mask = largest(tensor, k)
+    assert int(mask.sum()) == k
+    if 0 < k < len(numbers):
+        assert tensor[mask].min() >= tensor[~mask].max()
+
+
+@given(st.integers(0, 12))
+def test_ties_by_index_without_a_generator(k):
+    assert largest(torch.ones(12), k).nonzero().flatten().tolist() == list(range(k))
+
+
+def test_ties_by_a_seeded_permutation():
+    def pick(seed):
+        return largest(torch.ones(1000), 10, torch.Generator().manual_seed(seed)).nonzero().flatten().tolist()
+
+    assert pick(0) == pick(0) != pick(1)
+    assert max(pick(0)) > 100  # by index it would be 0 … 9
+
+
+def test_what_is_above_the_threshold_is_kept_whatever_the_ties():
+    tensor = torch.tensor([1.0, 5.0, 1.0, 1.0, 7.0])
+    for seed in range(5):
+        mask = largest(tensor, 3, torch.Generator().manual_seed(seed))
+        assert mask[1] and mask[4] and int(mask.sum()) == 3
+
+
+def test_negative_zero_ties_with_zero_and_infinities_are_in_order():
+    assert largest(torch.tensor([-0.0, 0.0, -1.0]), 1).tolist() == [True, False, False]
+    assert largest(torch.tensor([torch.inf, -torch.inf, 0.0]), 2).tolist() == [True, False, True]
+
+
+def test_float64_differences_below_float32_resolution_count():
+    tensor = torch.tensor([1.0, 1.0 + 1e-12, 1.0 - 1e-12], dtype=torch.float64)
+    assert largest(tensor, 1).tolist() == [False, True, False]
+
+
+def test_the_count_must_be_possible():
+    with pytest.raises(ValueError, match="cannot keep 4 of 3"):
+        largest(torch.ones(3), 4)
