@@ -1,0 +1,94 @@
+"""A network before training: built, initialised and set up as the recipe says, from the run's seed alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import init
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bench import archs
+from bench.prunable import prunable
+from bench.recipe import Initialisation, Recipe
+from bench.seeds import generator, seed_for
+
+
+def build(
+    architecture: str, classes: int, channels: int, size: int | tuple[int, int], recipe: Recipe, seed: int
+) -> nn.Module:
+    """A freshly initialised network on the CPU; the same for everybody who asks with the same arguments.
+
+    Args:
+        architecture: a name that `bench.archs.create` knows.
+        classes: number of outputs.
+        channels: number of image channels.
+        size: height and width of the images in pixels.
+        recipe: its initialisation, dropout, batch normalisation, memory format and precision are applied.
+        seed: the run's.
+
+    The default random generator is left as it was. Under ``fp64`` the drawn float32 values are widened, so that they
+    are those of the other precisions.
+    """
+    with torch.random.fork_rng(devices=[]):  # no devices: constructors draw on the CPU, and CUDA stays asleep
+        torch.default_generator.manual_seed(seed_for(seed, "init"))
+        model = archs.create(architecture, classes, channels, size, recipe.dropout)
+    initialise(model, recipe, seed)
+    if recipe.precision == "fp64":
+        model.double()
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads lack it
+    return model
+
+
+def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
+    """Draw the weights that the recipe wants drawn, and set momentum and eps of batch normalisation; in place.
+
+    Each tensor is a pure function of `seed` and its own name, whatever the order of the layers: He et al. 2015
+    (arXiv:1502.01852) with the gain of ReLU, or Glorot and Bengio 2010, for every convolution and linear weight.
+    Then biases of these layers and shifts of batch normalisation are 0 and its scales 1. With ``architecture``
+    nothing of this is touched. ``norm_weight: uniform`` draws the scales from [0, 1) in either case.
+    """
+    chosen = recipe.initialisation
+    if chosen.weights != "architecture":
+        _reset(model, chosen, seed)
+    for name, module in model.named_modules():
+        if not isinstance(module, _BatchNorm):
+            continue
+        if module.affine and chosen.norm_weight == "uniform":
+            _fill(module.weight, torch.rand(module.weight.shape, generator=_generator(seed, f"{name}.weight")))
+        if recipe.batch_norm.momentum is not None:
+            module.momentum = recipe.batch_norm.momentum
+        if recipe.batch_norm.eps is not None:
+            module.eps = recipe.batch_norm.eps
+
+
+def _reset(model: nn.Module, chosen: Initialisation, seed: int) -> None:
+    weights = prunable(model, "all")
+    for name, parameter in weights.items():
+        _fill(parameter, _draw(parameter.shape, chosen, _generator(seed, name)))
+    layers = {name.rpartition(".")[0] for name in weights}
+    for name, parameter in model.named_parameters():
+        path, _, leaf = name.rpartition(".")
+        norm = isinstance(model.get_submodule(path), _BatchNorm)
+        if leaf.endswith("bias") and (norm or path in layers):
+            init.zeros_(parameter)
+        elif norm:
+            init.ones_(parameter)
+
+
+def _draw(shape: torch.Size, chosen: Initialisation, draws: torch.Generator) -> torch.Tensor:
+    weight = torch.empty(shape)
+    if chosen.weights == "kaiming_normal":
+        return init.kaiming_normal_(weight, mode=chosen.mode, nonlinearity="relu", generator=draws)
+    if chosen.weights == "kaiming_uniform":
+        return init.kaiming_uniform_(weight, mode=chosen.mode, nonlinearity="relu", generator=draws)
+    return init.xavier_normal_(weight, generator=draws)
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    return generator("cpu", seed, "init", name)
+
+
+def _fill(parameter: torch.Tensor, values: torch.Tensor) -> None:
+    with torch.no_grad():
+        parameter.copy_(values)
