@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any
 
 import torch
 
@@ -15,39 +15,39 @@ class NamedTensors(dict[str, torch.Tensor]):
     `torch._foreach_*`, which fuses them on a GPU.
     """
 
-    def _map(self, function: Callable[..., Iterable[torch.Tensor]], *others: Any) -> Self:
+    def _map(self, function: Callable[..., Iterable[torch.Tensor]], *others: Any) -> NamedTensors:
         values = [other.tensors() if isinstance(other, NamedTensors) else other for other in others]
-        return type(self)(zip(self, function(self.tensors(), *values), strict=True))
+        return NamedTensors(zip(self, function(self.tensors(), *values), strict=True))
 
     def tensors(self) -> list[torch.Tensor]:
         """The tensors, in order."""
         return list(self.values())
 
-    def __add__(self, other: NamedTensors | float) -> Self:
+    def __add__(self, other: NamedTensors | float) -> NamedTensors:
         return self._map(torch._foreach_add, other)
 
-    def __sub__(self, other: NamedTensors | float) -> Self:
+    def __sub__(self, other: NamedTensors | float) -> NamedTensors:
         return self._map(torch._foreach_sub, other)
 
-    def __mul__(self, other: NamedTensors | float) -> Self:
+    def __mul__(self, other: NamedTensors | float) -> NamedTensors:
         return self._map(torch._foreach_mul, other)
 
-    def __truediv__(self, other: NamedTensors | float) -> Self:
+    def __truediv__(self, other: NamedTensors | float) -> NamedTensors:
         return self._map(torch._foreach_div, other)
 
-    def __pow__(self, exponent: float) -> Self:
+    def __pow__(self, exponent: float) -> NamedTensors:
         return self._map(torch._foreach_pow, exponent)
 
-    def __neg__(self) -> Self:
+    def __neg__(self) -> NamedTensors:
         return self._map(torch._foreach_neg)
 
-    def abs(self) -> Self:
+    def abs(self) -> NamedTensors:
         """Absolute values."""
         return self._map(torch._foreach_abs)
 
-    def clone(self) -> Self:
+    def clone(self) -> NamedTensors:
         """A copy with storage of its own."""
-        return type(self)((name, tensor.clone()) for name, tensor in self.items())
+        return NamedTensors((name, tensor.clone()) for name, tensor in self.items())
 
     def sum(self) -> torch.Tensor:
         """The sum over all entries, a 0-d tensor."""
