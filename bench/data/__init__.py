@@ -1,0 +1,12 @@
+"""Data sets: decoded once to arrays with a checksum, kept on the device as uint8, augmented there.
+
+Importing this package imports neither torch nor torchvision nor scikit-learn; only preparing and loading do.
+"""
+
+from __future__ import annotations
+
+from bench.data.catalog import DATASETS, DataInfo, info
+from bench.data.images import Images, load
+from bench.data.prepare import prepare
+
+__all__ = ["DATASETS", "DataInfo", "Images", "info", "load", "prepare"]

@@ -1,0 +1,160 @@
+"""Batches as pure functions: which images, and what is done to them, depends on seed and place and nothing else.
+
+There is no loader and no state to save. Batch 17 of epoch 3 is the same whether 16 batches were drawn before it, or
+none; a resumed run asks for the batch it stopped at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from bench.data.catalog import DataInfo
+from bench.data.images import Images
+from bench.data.split import stratified
+from bench.data.transforms import by_channel, by_image, crop_and_flip
+from bench.errors import UserError
+from bench.recipe import Recipe
+from bench.seeds import generator
+
+EVALUATION_BATCH = 1000
+"""Images per batch in evaluation: it bounds memory and has no influence on results."""
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Images, normalised floating-point (n, channels, height, width), and labels, int64 (n,); on the device."""
+
+
+class Batches:
+    """The batches of one run.
+
+    Random draws are made on the CPU whatever the device, so that a batch is the same on all of them.
+
+    Args:
+        images: the data set, on `device`.
+        info: the facts about it.
+        recipe: the protocol: batch size, augmentation, normalisation, validation split, precision.
+        seed: of the run.
+        device: where batches are made.
+
+    Attributes:
+        train_size: images trained on, without those held out for validation.
+        steps_per_epoch: training batches in an epoch; the last is a partial one unless the recipe drops it.
+        scoring_size: images in a scoring batch.
+
+    Raises:
+        UserError: the recipe does not fit the data set.
+    """
+
+    def __init__(
+        self, images: Images, info: DataInfo, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        _check(recipe, info)
+        self.images, self.recipe, self.seed, self.device = images, recipe, seed, torch.device(device)
+        training, held_out = _split(images.train_y, recipe.data.validation)
+        self._training, self._held_out = training.to(self.device), held_out.to(self.device)
+        self.train_size = len(training)
+        full, rest = divmod(self.train_size, recipe.batch_size)
+        self.steps_per_epoch = full + (rest > 0 and not recipe.data.drop_last)
+        self.scoring_size = min(recipe.scoring.batch_size or recipe.batch_size, self.train_size)
+        self._dtype = torch.float64 if recipe.precision == "fp64" else torch.float32
+        self._mean = self._per_channel(recipe.data.mean or info.mean)
+        self._std = self._per_channel(recipe.data.std or info.std)
+        self._order = lru_cache(maxsize=4)(self._shuffled)  # training and scoring take turns within an epoch
+
+    def train(self, epoch: int, index: int, *, phase: str = "train", copy: int = 0) -> Batch:
+        """Batch number `index` of an epoch of training; `copy` tells soup members with an order of their own apart.
+
+        Raises IndexError if the epoch has no such batch.
+        """
+        if not 0 <= index < self.steps_per_epoch:
+            raise IndexError(f"batch {index} of an epoch with {self.steps_per_epoch} batches")
+        chosen = self._slice(self._order("order", phase, copy, epoch), index, self.recipe.batch_size)
+        return self._augmented(chosen, "augmentation", phase, copy, epoch, index)
+
+    def scoring(self, batch: int, *keys: int | str) -> Batch:
+        """Batch number `batch` of those drawn for `keys` from the training images; always a full one.
+
+        Batches of the same keys have no image in common until the training set is used up; then it is shuffled anew.
+        """
+        again, index = divmod(batch, self.train_size // self.scoring_size)
+        chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
+        if not self.recipe.scoring.augment:
+            return self._plain(self.images.train_x, self.images.train_y, chosen)
+        return self._augmented(chosen, "scoring augmentation", *keys, batch)
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """All images of ``test`` or ``validation`` once, in order, not augmented; the last batch may be partial."""
+        if split == "test":
+            images, labels = self.images.test_x, self.images.test_y
+            chosen = torch.arange(len(labels), device=self.device)
+        elif split == "validation" and len(self._held_out):
+            images, labels, chosen = self.images.train_x, self.images.train_y, self._held_out
+        else:
+            raise ValueError(f"there is no split '{split}' under recipe '{self.recipe.name}'")
+        for start in range(0, len(chosen), EVALUATION_BATCH):
+            yield self._plain(images, labels, chosen[start : start + EVALUATION_BATCH])
+
+    def _shuffled(self, purpose: str, *keys: int | str) -> torch.Tensor:
+        order = torch.randperm(self.train_size, generator=generator("cpu", self.seed, purpose, *keys))
+        return self._training[order.to(self.device)]
+
+    @staticmethod
+    def _slice(order: torch.Tensor, index: int, size: int) -> torch.Tensor:
+        return order[index * size : (index + 1) * size]
+
+    def _augmented(self, chosen: torch.Tensor, purpose: str, *keys: int | str) -> Batch:
+        """Training images with random crops and flips; all draws are made, whichever of them the recipe uses."""
+        data, count = self.recipe.data, len(chosen)
+        if not data.crop_padding and not data.flip:
+            return self._plain(self.images.train_x, self.images.train_y, chosen)
+        drawn = generator("cpu", self.seed, purpose, *keys)
+        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)
+        flips = torch.randint(2, (count,), generator=drawn).bool() & data.flip
+        pixels = self.images.train_x.index_select(0, chosen)
+        pixels = crop_and_flip(pixels, corners.to(self.device), flips.to(self.device), data)
+        return self._finished(pixels), self.images.train_y[chosen]
+
+    def _plain(self, images: torch.Tensor, labels: torch.Tensor, chosen: torch.Tensor) -> Batch:
+        return self._finished(images.index_select(0, chosen)), labels[chosen]
+
+    def _finished(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From uint8 to what the network sees."""
+        images = pixels.to(self._dtype).div_(255)
+        if self.recipe.data.normalise == "channel":
+            images = by_channel(images, self._mean, self._std)
+        elif self.recipe.data.normalise == "image":
+            images = by_image(images)
+        # Last, because arithmetic by channel is several times slower where channels are innermost.
+        return images.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else images
+
+    def _per_channel(self, values: tuple[float, ...]) -> torch.Tensor:
+        return torch.tensor(values, dtype=self._dtype, device=self.device).view(1, -1, 1, 1)
+
+
+def _split(labels: torch.Tensor, held_out: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices to train on and to hold out: the same for every seed, and stratified."""
+    if not held_out:
+        return torch.arange(len(labels)), torch.arange(0)
+    classes = labels.cpu().numpy()
+    validation = stratified(classes, held_out, "validation")
+    return torch.from_numpy(np.setdiff1d(np.arange(len(classes)), validation)), torch.from_numpy(validation)
+
+
+def _check(recipe: Recipe, info: DataInfo) -> None:
+    """Raise `UserError` where the recipe asks for what the data set can't give."""
+    data, where = recipe.data, f"recipe '{recipe.name}' with data set '{info.name}'"
+    for field, values in (("mean", data.mean), ("std", data.std)):
+        if values is not None and len(values) != info.channels:
+            raise UserError(f"{where}: field 'data.{field}' has {len(values)} values for {info.channels} channels.")
+    if data.padding_mode == "reflect" and data.crop_padding >= min(info.height, info.width):
+        smallest = min(info.height, info.width)
+        raise UserError(f"{where}: field 'data.crop_padding': {data.crop_padding} is not below {smallest} to reflect.")
+    left, at_least = info.train_images - data.validation, recipe.batch_size if data.drop_last else 1
+    if left < at_least:
+        raise UserError(
+            f"{where}: field 'data.validation': {data.validation} leaves {max(left, 0)} of {info.train_images} images "
+            f"to train on, and at least {at_least} must be left."
+        )

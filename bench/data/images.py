@@ -1,0 +1,51 @@
+"""A prepared data set as tensors on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data.catalog import info
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+FIELDS = ("train_x", "train_y", "test_x", "test_y")
+"""The arrays of a data set, in the order in which they are fingerprinted."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: images are uint8, N × C × H × W, labels int64, all on one device."""
+
+    train_x: torch.Tensor
+    train_y: torch.Tensor
+    test_x: torch.Tensor
+    test_y: torch.Tensor
+
+
+def file_of(name: str, folder: Path) -> Path:
+    """Where the decoded arrays of a data set lie."""
+    return folder / f"{name}.safetensors"
+
+
+def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images:
+    """Open what `prepare` wrote. On the CPU the file is mapped, so jobs on one machine share its memory.
+
+    The whole content was hashed when the file was written; here its length and its recorded fingerprint are checked.
+    Raises `UserError` if the file is not there or is not the registered data set.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path, expected = file_of(name, folder), info(name)
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            if (file.metadata() or {}).get("sha256") != expected.sha256:
+                raise UserError(f"{path} is not the registered data set '{name}'; delete it and prepare it again.")
+            return Images(**{field: file.get_tensor(field) for field in FIELDS})
+    except FileNotFoundError:
+        raise UserError(f"data set '{name}' is not prepared: there is no {path}; `snakemake` makes it.") from None
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and prepare it again.") from None

@@ -1,0 +1,142 @@
+"""Decoding a data set once, to one file that jobs map into memory without importing torchvision or scikit-learn.
+
+The file, ``<folder>/<name>.safetensors``, holds `train_x`, `test_x` (uint8, N × C × H × W) and `train_y`, `test_y`
+(int64), and in its metadata the data set's name and fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data.catalog import DataInfo, info
+from bench.data.images import FIELDS, file_of
+from bench.data.split import stratified
+from bench.errors import UserError
+from bench.record import write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+VARIABLE = "REPRUNE_DATA"
+"""The environment variable that names the folder of downloaded data sets."""
+
+DEFAULT = Path("data")
+"""Where data sets are looked for, and downloaded to, when nothing else is said."""
+
+_TORCHVISION = {
+    "cifar10": ("CIFAR10", "cifar-10-batches-py"),
+    "cifar100": ("CIFAR100", "cifar-100-python"),
+    "fashion_mnist": ("FashionMNIST", "FashionMNIST/raw"),
+}
+"""The class in torchvision.datasets, and the folder inside the data folder that it reads."""
+
+
+def prepare(name: str, folder: Path, data_dir: Path | None = None, download: bool = False) -> Path:
+    """Decode a data set to `folder`, unless the right file is there already.
+
+    Args:
+        name: of the data set.
+        folder: where the decoded file goes.
+        data_dir: where the originals lie, as torchvision lays them out; $REPRUNE_DATA or ``data`` if not given.
+        download: whether torchvision may fetch what is missing.
+
+    Returns:
+        The path of the file, written atomically and checked against the registered fingerprint.
+
+    Raises:
+        UserError: the data set is unknown, not there, damaged, or not the one that is registered.
+    """
+    expected, path = info(name), file_of(name, folder)
+    if path.exists() and _is_right(path, expected):
+        return path
+    arrays = _digits() if name == "digits" else _from_torchvision(name, data_dir, download)
+    found = fingerprint(arrays)
+    if found != expected.sha256:
+        raise UserError(
+            f"data set '{name}': the decoded images have the fingerprint {found[:12]}…, not {expected.sha256[:12]}…, "
+            "so they are not the published ones; delete the originals and fetch them again."
+        )
+    from safetensors.numpy import save
+
+    write_atomic(path, save(arrays, metadata={"dataset": name, "sha256": found}))
+    return path
+
+
+def fingerprint(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of the four arrays."""
+    import numpy as np
+
+    found = hashlib.sha256()
+    for name in FIELDS:
+        array = arrays[name]
+        found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    return found.hexdigest()
+
+
+def _is_right(path: Path, expected: DataInfo) -> bool:
+    """Whether a file is whole: read to the end and compared with the registered fingerprint."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return fingerprint(load_file(path)) == expected.sha256
+    except (SafetensorError, KeyError):
+        return False
+
+
+def _digits() -> dict[str, np.ndarray]:
+    """scikit-learn's handwritten digits, 8 × 8 with values 0 to 16: value · 255 // 16 is stored.
+
+    Half of the images (898 of 1,797) are for training, a fixed stratified choice; each half keeps the original order.
+    """
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = (found.images.astype(np.int64) * 255 // 16).astype(np.uint8)[:, None]
+    labels = found.target.astype(np.int64)
+    training = np.zeros(len(labels), bool)
+    training[stratified(labels, len(labels) // 2, "digits")] = True
+    return {
+        "train_x": images[training],
+        "train_y": labels[training],
+        "test_x": images[~training],
+        "test_y": labels[~training],
+    }
+
+
+def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[str, np.ndarray]:
+    class_name, inside = _TORCHVISION[name]
+    root = Path(data_dir or os.environ.get(VARIABLE) or DEFAULT)
+    if not download and not (root / inside).is_dir():
+        raise UserError(_missing(name, root / inside, "there is no such folder"))
+    from torchvision import datasets
+
+    create = getattr(datasets, class_name)
+    try:
+        train = create(root, train=True, download=download)
+        test = create(root, train=False)
+    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # torchvision has one for every kind of damage
+        reason = " ".join(str(error).split()) or "a file is damaged"
+        raise UserError(_missing(name, root / inside, f"torchvision says: {reason.rstrip('.')}")) from None
+    return _arrays("train", train.data, train.targets) | _arrays("test", test.data, test.targets)
+
+
+def _missing(name: str, looked_in: Path, reason: str) -> str:
+    return (
+        f"data set '{name}' was not found whole in {looked_in} ({reason}); name the folder that holds "
+        f"{_TORCHVISION[name][1]} as data_dir in the grid or in ${VARIABLE}, or allow fetching it with download: true."
+    )
+
+
+def _arrays(part: str, images: object, labels: object) -> dict[str, np.ndarray]:
+    """Images (N × H × W × C, or N × H × W) and labels as torchvision has them, in our layout."""
+    import numpy as np
+
+    pixels = np.asarray(images)
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    return {f"{part}_x": np.ascontiguousarray(pixels), f"{part}_y": np.asarray(labels, np.int64)}

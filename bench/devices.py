@@ -1,0 +1,149 @@
+"""GPU slots: each job gets a share of one GPU by a file lock, and sees only that GPU.
+
+Snakemake counts GPUs but hands out no device, so the job picks one itself. A slot is a lock (`flock`) on a file named
+after the GPU's UUID; the system frees it when the job ends, however it ends, and no daemon is needed. (A process
+forked by the job keeps the slot until it ends too.) Several workflows of one user on one machine share the slots.
+
+Which GPUs there are, without torch:
+
+* ``CUDA_VISIBLE_DEVICES``, if set: indices, UUIDs (or their beginnings) or MIG names; empty means the CPU. Indices
+  count as nvidia-smi does, which is CUDA's order under ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
+* else what nvidia-smi lists; without nvidia-smi there are none.
+* ``REPRUNE_GPUS=a,b`` names pretended GPUs: slots are leased as usual, but jobs run on the CPU. It serves to rehearse
+  a workflow on a machine without GPUs.
+
+Where Slurm has given the job one GPU there is nothing to lease. Where it has given several, as to an interactive
+allocation in which a whole workflow runs, they are shared out like the GPUs of any other machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+VISIBLE, PRETENDED = "CUDA_VISIBLE_DEVICES", "REPRUNE_GPUS"
+
+
+def gpus() -> list[str]:
+    """The GPUs that jobs may use, by UUID where it is known."""
+    if PRETENDED in os.environ:
+        return _words(os.environ[PRETENDED])
+    if VISIBLE not in os.environ:
+        return _listed()
+    chosen: list[str] = []
+    words = _words(os.environ[VISIBLE])
+    known = _listed() if words else []
+    for word in words:
+        if word == "-1":  # CUDA ignores what follows an invalid index, and -1 is the usual way to say "none"
+            break
+        chosen.append(_uuid(word, known))
+    return chosen
+
+
+def slots(slots_per_gpu: int) -> int:
+    """How many jobs can hold a GPU at once on this machine; 0 without a GPU."""
+    return slots_per_gpu * len(gpus())
+
+
+@contextmanager
+def device_slot(slots_per_gpu: int, lock_dir: Path | None = None) -> Iterator[str]:
+    """Hold a slot on one GPU, with ``CUDA_VISIBLE_DEVICES`` set to it; to be entered before CUDA is used.
+
+    Waits until a slot is free. Yields ``"cuda"``, or ``"cpu"`` where there is no GPU (and for pretended ones).
+
+    Args:
+        slots_per_gpu: how many jobs share one GPU.
+        lock_dir: where the lock files lie; a folder of the user's on the machine's own disk by default.
+    """
+    found = gpus()
+    if not found:
+        yield "cpu"
+        return
+    if len(found) == 1 and "SLURM_JOB_ID" in os.environ and PRETENDED not in os.environ:
+        yield "cuda"
+        return
+    # Not the temporary folder of the environment: that may be another one for every job.
+    folder = lock_dir or Path("/tmp") / f"reprune-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as lease:
+        gpu = _wait(found, slots_per_gpu, folder, lease)
+        lease.enter_context(_environment(VISIBLE, gpu))
+        yield "cpu" if PRETENDED in os.environ else "cuda"
+
+
+def nvidia_smi(*arguments: str) -> str:
+    """What nvidia-smi prints, or an empty string where it is missing or fails."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    try:
+        return subprocess.run([program, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _listed() -> list[str]:
+    """The UUIDs of all GPUs, in nvidia-smi's order."""
+    return re.findall(r"^GPU \d+:.*\(UUID: (GPU-[^)]+)\)", nvidia_smi("-L"), re.MULTILINE)
+
+
+def _uuid(word: str, known: list[str]) -> str:
+    """The UUID of a GPU given by index, UUID or the beginning of one; the word itself where it can't be told."""
+    if word.isdigit():
+        return known[int(word)] if int(word) < len(known) else word
+    return next((uuid for uuid in known if uuid.startswith(word)), word)
+
+
+def _wait(found: list[str], slots_per_gpu: int, folder: Path, lease: ExitStack) -> str:
+    """Lock a slot on the GPU with the most free ones, as soon as there is one; `lease` gives it back."""
+    while True:
+        with (folder / "choosing.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # one job at a time looks and chooses, for about a millisecond
+            free = {gpu: _free_slots(gpu, slots_per_gpu, folder) for gpu in found}
+            gpu = max(found, key=lambda one: len(free[one]))
+            taken = free[gpu].pop() if free[gpu] else None
+            for file in (file for files in free.values() for file in files):
+                file.close()
+        if taken is not None:
+            lease.enter_context(taken)
+            return gpu
+        time.sleep(random.SystemRandom().uniform(0.2, 0.6))
+
+
+def _free_slots(gpu: str, slots_per_gpu: int, folder: Path) -> list[IO[str]]:
+    """The lock files of a GPU that nobody holds, open and locked."""
+    free: list[IO[str]] = []
+    for slot in range(slots_per_gpu):
+        file = (folder / f"{gpu.replace('/', '_')}.{slot}.lock").open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free.append(file)
+        except BlockingIOError:
+            file.close()
+    return free
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,92 @@
+"""Where and with what a run was made: code, packages, hardware. Neither host nor user is named."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import bench
+from bench.devices import VISIBLE, nvidia_smi
+
+PACKAGES = ("torch", "torchvision", "timm", "fvcore", "numpy", "safetensors", "pydantic")
+"""Installed packages whose versions matter to results."""
+
+ROOT = Path(bench.__file__).resolve().parent.parent
+CODE = ("bench", "methods", "configs")
+"""The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
+
+
+def collect(*, threads: int, mode: str, device: str, method_source_sha256: str, data_sha256: str) -> dict[str, Any]:
+    """Facts for the record, as JSON-like values; imports none of the packages whose versions it tells.
+
+    Args:
+        threads: CPU threads of the run.
+        mode: ``deterministic`` or ``fast``.
+        device: ``cpu`` or ``cuda``, as `bench.devices.device_slot` yields it.
+        method_source_sha256: see `bench.identity.source_digest`.
+        data_sha256: the data set's fingerprint.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git(ROOT),
+        "packages": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": {"model": _cpu_model(), "cores": os.cpu_count()},
+        "gpu": None if device == "cpu" else gpu(),
+        "device": device,
+        "threads": threads,
+        "mode": mode,
+        "method_source_sha256": method_source_sha256,
+        "data_sha256": data_sha256,
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of reprune and of `PACKAGES`; None for what is not installed."""
+    return {"reprune": bench.__version__} | {name: _version(name) for name in PACKAGES}
+
+
+def git(folder: Path) -> dict[str, Any] | None:
+    """The commit of the checkout whose top is `folder`, and whether its code was changed; None outside of one."""
+    try:
+        top, commit = _git(folder, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if Path(top) != folder.resolve():
+            return None  # installed into an environment that happens to lie in somebody's repository
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--", *CODE))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def gpu() -> dict[str, str] | None:
+    """Name, memory and driver of the job's GPU, as nvidia-smi tells them; None where it doesn't."""
+    selected = os.environ.get(VISIBLE, "0").partition(",")[0]
+    query = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader", f"--id={selected}")
+    found = nvidia_smi(*query).strip().split(", ")
+    return dict(zip(("name", "memory", "driver"), found, strict=True)) if len(found) == 3 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def _cpu_model() -> str:
+    """The processor's name; platform.processor() alone is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
