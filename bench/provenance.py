@@ -17,7 +17,7 @@ PACKAGES = ("torch", "torchvision", "timm", "fvcore", "numpy", "safetensors", "p
 """Installed packages whose versions matter to results."""
 
 ROOT = Path(bench.__file__).resolve().parent.parent
-CODE = ("bench", "methods", "configs")
+CODE = ("bench", "methods")
 """The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
 
 

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 def stratified(labels: np.ndarray, count: int, purpose: str) -> np.ndarray:
     """Choose `count` images such that every class is represented by its share, to within one image.
 
-    The images of a class are put in a random order; the one at place k of n has position (k + ½) / n, and those with
-    the smallest positions are chosen (of equal positions, the smaller class first). A larger choice therefore
-    contains a smaller one. The order comes from numpy's legacy generator, whose stream is frozen (NEP 19).
+    How many of each class: by largest remainders (of equal ones, the smaller class first). Which: the first ones of a
+    random order, drawn by numpy's legacy generator, whose stream is frozen (NEP 19).
 
     Args:
         labels: int class indices, shape (images,).
@@ -28,10 +27,9 @@ def stratified(labels: np.ndarray, count: int, purpose: str) -> np.ndarray:
     import numpy as np
 
     order = np.random.RandomState(seed_for(0, purpose) % 2**32).permutation(len(labels))
-    shuffled = labels[order]
-    by_class = np.argsort(shuffled, kind="stable")
-    sizes = np.bincount(shuffled)
+    sizes = np.bincount(labels)
+    quota, remainder = np.divmod(count * sizes, len(labels))
+    quota[np.argsort(-remainder, kind="stable")[: count - quota.sum()]] += 1
+    by_class = order[np.argsort(labels[order], kind="stable")]
     place = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    position = (place + 0.5) / np.repeat(sizes, sizes)
-    chosen = np.argsort(position, kind="stable")[:count]
-    return np.sort(order[by_class[chosen]]).astype(np.int64)
+    return np.sort(by_class[place < np.repeat(quota, sizes)]).astype(np.int64)
