@@ -8,7 +8,7 @@ from torch.nn import init
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import archs
-from bench.prunable import prunable
+from bench.prunable import layer_weights
 from bench.recipe import Initialisation, Recipe
 from bench.seeds import generator, seed_for
 
@@ -63,7 +63,7 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
 
 
 def _reset(model: nn.Module, chosen: Initialisation, seed: int) -> None:
-    weights = prunable(model, "all")
+    weights = layer_weights(model)
     for name, parameter in weights.items():
         _fill(parameter, _draw(parameter.shape, chosen, _generator(seed, name)))
     layers = {name.rpartition(".")[0] for name in weights}

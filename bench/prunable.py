@@ -16,7 +16,6 @@ layers is listed once, under its first name. Weights that a layer computes from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ def prunable(model: nn.Module, text: str) -> dict[str, nn.Parameter]:
         UserError: if `text` is malformed, a pattern matches nothing, or nothing is left.
     """
     kind, patterns = _parse(text)
-    weights = dict(_weights(model, convolutions_only=kind == "conv"))
+    weights = layer_weights(model, convolutions_only=kind == "conv")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in weights):
             raise UserError(f"prunable '{text}': the pattern '{pattern}' matches none of {', '.join(weights)}.")
@@ -46,6 +45,16 @@ def prunable(model: nn.Module, text: str) -> dict[str, nn.Parameter]:
     if not left:
         raise UserError(f"prunable '{text}': no weight of {type(model).__name__} is left to prune.")
     return left
+
+
+def layer_weights(model: nn.Module, convolutions_only: bool = False) -> dict[str, nn.Parameter]:
+    """Every weight of a convolution or linear layer by name, in the model's order; perhaps none."""
+    owners = dict(model.named_modules(remove_duplicate=False))
+    return {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if name.rpartition(".")[2] in _weight_names(owners[name.rpartition(".")[0]], convolutions_only)
+    }
 
 
 def check(text: str) -> None:
@@ -67,14 +76,6 @@ def _parse(text: str) -> tuple[str, list[str]]:
     if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
         raise UserError(f"prunable '{text}': 'exclude' is a pattern or a list of patterns, not {exclude!r}.")
     return kind, patterns
-
-
-def _weights(model: nn.Module, convolutions_only: bool) -> Iterator[tuple[str, nn.Parameter]]:
-    owners = dict(model.named_modules(remove_duplicate=False))
-    for name, parameter in model.named_parameters():
-        path, _, leaf = name.rpartition(".")
-        if leaf in _weight_names(owners[path], convolutions_only):
-            yield name, parameter
 
 
 def _weight_names(module: nn.Module, convolutions_only: bool) -> tuple[str, ...]:
