@@ -1,0 +1,169 @@
+"""The command line. Each command imports what it needs when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+
+app = typer.Typer(
+    help="Train, compare and tabulate pruning methods; `snakemake --cores all` runs a whole grid.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="a grid, such as configs/quick.yaml")]
+Changes = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help="fields of the grid to change")]
+Results = Annotated[Path, typer.Option(help="the folder of results")]
+QUICK = Path("configs/quick.yaml")
+
+
+def main() -> None:
+    """Run a command. What a user got wrong is said in one sentence, with exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _grid(config: Path, fields: list[str] | None) -> Grid:
+    from bench.grid import load
+    from bench.workflow import changes
+
+    return load(config, changes(fields or []))
+
+
+@app.command()
+def doctor(config: Config = QUICK) -> None:
+    """Say what was found on this machine, and what to do about what is missing."""
+    from bench.doctor import examine
+
+    raise typer.Exit(examine(_grid(config, None)))
+
+
+@app.command()
+def methods() -> None:
+    """List the methods with their hyper-parameters, and method files that are broken."""
+    from bench import catalog
+
+    broken = catalog.problems()
+    for name in catalog.names():
+        if name not in broken:
+            method = catalog.method_class(name)
+            first_paragraph = (method.__doc__ or "").partition("\n\n")[0]
+            print(f"{name}: {' '.join(first_paragraph.split())}")
+            for field, value in method().hyperparameters.items():
+                print(f"    {field} = {value}")
+    for problem in broken.values():
+        print(f"reprune: {problem}", file=sys.stderr)
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> None:
+    """Carry out one run and write its record (`reprune run --help` lists the options)."""
+    from bench.run import main as carry_out
+
+    raise typer.Exit(carry_out(context.args))
+
+
+@app.command()
+def plan(config: Config = QUICK, fields: Changes = None) -> None:
+    """List the runs of a grid and how many cells they fill."""
+    from bench.grid import expand
+    from bench.progress import label
+
+    found = expand(_grid(config, fields))
+    for spec in found.runs:
+        print(label(spec))
+    skipped = [cell for cell in found.cells if cell.skipped]
+    for cell in skipped:
+        print(f"skipped: {cell.dataset} · {cell.architecture} · {cell.method} · {cell.point:g}: {cell.skipped}")
+    print(f"{len(found.runs)} runs, {len(found.cells)} cells" + (f", {len(skipped)} skipped" if skipped else ""))
+
+
+@app.command()
+def prepare(
+    dataset: str,
+    results: Results = Path("results"),
+    data_dir: Annotated[Path | None, typer.Option(help="where the originals lie; else $REPRUNE_DATA")] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch them if they are missing")] = False,
+) -> None:
+    """Decode a data set once, to arrays with a checksum."""
+    from bench import data
+
+    print(data.prepare(dataset, results / "data", data_dir, download))
+
+
+@app.command()
+def count(architecture: str, dataset: str, results: Results = Path("results")) -> None:
+    """Count the multiply-adds of a dense network for a data set's images."""
+    from bench import data, flops
+
+    macs = flops.count(architecture, data.info(dataset), results / "archs")
+    print(f"{architecture} on {dataset}: {sum(macs.values()):,} multiply-adds per image")
+
+
+@app.command()
+def evaluate(
+    weights: Path,
+    arch: Annotated[str, typer.Option(help="the architecture they belong to")],
+    dataset: Annotated[str, typer.Option(help="the data set whose test images are classified")],
+    mean: Annotated[str, typer.Option(help="per channel in units of [0, 1], separated by commas")] = "",
+    std: Annotated[str, typer.Option(help="likewise")] = "",
+    results: Results = Path("results"),
+) -> None:
+    """Measure the test accuracy of a file of weights (safetensors, or a PyTorch state dict)."""
+    from bench.pretrained import evaluate_weights
+
+    found = evaluate_weights(weights, arch, dataset, results / "data", _numbers("--mean", mean), _numbers("--std", std))
+    print(f"{found.accuracy:.2f} % of {found.images} test images")
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...] | None:
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else None
+    except ValueError:
+        raise UserError(f"{option} '{text}' is not a list of numbers separated by commas.") from None
+
+
+@app.command()
+def new_method(name: str) -> None:
+    """Write methods/NAME.py, a small method that works, to be changed."""
+    from bench.new_method import create
+
+    path = create(name)
+    print(f"{path} is written; `reprune methods` lists it, and a grid may name it: methods: [dense, {name}]")
+
+
+@app.command()
+def retry(config: Config, fields: Changes = None) -> None:
+    """Delete the records of a grid's runs that ended in an error, so that the next call runs those again."""
+    from bench.closing import clear_errors
+    from bench.grid import expand
+
+    grid = _grid(config, fields)
+    cleared = clear_errors(grid, expand(grid))
+    for run in cleared:
+        print(f"cleared {run}")
+    print(f"{len(cleared)} runs will be run again" if cleared else "No run of this grid ended in an error.")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def report(context: typer.Context) -> None:
+    """Collect a grid's records and write its tables and plots, whether or not all runs are finished."""
+    from bench.report import main as write
+
+    raise typer.Exit(write(context.args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""What the terminal shows while a grid runs: one line per finished run instead of Snakemake's log.
+
+    [ 12/78] digits · resnet8_cifar · gmp · 95 % · seed 1 → 91.2 %   3 min left
+
+Snakemake reports what happens as events on an ordinary `logging` logger, in its main process, whether a job runs here
+or on a cluster. So a handler there knows everything, jobs need not be asked, and nothing is written at the same time
+by several of them. Snakemake's own log file (`.snakemake/log/`) stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.spec import RunSpec
+
+NOISE_EVENTS = (
+    *("workflow_started", "resources_info", "run_info", "progress"),
+    *("job_info", "job_started", "job_finished", "shellcmd"),
+)
+NOISE_STARTS = (
+    "Assuming unrestricted",
+    "Building DAG",
+    "Complete log",
+    "Conda environments: ignored",
+    "Elapsed time",
+    "Reasons:",
+    "Select jobs",
+    "This was a dry-run",
+    "Using shell",
+)
+
+
+class Progress(logging.Handler):
+    """Turns Snakemake's events into lines.
+
+    Args:
+        labels: what to call each run, by run id.
+        runs: the folder of the runs' folders.
+        dry: whether nothing is executed (``snakemake -n``); then what would be is listed.
+        show: takes each line.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        runs: Path,
+        dry: bool = False,
+        show: Callable[[str], None] = lambda line: print(line, flush=True),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.labels, self.runs, self.dry, self.show, self.clock = labels, runs, dry, show, clock
+        self.total = self.done = 0
+        self.started: float | None = None
+        self.running: dict[int, str] = {}
+        self._planned = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Handle one of Snakemake's log records; those that are no event of interest are passed over."""
+        event = str(getattr(record, "event", ""))
+        if event == "run_info":
+            self._plan(vars(record)["stats"])
+        elif event == "job_info":
+            self._job(vars(record))
+        elif event == "job_finished":
+            self._end(vars(record)["job_id"], "")
+        elif event == "job_error":
+            self._failed(vars(record))
+
+    def _plan(self, stats: Mapping[str, int]) -> None:
+        if self._planned:  # a dry run says this again at its end
+            listed = set(self.running.values())
+            for run in (run for run in self.labels if run in listed):
+                self.show(f"  train {self.labels[run]}")
+            return
+        self._planned, self.total = True, stats.get("train", 0)
+        verb = "would be trained" if self.dry else "to train"
+        self.show(f"{self.total} of {len(self.labels)} runs {verb}" if self.total else "Every run is finished.")
+
+    def _job(self, job: Mapping[str, Any]) -> None:
+        run = job["wildcards"].get("run") if job["rule_name"] == "train" else None
+        if run is None:
+            if job["rule_msg"]:
+                self.show(f"  {job['rule_msg']}")
+        else:
+            self.started = self.clock() if self.started is None else self.started
+            self.running[job["jobid"]] = run
+
+    def _failed(self, job: Mapping[str, Any]) -> None:
+        reason = f"failed: {last_line(job['log'])}"
+        if job["jobid"] in self.running:
+            self._end(job["jobid"], reason)
+        elif job["rule_name"] != "all":  # which has just said why
+            self.show(f"  {job['rule_msg'] or job['rule_name']} {reason}")
+
+    def _end(self, job: int, problem: str) -> None:
+        run = self.running.pop(job, None)
+        if run is None:
+            return
+        self.done += 1
+        count = f"[{self.done:{len(str(self.total))}}/{self.total}]"
+        result = problem or outcome(self.runs / run / "record.json")
+        self.show(f"{count} {self.labels[run]} → {result}{self._left()}")
+
+    def _left(self) -> str:
+        """How long the rest takes if it goes on at this pace; runs being trained count as half done."""
+        assert self.started is not None
+        done = self.done + len(self.running) / 2
+        if self.done == self.total:
+            return ""
+        return f"   {duration((self.clock() - self.started) / done * (self.total - done))} left"
+
+
+def outcome(record: Path) -> str:
+    """A run's accuracies, or what became of it. Reads the JSON only: this must be quick."""
+    found = json.loads(record.read_bytes())
+    if found["outcome"] != "ok":
+        return f"{found['outcome']}: {found['reason']}"
+    return ", ".join(f"{result['accuracy']:.1f} %" for result in found["results"])
+
+
+def last_line(logs: Sequence[str]) -> str:
+    """The last line of a failed job's log, which names the cause; the job may have died before it wrote one."""
+    lines = [line for log in logs if Path(log).exists() for line in Path(log).read_text(errors="replace").splitlines()]
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it left no message")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: ``40 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def label(spec: RunSpec) -> str:
+    """What a run is called on the terminal: ``digits · resnet8_cifar · gmp · 95 % · seed 1``."""
+    points = ", ".join(f"{100 * point:.10g}" for point in spec.points)
+    parts = [spec.dataset, spec.architecture, spec.method_text, points and f"{points} %", f"seed {spec.seed}"]
+    return " · ".join(part for part in parts if part)
+
+
+def noise(record: logging.LogRecord) -> bool:
+    """Whether a message of Snakemake's is one that the lines of `Progress` or the rule ``all`` replace.
+
+    Errors and warnings never are, but for the failure of ``all``, which is how a call says that runs ended in an error.
+    """
+    event = str(getattr(record, "event", ""))
+    if record.levelno >= logging.WARNING:
+        return event == "job_error" and vars(record)["rule_name"] == "all"
+    return event in NOISE_EVENTS or str(record.msg).startswith(NOISE_STARTS)
+
+
+def attach(logger: logging.Logger, progress: Progress, verbose: bool = False) -> None:
+    """Show `progress` on the terminal, and of Snakemake's own messages only what it does not replace.
+
+    Args:
+        logger: Snakemake's.
+        progress: the handler to add.
+        verbose: leave Snakemake's messages as they are.
+    """
+    for handler in logger.handlers:
+        if not verbose and isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.addFilter(lambda record: not noise(record))
+    logger.addHandler(progress)

@@ -1,0 +1,158 @@
+"""What the Snakefile needs to know: which runs there are, where their files lie, and what each needs first."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench import data, devices, grid
+from bench.errors import UserError
+from bench.grid import Grid, Plan
+from bench.progress import Progress, attach, label
+from bench.schema import read_yaml
+from bench.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A grid as files and commands. Paths are texts relative to the checkout, as Snakemake wants them.
+
+    Attributes:
+        source: the grid's file.
+        words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
+        gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
+    """
+
+    grid: Grid
+    plan: Plan
+    source: str
+    words: str
+    gpu_slots: int
+
+    @cached_property
+    def runs(self) -> dict[str, RunSpec]:
+        """The runs by id."""
+        return {spec.id: spec for spec in self.plan.runs}
+
+    @cached_property
+    def networks(self) -> dict[str, tuple[str, str]]:
+        """(architecture, data set) by the name of the file with its multiply-adds (`bench.flops.count` writes it)."""
+        return {
+            Path(self.network(architecture, dataset)).stem: (architecture, dataset)
+            for architecture in self.grid.architectures
+            for dataset in self.grid.datasets
+        }
+
+    @property
+    def records(self) -> list[str]:
+        """The records of all runs."""
+        return [self.record(run) for run in self.runs]
+
+    @property
+    def report(self) -> str:
+        """The folder of the grid's reports."""
+        return f"{self.grid.reports}/{self.grid.name}"
+
+    @property
+    def sources(self) -> list[str]:
+        """What the report is made of besides the records: when one changes, the report is written again."""
+        return [self.source, *sorted(str(path) for path in Path("published").glob("*.csv"))]
+
+    def record(self, run: str) -> str:
+        """A run's record."""
+        return f"{self.grid.results}/runs/{run}/record.json"
+
+    def prepared(self, dataset: str) -> str:
+        """A data set's decoded arrays."""
+        return f"{self.grid.results}/data/{dataset}.safetensors"
+
+    def network(self, architecture: str, dataset: str) -> str:
+        """The multiply-adds of an architecture for a data set's images."""
+        info = data.info(dataset)
+        shape = f"{info.classes}x{info.channels}x{info.height}x{info.width}"
+        return f"{self.grid.results}/archs/{architecture.replace('/', '_')}-{shape}.json"
+
+    def needs(self, run: str) -> list[str]:
+        """What has to be there before a run starts; with a dense parent, that is trained first, once for all."""
+        spec = self.runs[run]
+        parent = self.plan.parent.get(run)
+        files = [self.prepared(spec.dataset), self.network(spec.architecture, spec.dataset)]
+        return [*files, self.record(parent)] if parent else files
+
+    def job(self, run: str) -> str:
+        """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
+        own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
+        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.grid.slots_per_gpu)])
+
+    def preparation(self, dataset: str) -> str:
+        """The arguments of ``reprune prepare`` for a data set."""
+        words = [dataset, "--results", self.grid.results]
+        words += ["--data-dir", self.grid.data_dir] if self.grid.data_dir else []
+        return shlex.join([*words, "--download"] if self.grid.download else words)
+
+    def counting(self, network: str) -> str:
+        """The arguments of ``reprune count`` for a file of `networks`."""
+        return shlex.join([*self.networks[network], "--results", self.grid.results])
+
+
+def changes(words: list[str]) -> dict[str, Any]:
+    """Read ``budget=0.1`` and the like, as Snakemake's ``--config`` does. Raises `UserError` if it has another form."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UserError(f"'{word}' is not of the form FIELD=VALUE.")
+        found[name] = yaml.safe_load(value)
+    return found
+
+
+def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
+    """Open the grid that a call of Snakemake names, and prepare Snakemake for it.
+
+    Args:
+        workflow: Snakemake's object of that name.
+        config: its merged configuration; ``--config budget=0.1`` is already in it.
+
+    A grid that is wrong ends the call with one sentence and exit status 2.
+    """
+    try:
+        flow = _open(str(workflow.configfiles[-1]), dict(config))
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    # Rules say `python`: it has to be the one that runs Snakemake, in an activated environment or not.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
+    if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
+        workflow.register_resource("gpu_slots", flow.gpu_slots)
+    _show_progress(workflow, flow)
+    return flow
+
+
+def _open(source: str, config: dict[str, Any]) -> Flow:
+    own = read_yaml(Path(source)) or {}
+    changed = {name: value for name, value in config.items() if own.get(name) != value}
+    found = grid.load(Path(source), changed)
+    words = [source, *(f"{name}={json.dumps(value)}" for name, value in changed.items())]
+    return Flow(found, grid.expand(found), source, shlex.join(words), devices.slots(found.slots_per_gpu))
+
+
+def _show_progress(workflow: Any, flow: Flow) -> None:
+    """Replace Snakemake's chatter by our lines; only in the process that the user started, not in jobs of a cluster."""
+    from snakemake.logging import logger
+    from snakemake.settings.types import ExecMode
+
+    if workflow.exec_mode != ExecMode.DEFAULT:
+        return
+    labels = {run: label(spec) for run, spec in flow.runs.items()}
+    progress = Progress(labels, Path(flow.grid.results) / "runs", dry=workflow.output_settings.dryrun)
+    attach(logger, progress, verbose=workflow.output_settings.verbose)
