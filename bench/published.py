@@ -103,7 +103,7 @@ class Row(Strict):
 
     @model_validator(mode="after")
     def _dense_is_dense(self) -> Self:
-        if (self.structure == "dense") != (self.sparsity == 0) or (self.structure == "dense") != (self.method == "dense"):
+        if len({self.structure == "dense", self.sparsity == 0, self.method == "dense"}) > 1:
             raise ValueError("the structure 'dense', the method 'dense' and sparsity 0 go together")
         return self
 
@@ -185,4 +185,5 @@ def _rows(file: Path) -> list[tuple[int, Row]]:
 
 
 def _filled(row: Row, protocol: Protocol) -> Row:
-    return row.model_copy(update={"prunable": row.prunable or protocol.prunable, "report": row.report or protocol.report})
+    filled = {"prunable": row.prunable or protocol.prunable, "report": row.report or protocol.report}
+    return row.model_copy(update=filled)

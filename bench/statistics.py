@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 Interval = tuple[float, float]
 UNKNOWN: Interval = (math.nan, math.nan)
@@ -62,8 +62,7 @@ def pooled_std(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
 def welch_degrees(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of two squared standard errors (Welch–Satterthwaite).
 
-    Args:
-        ours, theirs: (squared standard error, degrees of freedom of its estimate).
+    Each argument is (squared standard error, degrees of freedom of its estimate).
     """
     total = ours[0] + theirs[0]
     if total == 0:
@@ -74,7 +73,7 @@ def welch_degrees(ours: tuple[float, float], theirs: tuple[float, float]) -> flo
 
 def quantile(probability: float, degrees: float) -> float:
     """The quantile of Student's t distribution."""
-    return float(stats.t.ppf(probability, degrees))
+    return float(stdtrit(degrees, probability))
 
 
 def _std(values: Sequence[float]) -> float:

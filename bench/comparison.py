@@ -1,0 +1,166 @@
+"""Joining our cells with published rows: one line per row, each with its verdict."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench import data
+from bench.measurements import key
+from bench.names import parse
+from bench.published import Published, Row
+from bench.spec import RunSpec
+from bench.statistics import summarise
+from bench.verdict import Verdict, judge, obstacles, spread
+
+if TYPE_CHECKING:
+    from bench.grid import Cell, Plan
+
+COLUMNS = (
+    "dataset",
+    "architecture",
+    "method",
+    "point",
+    "row",
+    "anchor",
+    "paper",
+    "arxiv",
+    "table",
+    "method_printed",
+    "architecture_printed",
+    "verified",
+    "reading",
+    "report",
+    "published",
+    "published_std",
+    "published_n",
+    "published_drop",
+    "ours",
+    "ours_std",
+    "ours_n",
+    "ours_drop",
+    "difference",
+    "half_width",
+    "margin",
+    "verdict",
+    "reason",
+    "seeds_needed",
+    "deviations",
+    "source",
+    "note",
+)
+
+_TRUST = ("primary", "secondary", "unverified")
+
+
+@dataclass(frozen=True)
+class _Ours:
+    """Accuracies over seeds by cell, last and best epoch, of the runs that ended well."""
+
+    table: pd.DataFrame
+    plan: Plan
+
+    def values(self, cell: Cell, column: str) -> list[float]:
+        keys = {key(run, cell.point) for _, run in cell.runs}
+        chosen = self.table[self.table["key"].isin(keys) & (self.table["outcome"] == "ok")]
+        return [float(value) for value in chosen[column].dropna()]
+
+    def neighbours(self, cell: Cell, column: str) -> dict[float, list[float]]:
+        alike = [other for other in self.plan.cells if _line(other) == _line(cell) and other.runs]
+        return {_target(other): self.values(other, column) for other in alike}
+
+    def dense(self, cell: Cell) -> float:
+        found = [
+            other
+            for other in self.plan.cells
+            if (other.dataset, other.architecture) == (cell.dataset, cell.architecture) and other.method == "dense"
+        ]
+        return summarise(self.values(found[0], "accuracy")).mean if found else math.nan
+
+
+def compare(plan: Plan, table: pd.DataFrame, published: Published) -> pd.DataFrame:
+    """Every published row about a cell of the plan, with our numbers and the verdict.
+
+    At most one row per cell is its ``anchor``, chosen from what is known before anything runs: comparable first, then
+    the very method before its variants, then how well the row was verified, then its name.
+    """
+    ours = _Ours(table, plan)
+    specs = {spec.id: spec for spec in plan.runs}
+    lines: list[dict[str, Any]] = []
+    for cell in plan.cells:
+        if not cell.runs:
+            continue
+        spec = specs[cell.runs[0][1]]
+        rows = [(row, obstacles(row, published.protocols[row.protocol], spec)) for row in published.rows_for(cell)]
+        rows.sort(key=lambda pair: _preference(pair[0], pair[1], spec))
+        for rank, (row, blocked) in enumerate(rows):
+            lines.append(_compared(ours, cell, row, blocked, published) | {"anchor": rank == 0})
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, bool, int, str]:
+    return bool(blocked), row.canonical_method != spec.method_text, _TRUST.index(row.verified), row.id
+
+
+def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: Published) -> dict[str, Any]:
+    column = "best_accuracy" if row.report == "best" else "accuracy"
+    values = ours.values(cell, column)
+    n, mean, std = summarise(values)
+    if blocked:
+        verdict = Verdict("not comparable", "; ".join(blocked), mean - row.value)
+    else:
+        chance = 100 / data.info(cell.dataset).classes
+        verdict = judge(values, spread(ours.neighbours(cell, column), _target(cell)), row, chance)
+    named = asdict(verdict)
+    return {
+        "dataset": cell.dataset,
+        "architecture": cell.architecture,
+        "method": cell.method,
+        "point": cell.point,
+        "row": row.id,
+        "published": row.value,
+        "published_std": row.std,
+        "published_n": row.n_seeds,
+        "published_drop": math.nan if row.dense_value is None else row.dense_value - row.value,
+        "ours": mean,
+        "ours_std": std,
+        "ours_n": n,
+        "ours_drop": ours.dense(cell) - summarise(ours.values(cell, "accuracy")).mean,
+        "verdict": named.pop("word"),
+        **named,
+        **{name: getattr(row, name) for name in _COPIED},
+        "deviations": "; ".join(published.protocols[row.protocol].deviations),
+    }
+
+
+_COPIED = (
+    "paper",
+    "arxiv",
+    "table",
+    "method_printed",
+    "architecture_printed",
+    "verified",
+    "reading",
+    "report",
+    "source",
+    "note",
+)
+
+
+def _line(cell: Cell) -> tuple[str, str, str]:
+    return cell.dataset, cell.architecture, cell.method
+
+
+def _target(cell: Cell) -> float:
+    return 0.0 if cell.point is None else cell.point
+
+
+def shares(compared: pd.DataFrame) -> dict[str, int]:
+    """How many anchor rows got each verdict, by method name and word: ``{"gmp: reproduced": 3, …}``."""
+    anchors = compared[compared["anchor"].astype(bool)]
+    pairs = zip(anchors["method"], anchors["verdict"], strict=True)
+    return dict(sorted(Counter(f"{parse(method)[0]}: {word}" for method, word in pairs).items()))

@@ -1,0 +1,103 @@
+"""Cells of a plan joined with published rows."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import comparison, measurements, recipe
+from bench.published import Protocol, Published, Row
+from tests.bench import factories
+from tests.bench.test_verdict import ROW
+
+RECIPE: dict[str, Any] = {"recipe": recipe.load("cifar10"), "recipe_text": "cifar10"}
+PROTOCOLS = {
+    "p": Protocol(recipe="cifar10", prunable="all", report="last", source="here"),
+    "q": Protocol(recipe=None, reason="not known", prunable="all", report="last", source="there"),
+}
+
+
+def compare(folder: Path, accuracies: factories.Accuracies, *rows: Row, **changes: Any) -> Any:
+    plan, records = factories.plan(accuracies, **(RECIPE | changes))
+    for record in records:
+        factories.write(record, folder)
+    table = measurements.from_records(plan, *measurements.read_records(plan, folder))
+    return comparison.compare(plan, table, Published(rows, PROTOCOLS)).set_index("row")
+
+
+GMP: factories.Accuracies = {
+    ("dense", None): [93.0, 93.0, 93.0],
+    ("gmp", 0.8): [92.0, 92.1, 91.9],
+    ("gmp", 0.9): [91.0, 91.1, 90.9],
+    ("gmp", 0.95): [90.0, 90.1, 89.9],
+}
+
+
+def test_a_reproduced_row(tmp_path: Path) -> None:
+    row = ROW.model_copy(update={"n_seeds": 3, "dense_value": 93.5})
+    line = compare(tmp_path, GMP, row).loc["row"]
+    assert line["verdict"] == "reproduced"
+    assert line["ours"] == pytest.approx(91.0)
+    assert line["ours_drop"] == pytest.approx(2.0)  # from our own dense network
+    assert line["published_drop"] == pytest.approx(2.5)  # from the paper's own
+    # three cells of variance 0.01: pooled 0.1 with 6 degrees; t(0.95, 6) = 1.9432
+    assert line["half_width"] == pytest.approx(1.9432 * 0.1 * math.sqrt(2 / 3) + 0.005, abs=1e-4)
+
+
+def test_an_unverified_row_is_never_reproduced(tmp_path: Path) -> None:
+    line = compare(tmp_path, GMP, ROW.model_copy(update={"verified": "unverified"})).loc["row"]
+    assert line["verdict"] == "not comparable"
+    assert line["reason"].startswith("unverified")
+    assert line["difference"] == pytest.approx(0.0)
+
+
+def test_a_scaled_run_is_never_compared(tmp_path: Path) -> None:
+    line = compare(tmp_path, GMP, ROW, budget=0.1, recipe=recipe.load("cifar10").scaled(0.1)).loc["row"]
+    assert (line["verdict"], line["reason"]) == ("not comparable", "budget: 0.1 of the recipe's length")
+
+
+def test_best_epoch_rows_are_compared_with_our_best_epoch(tmp_path: Path) -> None:
+    line = compare(tmp_path, GMP, ROW.model_copy(update={"report": "best", "n_seeds": 3})).loc["row"]
+    assert line["ours"] == pytest.approx(91.2)  # the factory's best epoch is 0.2 above the last
+    assert line["report"] == "best"
+    assert line["ours_drop"] == pytest.approx(2.0)  # drops are always of last epochs
+
+
+def test_one_anchor_per_cell_chosen_before_any_result(tmp_path: Path) -> None:
+    rows = [
+        ROW.model_copy(update={"id": "variant", "method": "gmp[allocation=global]"}),
+        ROW.model_copy(update={"id": "unread", "verified": "unverified"}),
+        ROW.model_copy(update={"id": "unknown-protocol", "protocol": "q"}),
+        ROW.model_copy(update={"id": "comparable", "value": 50.0}),
+    ]
+    found = compare(tmp_path, GMP, *rows)
+    assert found[found["anchor"]].index.tolist() == ["comparable"]
+    without = compare(tmp_path, GMP, *rows[:3])
+    assert without[without["anchor"]].index.tolist() == ["unknown-protocol"]
+
+
+def test_runs_that_failed_do_not_count(tmp_path: Path) -> None:
+    plan, records = factories.plan(GMP, **RECIPE)
+    for index, record in enumerate(records):
+        failed = {"outcome": "wrong_sparsity", "reason": "0.8 instead of 0.9"} if index == 6 else {}
+        factories.write(record.model_copy(update=failed), tmp_path)
+    table = measurements.from_records(plan, *measurements.read_records(plan, tmp_path))
+    line = comparison.compare(plan, table, Published((ROW,), PROTOCOLS)).iloc[0]
+    assert line["ours_n"] == 2
+
+
+def test_no_rows_no_lines(tmp_path: Path) -> None:
+    assert len(compare(tmp_path, GMP)) == 0
+
+
+def test_shares_count_anchors(tmp_path: Path) -> None:
+    rows = [
+        ROW.model_copy(update={"id": "a", "n_seeds": 3}),
+        ROW.model_copy(update={"id": "b", "method": "gmp[allocation=global]"}),
+        ROW.model_copy(update={"id": "c", "sparsity": 0.95, "n_seeds": 3, "value": 70.0}),
+    ]
+    found = compare(tmp_path, GMP, *rows).reset_index()
+    assert comparison.shares(found) == {"gmp: above": 1, "gmp: reproduced": 1}
