@@ -93,11 +93,13 @@ class Progress(logging.Handler):
             self.running[job["jobid"]] = run
 
     def _failed(self, job: Mapping[str, Any]) -> None:
-        reason = f"failed: {last_line(job['log'])}"
+        """Say why a job failed: what the executor knows (a cluster does), what it wrote last, and where the rest is."""
+        reasons = [reason for reason in (job["rule_msg"], last_line(job["log"])) if reason]
+        problem = f"failed: {'; '.join(reasons) or 'it left no message'}   (log: {', '.join(job['log'])})"
         if job["jobid"] in self.running:
-            self._end(job["jobid"], reason)
+            self._end(job["jobid"], problem)
         elif job["rule_name"] != "all":  # which has just said why
-            self.show(f"  {job['rule_msg'] or job['rule_name']} {reason}")
+            self.show(f"  {job['rule_name']} {problem}")
 
     def _end(self, job: int, problem: str) -> None:
         run = self.running.pop(job, None)
@@ -126,9 +128,9 @@ def outcome(record: Path) -> str:
 
 
 def last_line(logs: Sequence[str]) -> str:
-    """The last line of a failed job's log, which names the cause; the job may have died before it wrote one."""
+    """The last line of a failed job's logs, which names the cause; empty if it died before it wrote one."""
     lines = [line for log in logs if Path(log).exists() for line in Path(log).read_text(errors="replace").splitlines()]
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it left no message")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def duration(seconds: float) -> str:
@@ -147,13 +149,13 @@ def label(spec: RunSpec) -> str:
 
 
 def noise(record: logging.LogRecord) -> bool:
-    """Whether a message of Snakemake's is one that the lines of `Progress` or the rule ``all`` replace.
+    """Whether a message of Snakemake's is one that the lines of `Progress` replace.
 
-    Errors and warnings never are, but for the failure of ``all``, which is how a call says that runs ended in an error.
+    Of errors, those are the failures of jobs, for which Snakemake lists all inputs and the whole command.
     """
     event = str(getattr(record, "event", ""))
     if record.levelno >= logging.WARNING:
-        return event == "job_error" and vars(record)["rule_name"] == "all"
+        return event == "job_error" or "CalledProcessError" in str(record.msg)
     return event in NOISE_EVENTS or str(record.msg).startswith(NOISE_STARTS)
 
 
