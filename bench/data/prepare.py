@@ -1,7 +1,7 @@
 """Decoding a data set once, to one file that jobs map into memory without importing torchvision or scikit-learn.
 
 The file, ``<folder>/<name>.safetensors``, holds `train_x`, `test_x` (uint8, N × C × H × W) and `train_y`, `test_y`
-(int64), and in its metadata the data set's name and fingerprint.
+(int64), and in its metadata the fingerprint.
 """
 
 from __future__ import annotations
@@ -61,8 +61,14 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
         )
     from safetensors.numpy import save
 
-    write_atomic(path, save(arrays, metadata={"dataset": name, "sha256": found}))
+    # One entry only: safetensors writes several in a random order, and the file would differ from time to time.
+    write_atomic(path, save(arrays, metadata={"sha256": found}))
     return path
+
+
+def originals(name: str, data_dir: Path | None = None) -> Path:
+    """The folder in which a data set's originals are looked for. Raises KeyError for one that needs none."""
+    return _root(data_dir) / _TORCHVISION[name][1]
 
 
 def fingerprint(arrays: dict[str, np.ndarray]) -> str:
@@ -88,6 +94,10 @@ def _is_right(path: Path, expected: DataInfo) -> bool:
         return False
 
 
+def _root(data_dir: Path | None) -> Path:
+    return Path(data_dir or os.environ.get(VARIABLE) or DEFAULT)
+
+
 def _digits() -> dict[str, np.ndarray]:
     """scikit-learn's handwritten digits, 8 × 8 with values 0 to 16: value · 255 // 16 is stored.
 
@@ -110,25 +120,24 @@ def _digits() -> dict[str, np.ndarray]:
 
 
 def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[str, np.ndarray]:
-    class_name, inside = _TORCHVISION[name]
-    root = Path(data_dir or os.environ.get(VARIABLE) or DEFAULT)
-    if not download and not (root / inside).is_dir():
-        raise UserError(_missing(name, root / inside, "there is no such folder"))
+    root = _root(data_dir)
+    if not download and not originals(name, data_dir).is_dir():
+        raise UserError(_missing(name, data_dir, "there is no such folder"))
     from torchvision import datasets
 
-    create = getattr(datasets, class_name)
+    create = getattr(datasets, _TORCHVISION[name][0])
     try:
         train = create(root, train=True, download=download)
         test = create(root, train=False)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:  # torchvision has one for every kind of damage
         reason = " ".join(str(error).split()) or "a file is damaged"
-        raise UserError(_missing(name, root / inside, f"torchvision says: {reason.rstrip('.')}")) from None
+        raise UserError(_missing(name, data_dir, f"torchvision says: {reason.rstrip('.')}")) from None
     return _arrays("train", train.data, train.targets) | _arrays("test", test.data, test.targets)
 
 
-def _missing(name: str, looked_in: Path, reason: str) -> str:
+def _missing(name: str, data_dir: Path | None, reason: str) -> str:
     return (
-        f"data set '{name}' was not found whole in {looked_in} ({reason}); name the folder that holds "
+        f"data set '{name}' was not found whole in {originals(name, data_dir)} ({reason}); name the folder that holds "
         f"{_TORCHVISION[name][1]} as data_dir in the grid or in ${VARIABLE}, or allow fetching it with download: true."
     )
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.data.transforms import by_channel, by_image, crop_and_flip
+from bench.recipe import Data
+
+
+def naive(image: np.ndarray, row: int, column: int, flip: bool, padding: int, mode: str) -> np.ndarray:
+    """One image, the way one would explain it: pad it, cut a window out, mirror the window."""
+    around = ((0, 0), (padding, padding), (padding, padding))
+    padded = np.pad(image, around) if mode == "zeros" else np.pad(image, around, mode="reflect")
+    window = padded[:, row : row + image.shape[1], column : column + image.shape[2]]
+    return window[:, :, ::-1] if flip else window
+
+
+@settings(deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("mode", ["zeros", "reflect"])
+def test_crops_and_flips_equal_those_of_single_images(mode: Literal["zeros", "reflect"], data: st.DataObject) -> None:
+    count, channels = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 3]))
+    height, width = data.draw(st.integers(2, 7)), data.draw(st.integers(2, 7))
+    padding = data.draw(st.integers(0, min(height, width) - 1 if mode == "reflect" else 9))
+    random = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    images = random.integers(0, 256, (count, channels, height, width), dtype=np.uint8)
+    corners = random.integers(0, 2 * padding + 1, (2, count))
+    flips = random.integers(0, 2, count).astype(bool)
+    found = crop_and_flip(
+        torch.from_numpy(images),
+        torch.from_numpy(corners),
+        torch.from_numpy(flips),
+        Data(crop_padding=padding, padding_mode=mode),
+    )
+    wanted = [naive(*item, padding, mode) for item in zip(images, *corners, flips, strict=True)]
+    assert found.dtype == torch.uint8
+    assert np.array_equal(found.numpy(), np.stack(wanted))
+
+
+def test_a_crop_by_hand() -> None:
+    # 1 2 3 padded by one zero; the window at row 0, column 2 is   0 0 0   and mirrored   0 0 0
+    # 4 5 6                                                        2 3 0                  0 3 2
+    image = torch.tensor([[[[1, 2, 3], [4, 5, 6]]]], dtype=torch.uint8)
+    found = crop_and_flip(image, torch.tensor([[0], [2]]), torch.tensor([True]), Data(crop_padding=1))
+    assert found.tolist() == [[[[0, 0, 0], [0, 3, 2]]]]
+
+
+def test_reflection_does_not_repeat_the_border() -> None:
+    # 1 2 3 reflected by two: 3 2 1 2 3 2 1. The window at column 0 is 3 2 1, at column 4 it is 3 2 1 as well.
+    image = torch.tensor([[[[1, 2, 3]] * 3]], dtype=torch.uint8)
+    mode = Data(crop_padding=2, padding_mode="reflect")
+    for column in (0, 4):
+        found = crop_and_flip(image, torch.tensor([[2], [column]]), torch.tensor([False]), mode)
+        assert found[0, 0, 0].tolist() == [3, 2, 1]
+
+
+def test_by_channel() -> None:
+    images = torch.tensor([0.5, 1.0]).view(1, 2, 1, 1)
+    found = by_channel(images, torch.tensor([0.5, 0.5]).view(1, 2, 1, 1), torch.tensor([0.1, 0.25]).view(1, 2, 1, 1))
+    assert found.flatten().tolist() == [0.0, 2.0]
+
+
+def test_by_image_standardises_every_image_alone() -> None:
+    images = torch.rand(3, 2, 5, 4, dtype=torch.float64) * torch.tensor([1.0, 0.8, 0.7]).view(3, 1, 1, 1)
+    values = by_image(images).flatten(1)
+    assert torch.allclose(values.mean(1), torch.zeros(3, dtype=torch.float64))
+    assert torch.allclose(values.std(1, correction=0), torch.ones(3, dtype=torch.float64))
+
+
+def test_by_image_by_hand() -> None:
+    # 0 and 1 have mean ½ and standard deviation ½, but four values divide by at least 1/√4 = ½. For 0.2 and 0.4 the
+    # deviation 0.1 is replaced by ½: ±0.1 / ½ = ±0.2. A uniform image is 0, not NaN.
+    images = torch.tensor([[0.0, 1, 0, 1], [0.2, 0.4, 0.2, 0.4], [0.7, 0.7, 0.7, 0.7]]).view(3, 1, 2, 2)
+    wanted = torch.tensor([[-1.0, 1, -1, 1], [-0.2, 0.2, -0.2, 0.2], [0, 0, 0, 0]])
+    assert torch.allclose(by_image(images).flatten(1), wanted, atol=1e-6)
