@@ -22,6 +22,7 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="a grid, such as configs/quick.yaml")]
 Changes = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help="fields of the grid to change")]
+DataDir = Annotated[Path | None, typer.Option(help="where the originals of data sets lie; else $REPRUNE_DATA")]
 Results = Annotated[Path, typer.Option(help="the folder of results")]
 QUICK = Path("configs/quick.yaml")
 
@@ -94,7 +95,7 @@ def plan(config: Config = QUICK, fields: Changes = None) -> None:
 def prepare(
     dataset: str,
     results: Results = Path("results"),
-    data_dir: Annotated[Path | None, typer.Option(help="where the originals lie; else $REPRUNE_DATA")] = None,
+    data_dir: DataDir = None,
     download: Annotated[bool, typer.Option("--download", help="fetch them if they are missing")] = False,
 ) -> None:
     """Decode a data set once, to arrays with a checksum."""
@@ -120,11 +121,23 @@ def evaluate(
     mean: Annotated[str, typer.Option(help="per channel in units of [0, 1], separated by commas")] = "",
     std: Annotated[str, typer.Option(help="likewise")] = "",
     results: Results = Path("results"),
+    data_dir: DataDir = None,
 ) -> None:
     """Measure the test accuracy of a file of weights (safetensors, or a PyTorch state dict)."""
+    import torch
+
     from bench.pretrained import evaluate_weights
 
-    found = evaluate_weights(weights, arch, dataset, results / "data", _numbers("--mean", mean), _numbers("--std", std))
+    found = evaluate_weights(
+        weights,
+        arch,
+        dataset,
+        data_folder=results / "data",
+        data_dir=data_dir,
+        mean=_numbers("--mean", mean),
+        std=_numbers("--std", std),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
     print(f"{found.accuracy:.2f} % of {found.images} test images")
 
 

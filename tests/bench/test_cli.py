@@ -1,0 +1,104 @@
+"""The commands: each forwards to its module; what a user got wrong is one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import cli, data
+from tests.bench import factories
+
+QUICK = str(Path(__file__).parents[2] / "configs" / "quick.yaml")
+
+
+@pytest.fixture
+def reprune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
+    """Run a command; returns (exit status, standard output, standard error)."""
+
+    def call(*words: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["reprune", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+def test_help_and_plans_need_no_torch() -> None:
+    program = (
+        "import sys; import bench.cli, bench.workflow, bench.closing, bench.progress; print('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
+
+
+def test_plan_lists_runs_and_counts_them(reprune) -> None:
+    status, out, _ = reprune("plan", QUICK, "seeds=[5]", "methods=[gmp]", "sparsities=[0.5]")
+    lines = out.splitlines()
+    assert status == 0
+    # dense comes along; two architectures
+    assert lines[0] == "digits · resnet8_cifar · dense · seed 5"
+    assert lines[1] == "digits · resnet8_cifar · gmp · 50 % · seed 5"
+    assert lines[-1] == "4 runs, 4 cells"
+
+
+def test_a_mistake_is_one_sentence(reprune) -> None:
+    status, out, err = reprune("plan", QUICK, "methods=[gmpp]")
+    assert (status, out) == (2, "")
+    assert err.startswith("reprune: ") and err.count("\n") == 1
+    assert "gmpp" in err
+
+
+def test_methods_are_listed_with_their_defaults(reprune) -> None:
+    status, out, err = reprune("methods")
+    assert (status, err) == (0, "")
+    assert "snip: Lee, Ajanthan, Torr 2019, arXiv:1810.02340" in out
+    assert "    batches = 1\n" in out
+
+
+def test_prepare_decodes_a_data_set(reprune, tmp_path: Path) -> None:
+    status, out, _ = reprune("prepare", "digits", "--results", str(tmp_path))
+    assert status == 0
+    assert Path(out.strip()) == tmp_path / "data" / "digits.safetensors"
+    assert len(data.load("digits", tmp_path / "data").test_x) == 899
+
+
+def test_count_prints_the_sum(reprune, tmp_path: Path) -> None:
+    status, out, _ = reprune("count", "convnet_small", "digits", "--results", str(tmp_path))
+    (file,) = tmp_path.glob("archs/*.json")
+    assert status == 0
+    assert f"{sum(json.loads(file.read_text()).values()):,} multiply-adds" in out
+
+
+def test_retry_clears_errors(reprune, tmp_path: Path) -> None:
+    config = tmp_path / "small.yaml"
+    fields = {"recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"], "methods": ["dense"]}
+    config.write_text(json.dumps(fields | {"seeds": [0], "results": str(tmp_path)}))
+    from bench import grid
+
+    (spec,) = grid.expand(grid.load(config)).runs
+    path = factories.write(factories.record(spec, outcome="error", reason="ValueError: no"), tmp_path)
+    assert reprune("retry", str(config))[:2] == (
+        0,
+        "cleared digits · convnet_small · dense · seed 0\n1 runs will be run again\n",
+    )
+    assert not path.exists()
+    assert reprune("retry", str(config))[:2] == (0, "No run of this grid ended in an error.\n")
+
+
+def test_run_and_report_have_their_own_options(reprune) -> None:
+    status, out, _ = reprune("run", "--help")
+    assert status == 0
+    assert "--architecture" in out
+
+
+def test_numbers_of_evaluate_are_checked(reprune, tmp_path: Path) -> None:
+    words = ("evaluate", str(tmp_path / "w.pt"), "--arch", "resnet20_cifar", "--dataset", "cifar10")
+    assert reprune(*words, "--mean", "0.5,x")[0::2] == (
+        2,
+        "reprune: --mean '0.5,x' is not a list of numbers separated by commas.\n",
+    )

@@ -1,0 +1,57 @@
+"""The end of a call: the table, where the reports lie, and whether anything went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.closing import clear_errors, close, errors, main
+from bench.grid import Grid, Plan
+from tests.bench import factories
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Grid:
+    found = factories.grid(tmp_path)
+    table = tmp_path / "reports" / "synthetic" / "table.md"
+    table.parent.mkdir(parents=True)
+    table.write_text("| method | 90 % |\n")
+    return found
+
+
+@pytest.fixture
+def plan(grid: Grid) -> Plan:
+    found, made = factories.plan({("gmp", 0.9): [91.0, 90.0, 89.0]})
+    made[1] = made[1].model_copy(update={"outcome": "error", "reason": "ValueError: no", "results": []})
+    made[2] = made[2].model_copy(update={"outcome": "collapsed", "reason": "no path is left"})
+    for one in made:
+        factories.write(one, Path(grid.results))
+    return found
+
+
+def test_an_error_is_named_and_fails_the_call(grid: Grid, plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
+    assert close(grid, plan, "configs/synthetic.yaml") == 1
+    printed = capsys.readouterr().out
+    assert "| method | 90 % |" in printed
+    assert f"Reports: {grid.reports}/synthetic/ (table.md)" in printed
+    assert "1 of 3 runs ended in an error:\n  cifar10 · resnet20_cifar · gmp · 90 % · seed 1: ValueError: no" in printed
+    assert "`reprune retry configs/synthetic.yaml`" in printed
+
+
+def test_clearing_deletes_the_records_of_errors_and_no_others(grid: Grid, plan: Plan) -> None:
+    assert clear_errors(grid, plan) == ["cifar10 · resnet20_cifar · gmp · 90 % · seed 1"]
+    left = {path.parent.name for path in Path(grid.results).glob("runs/*/record.json")}
+    assert left == {plan.runs[0].id, plan.runs[2].id}
+    assert errors(grid, plan) == {}
+    assert clear_errors(grid, plan) == []
+
+
+def test_a_collapsed_run_is_a_result_and_no_error(grid: Grid, plan: Plan) -> None:
+    clear_errors(grid, plan)
+    assert close(grid, plan, "configs/synthetic.yaml") == 0
+
+
+def test_a_wrong_grid_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["configs/absent.yaml"]) == 2
+    assert capsys.readouterr().err == "reprune: configs/absent.yaml: there is no such file.\n"

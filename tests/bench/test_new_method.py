@@ -1,0 +1,44 @@
+"""The skeleton of a method works as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methods
+from bench import catalog
+from bench.errors import UserError
+from bench.new_method import create
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose files are methods too."""
+    monkeypatch.setattr(methods, "__path__", [str(tmp_path), *methods.__path__])
+    catalog.method_class.cache_clear()
+    yield tmp_path
+    catalog.method_class.cache_clear()
+
+
+def test_the_skeleton_is_short_and_a_method(folder: Path) -> None:
+    path = create("my_own_idea")
+    assert path == folder / "my_own_idea.py"
+    assert len(path.read_text().splitlines()) <= 17
+    assert "my_own_idea" not in catalog.problems()
+    assert catalog.create("my_own_idea", {"strength": 2}).hyperparameters["strength"] == 2.0
+
+
+@pytest.mark.parametrize("name", ["", "My", "two words", "2nd", "class", "a-b", "_hidden", "../up"])
+def test_a_name_that_cannot_be_a_file_of_ours_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot name a method"):
+        create(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_method_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("precious")
+    with pytest.raises(UserError, match="exists already"):
+        create("mine", tmp_path)
+    assert (tmp_path / "mine.py").read_text() == "precious"
