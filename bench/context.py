@@ -167,7 +167,8 @@ class Run:
             named = dict(self.model.named_parameters())
             images, _ = self.batches.scoring(0, "companions")
             for name, weight in companions(self.model, list(self.parameters), images[:1]).items():
-                pairs.append((named[name], self.masks[weight].flatten(1)[:, 0]))  # a view: follows the mask
+                mask = self.masks[weight]
+                pairs.append((named[name], mask[:, *[0] * (mask.dim() - 1)]))  # a view: it follows the mask
         return pairs  # type: ignore[return-value]
 
     def mask_gradients(self) -> None:

@@ -22,7 +22,8 @@ def method_of(spec: RunSpec) -> Method:
 def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
     """The checked stages of a run, in order.
 
-    Raises `UserError` if the recipe lacks a phase or a learning-rate drop which the method needs.
+    Raises `UserError` if the recipe lacks a phase or a learning-rate drop which the method needs, or if a point of the
+    run is the result of no stage.
     """
     method = method or method_of(spec)
     stages = method.stages(spec.points)
@@ -33,6 +34,9 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
                 raise UserError(f"method '{spec.method}': stage '{stage.name}' needs '{parent}', which comes later or never.")
         if stage.phase is not None:
             _check(spec, stage.method or method, stage)
+    missing = set(spec.points) - {point for stage in stages for point in stage.yields}
+    if missing:
+        raise UserError(f"method '{spec.method_text}' never reaches the point {min(missing):g}; no stage yields it.")
     return stages
 
 

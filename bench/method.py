@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from bench.spec import RunSpec
     from bench.tensors import NamedTensors as NamedTensors
 else:  # method files annotate with these two; planning a grid loads method files and must not load torch for that
-    Run = NamedTensors = Any
+    Run = Any
+
+    def NamedTensors(*values: Any) -> Any:  # noqa: N802 - stands for the class, which it makes when called
+        """See `bench.tensors.NamedTensors`."""
+        from bench import tensors
+
+        return tensors.NamedTensors(*values)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Stage:
 
 
 @dataclass_transform(kw_only_default=True)
+@dataclass(kw_only=True)
 class Method:
     """A pruning method: a few independent choices, and hooks for whatever else it does.
 

@@ -25,7 +25,10 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise UserError(f"'{part}' in '{text}' is not of the form field=value.")
-        fields[key.strip()] = yaml.safe_load(value)
+        try:
+            fields[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"'{value.strip()}' in '{text}' is not a YAML value; does it need quotes?") from None
     return match["name"], fields
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from yaml import YAMLError
 
 from bench import names
 from bench.errors import UserError
@@ -63,10 +62,7 @@ def check(text: str) -> None:
 
 
 def _parse(text: str) -> tuple[str, list[str]]:
-    try:
-        kind, fields = names.parse(text)
-    except YAMLError:
-        raise UserError(f"prunable '{text}': not valid YAML; a pattern that starts with * needs quotes.") from None
+    kind, fields = names.parse(text)
     exclude = fields.pop("exclude", [])
     patterns = [exclude] if isinstance(exclude, str) else exclude
     if kind not in ("all", "conv"):

@@ -172,7 +172,8 @@ class Workshop:
     def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
         self._states[stage.name] = state
         self.progress[stage.name] = Progress(**state["progress"])
-        self.curves[stage.name] = Curve(**state["progress"]["curve"])
+        curve = state["progress"]["curve"] | {"stage": stage.name}  # whoever trained a shared stage may name it otherwise
+        self.curves[stage.name] = Curve(**curve)
 
     @contextmanager
     def _lock(self, stage: Stage) -> Iterator[None]:

@@ -33,6 +33,11 @@ def test_other_forms_are_refused(text):
         names.parse(text)
 
 
+def test_a_value_that_is_not_yaml_says_so():
+    with pytest.raises(UserError, match=r"'\*.bias' in 'all\[exclude=\*.bias\]' is not a YAML value; does it need quotes"):
+        names.parse("all[exclude=*.bias]")
+
+
 fields = st.dictionaries(
     st.from_regex(r"[a-z][a-z_.]{0,8}[a-z]", fullmatch=True),
     st.one_of(st.integers(-99, 99), st.booleans(), st.sampled_from(["global", "erk"]), st.lists(st.integers(0, 9))),

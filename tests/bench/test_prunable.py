@@ -87,7 +87,7 @@ def test_attention_of_timm_counts_and_its_embeddings_do_not() -> None:
         ("all[without=fc.weight]", "unknown field 'without'"),
         ("all[exclude=3]", "a pattern or a list of patterns, not 3"),
         ("all[exclude", "not of the form"),
-        ("all[exclude=*.weight]", "a pattern that starts with \\* needs quotes"),
+        ("all[exclude=*.weight]", "does it need quotes"),
     ],
 )
 def test_malformed_sets_are_refused_without_a_model(text: str, sentence: str) -> None:

@@ -20,7 +20,7 @@ class Imp(Method):
         stages = [Stage("pretrain", method=Dense())]
         for number, target in enumerate(self._rounds(max(points)), start=1):
             parents = (snapshot, stages[-1].name)
-            yields = tuple(point for point in points if point == target)
+            yields = tuple(point for point in points if math.isclose(point, target))
             stages.append(Stage(f"round{number}", target, parents=parents, begin=self.rewind, yields=yields))
         return stages
 

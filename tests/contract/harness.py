@@ -1,0 +1,120 @@
+"""What the contract tests share: a tiny data set, tiny networks, and one short run per method and network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from bench import catalog, record
+from bench.data import DATASETS, DataInfo
+from bench.lineage import identify
+from bench.method import Stage
+from bench.recipe import Recipe
+from bench.record import Record
+from bench.run import execute
+from bench.spec import RunSpec
+from bench.stages import Workshop
+from bench.train import Trainer
+
+RESNET, VIT = NETWORKS = ("test_resnet", "test_vit")
+POINT = 0.7
+INFO = DataInfo("tiny", 4, 3, 32, 32, 96, 50, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "made-for-the-contract-tests")
+
+VALUES: dict[str, Any] = {
+    "name": "contract",
+    "batch_size": 16,
+    "train": {"epochs": 4, "lr": 0.02, "schedule": "multistep", "milestones": [2, 3]},
+    "finetune": {"epochs": 2, "lr": 0.01},
+    "optimizer": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.05},
+    "data": {"crop_padding": 2, "flip": True},
+    "initialisation": {"weights": "kaiming_normal"},
+    "batch_norm": {"eps": 0.01},
+}
+ADAMW = {"name": "adamw", "weight_decay": 0.05}
+
+
+def write_tiny_images(folder: Path) -> None:
+    """96 + 50 noisy images of four classes; a class is a brighter quadrant."""
+    draw = torch.Generator().manual_seed(0)
+    labels = torch.arange(146) % 4
+    images = torch.randint(0, 160, (146, 3, 32, 32), generator=draw, dtype=torch.uint8)
+    for image, label in zip(images, labels.tolist(), strict=True):
+        row, column = divmod(label, 2)
+        image[:, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16] += 80
+    arrays = {"train_x": images[:96], "train_y": labels[:96], "test_x": images[96:], "test_y": labels[96:]}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in arrays.items()}, folder / "tiny.safetensors", {"sha256": INFO.sha256})
+
+
+def quick(method: str) -> dict[str, Any]:
+    """Hyper-parameters that make a method's masks move within a few steps, whatever the method."""
+    schedule = catalog.create(method, {}).schedule
+    return {"schedule.every": 4} if hasattr(schedule, "every") else {}
+
+
+def spec_for(method: str, network: str = RESNET, point: float = POINT, **changes: Any) -> RunSpec:
+    """The identified spec of a contract run; `changes` replace fields of the recipe."""
+    needs_target = catalog.create(method, {}).meaning != "none"
+    return identify(
+        RunSpec(
+            dataset="tiny",
+            architecture=network,
+            method=method,
+            hyperparameters=quick(method),
+            points=(point,) if needs_target else (),
+            seed=0,
+            recipe=Recipe.read(VALUES | changes, "the contract tests"),
+            recipe_text="contract",
+        )
+    )
+
+
+@dataclass
+class Laboratory:
+    """A results folder in which runs are carried out once and looked at by many tests."""
+
+    results: Path
+
+    def __post_init__(self) -> None:
+        DATASETS["tiny"] = INFO
+        write_tiny_images(self.results / "data")
+        self.finished = cache(self._finished)
+
+    def _finished(self, method: str, network: str) -> Record:
+        execute(spec_for(method, network), self.results)
+        return record.read(self.folder(method, network) / "record.json")
+
+    def folder(self, method: str, network: str) -> Path:
+        """The folder of a run."""
+        return self.results / "runs" / spec_for(method, network).id
+
+    def workshop(self, spec: RunSpec, results: Path | None = None) -> Workshop:
+        """A workshop; another results folder than the shared one forgets what was trained."""
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        if results is not None:
+            write_tiny_images(results / "data")
+        return Workshop(spec, results or self.results, torch.device("cpu"))
+
+    def trainer(self, spec: RunSpec, results: Path) -> Trainer:
+        """A trainer at the start of a run's last stage; earlier ones are trained."""
+        workshop = self.workshop(spec, results)
+        *earlier, last = workshop.stages
+        for stage in earlier:
+            workshop.finish(stage)
+        return self.begin(workshop, last)
+
+    @staticmethod
+    def begin(workshop: Workshop, stage: Stage) -> Trainer:
+        """A trainer at the start of a stage."""
+        from bench.train import start
+
+        run = workshop.run(stage)
+        if stage.parents:
+            start(run, dict(workshop.state(stage.parents[0])), with_extras=False)
+        return workshop._trainer(stage, run)

@@ -1,0 +1,102 @@
+"""Invariants 1 and 6: exact counts, exact zeros, and what is saved is what was measured."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from safetensors.torch import load_file
+
+from bench import catalog
+from bench.allocation import Global
+from tests.contract.harness import NETWORKS, POINT, Laboratory
+
+METHODS = catalog.names()
+every_pair = pytest.mark.parametrize(("method", "network"), [(m, n) for m in METHODS for n in NETWORKS])
+
+
+@every_pair
+def test_a_run_ends_well_and_leaves_a_full_record(lab: Laboratory, method, network):
+    found = lab.finished(method, network)
+    assert (found.outcome, found.reason) == ("ok", "")
+    assert len(found.results) == len(found.spec.points or (None,))
+    for result in found.results:
+        assert 0 <= result.accuracy <= 100
+        assert result.test_images == 50
+        assert len(result.layers) > 3
+    for curve in found.curves:
+        assert len(curve.epoch) > 0
+        lengths = {len(values) for name, values in curve.model_dump().items() if name != "stage"}
+        assert lengths == {len(curve.epoch)}
+    assert found.cost.training_macs > 0
+    assert found.provenance["command"].startswith("reprune run --dataset tiny")
+
+
+@every_pair
+def test_the_count_of_zeros_in_the_file_is_exact(lab: Laboratory, method, network):
+    made = catalog.create(method, {})
+    if made.meaning != "exact":
+        pytest.skip(f"the target of '{method}' is not an exact sparsity")
+    found = lab.finished(method, network)
+    weights = load_file(lab.folder(method, network) / found.results[0].weights)
+    prunable = [layer for layer in found.results[0].layers if layer.prunable]
+    shapes = {layer.name: layer.shape for layer in prunable}
+    units = {layer.name: made.structure.units(layer.shape) for layer in prunable}
+    zeros_inside = found.results[0].counts.active_zeros
+    for group in made.allocation.groups(shapes, units, POINT):
+        kept = sum(int((weights[name] != 0).sum()) for name in group.names)
+        assert abs(kept + (zeros_inside if isinstance(made.allocation, Global) else 0) - group.keep) <= 1 + zeros_inside
+    assert found.results[0].counts.prunable_sparsity == pytest.approx(POINT, abs=0.01)
+
+
+@every_pair
+def test_what_lies_outside_the_masks_is_exactly_zero(lab: Laboratory, method, network):
+    found = lab.finished(method, network)
+    weights = load_file(lab.folder(method, network) / found.results[0].weights)
+    workshop = lab.workshop(found.spec)
+    for stage in workshop.stages:
+        run = workshop.finish(stage)
+    for name, mask in run.masks.items():
+        assert not bool((weights[name][mask == 0] != 0).any())
+
+
+STRANGER = """
+import json, sys
+import bench  # only for the torchvision beside a CPU-only torch
+import timm, torch
+from safetensors.torch import load_file
+images = load_file(sys.argv[1])
+x = images["test_x"].float().div(255).sub(0.5).div(0.25).contiguous(memory_format=torch.channels_last)
+torch.set_num_threads(1)
+out = []
+for network, path in json.loads(sys.argv[2]):
+    size = {"img_size": (32, 32)} if "vit" in network else {}
+    model = timm.create_model(network, num_classes=4, **size).to(memory_format=torch.channels_last).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.01
+    model.load_state_dict(load_file(path))
+    with torch.no_grad():
+        out.append(100 * (model(x).argmax(1) == images["test_y"]).double().mean().item())
+print(json.dumps(out))
+"""
+
+
+def test_plain_timm_in_a_fresh_process_measures_what_the_records_say(lab: Laboratory):
+    records = [(network, lab.finished(method, network)) for method in METHODS for network in NETWORKS]
+    plain = [(network, found) for network, found in records if found.results[0].extras is None]
+    files = [(network, str(lab.results / "runs" / found.id / found.results[0].weights)) for network, found in plain]
+    images = str(lab.results / "data" / "tiny.safetensors")
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, images, json.dumps(files)], capture_output=True, text=True, check=True
+    )
+    measured = json.loads(done.stdout.splitlines()[-1])
+    assert measured == pytest.approx([found.results[0].accuracy for _, found in plain])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_methods_separate_from_dense_in_sparsity_only_where_they_should(lab: Laboratory, network):
+    """The dense run keeps everything; a table that showed it pruned would be wrong in every row."""
+    counts = lab.finished("dense", network).results[0].counts
+    assert counts.prunable_sparsity < 0.01
+    assert counts.macs == pytest.approx(counts.macs_dense)

@@ -1,0 +1,81 @@
+"""Invariant 2: masked entries stay zero, or live, as the method declares; and scoring leaves no trace (3)."""
+
+import pytest
+import torch
+
+from bench import catalog
+from tests.contract.harness import ADAMW, RESNET, VALUES, VIT, Laboratory, spec_for
+
+METHODS = [name for name in catalog.names() if name != "dense"]
+OPTIMIZERS = {"nesterov": VALUES["optimizer"], "adamw": ADAMW}
+
+
+def outside(tensor, mask):
+    """The entries that a mask removes."""
+    return tensor[mask == 0]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", [RESNET, pytest.param(VIT, marks=pytest.mark.long)])
+@pytest.mark.parametrize("method", METHODS)
+def test_masked_entries_are_what_the_method_declares(lab: Laboratory, tmp_path, method, network, optimizer):
+    trainer = lab.trainer(spec_for(method, network, optimizer=OPTIMIZERS[optimizer]), tmp_path)
+    run, zeros = trainer.run, trainer.run.method.zeros
+    seen = {"value": False, "gradient": False, "state": False}
+    real_step = run.optimizer.step
+
+    def spy():
+        for name, mask in run.masks.items():
+            seen["gradient"] |= bool(outside(run.parameters[name].grad, mask).any())
+        real_step()
+
+    run.optimizer.step = spy
+    real_optimize = trainer._optimize
+
+    def look(*arguments):
+        real_optimize(*arguments)
+        for name, mask in run.masks.items():
+            seen["value"] |= bool(outside(run.weights[name], mask).any())
+            for value in run.optimizer.state[run.parameters[name]].values():
+                if isinstance(value, torch.Tensor) and value.shape == mask.shape:
+                    seen["state"] |= bool(outside(value, mask).any())
+
+    trainer._optimize = look
+    trainer.train()
+    assert run.masks.sparsity() > 0.5
+    for what in seen:
+        assert seen[what] == (getattr(zeros, what) == "live"), what
+
+
+@pytest.mark.parametrize("network", [RESNET, VIT])
+@pytest.mark.parametrize("method", METHODS)
+def test_scoring_leaves_no_trace(lab: Laboratory, tmp_path, method, network):
+    trainer = lab.trainer(spec_for(method, network), tmp_path)
+    run = trainer.run
+    for step in range(3):
+        trainer._step(step)
+    run.at(3)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    masks, rng, mode = run.masks.digest(), torch.get_rng_state(), run.model.training
+    momentum = [value.clone() for state in run.optimizer.state.values() for value in state.values() if value is not None]
+    run.gradients(2)
+    run.method.saliency(run) if method != "rigl" else run.normal()
+    assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
+    assert all(parameter.grad is None for parameter in run.model.parameters())
+    assert (run.masks.digest(), run.model.training) == (masks, mode)
+    assert torch.equal(torch.get_rng_state(), rng)
+    after = [value for state in run.optimizer.state.values() for value in state.values() if value is not None]
+    assert all(torch.equal(a, b) for a, b in zip(momentum, after, strict=True))
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if catalog.create(name, {}).meaning == "exact"])
+def test_with_nothing_pruned_training_is_dense_training_bit_for_bit(lab: Laboratory, tmp_path, method):
+    """A mask of ones must not change a single bit: same init, same order, no touched gradient."""
+    spec = spec_for(method, point=0.0)
+    workshop = lab.workshop(spec, tmp_path)
+    if len(workshop.stages) > 1:
+        pytest.skip("fine-tuning goes on where dense training ends")
+    pruned = workshop.finish(workshop.stages[0]).export()
+    dense_workshop = lab.workshop(spec_for("dense"), tmp_path)
+    dense = dense_workshop.finish(dense_workshop.stages[0]).export()
+    assert all(torch.equal(dense[name] + 0.0, value + 0.0) for name, value in pruned.items())

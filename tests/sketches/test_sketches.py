@@ -1,0 +1,151 @@
+"""The hard families, written against the public interface alone, train and yield what they promise."""
+
+from pathlib import Path
+
+import methods
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bench import catalog
+from bench.lineage import identify
+from bench.recipe import Recipe
+from bench.run import execute
+from bench.spec import RunSpec
+from bench.structure import Filters
+from tests.contract.harness import RESNET, VALUES, Laboratory, write_tiny_images
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A results folder, with the sketches among the methods."""
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(HERE)])
+    monkeypatch.setattr(catalog, "files", catalog.files)
+    catalog.method_class.cache_clear()
+    yield Laboratory(tmp_path)
+    catalog.method_class.cache_clear()
+
+
+def carry_out(lab, method, points, **fields):
+    """Run a sketch for 24 steps per stage."""
+    recipe = Recipe.read(VALUES | {"evaluate_every": 2}, "the sketches")
+    spec = identify(
+        RunSpec(
+            dataset="tiny",
+            architecture=RESNET,
+            method=method,
+            hyperparameters=fields,
+            points=points,
+            seed=0,
+            recipe=recipe,
+            recipe_text="contract",
+        )
+    )
+    found = execute(spec, lab.results)
+    assert (found.outcome, found.reason) == ("ok", "")
+    return found, lab.results / "runs" / found.id, lab.workshop(spec)
+
+
+def test_imp_rewinds_to_the_snapshot_and_yields_every_point(lab):
+    found, folder, workshop = carry_out(lab, "imp", (0.36, 0.488))
+    assert [result.point for result in found.results] == pytest.approx([0.36, 0.488])
+    assert [curve.stage for curve in found.curves] == ["pretrain", "round1", "round2", "round3"]
+    runs = {stage.name: workshop.finish(stage) for stage in workshop.stages}
+    first, second = runs["round1"].masks, runs["round2"].masks
+    assert all(bool((second[name] <= first[name]).all()) for name in first), "masks are nested"
+    # Rewound: a round of no steps at all would start exactly at the snapshot.
+    snapshot = workshop.state("pretrain@1")
+    fresh = lab.begin(workshop, workshop.stages[2]).run
+    assert all(torch.equal(fresh.weights[name], snapshot["model"][name]) for name in fresh.weights)
+    # 6 steps of 24 are not repeated in each of the three rounds: 4 + 3 · 3 epochs.
+    assert found.cost.epochs == pytest.approx(4 + 3 * 3)
+
+
+def test_imp_after_a_dense_run_repeats_only_the_steps_up_to_the_snapshot(lab, caplog):
+    dense = identify(carry_out_spec("dense"))
+    execute(dense, lab.results)
+    with caplog.at_level("INFO"):
+        carry_out(lab, "imp", (0.2,))
+    assert "training its first 6 steps again for a snapshot" in caplog.text
+
+
+def carry_out_spec(method):
+    """A dense spec under the sketches' recipe."""
+    recipe = Recipe.read(VALUES | {"evaluate_every": 2}, "the sketches")
+    return RunSpec(dataset="tiny", architecture=RESNET, method=method, seed=0, recipe=recipe, recipe_text="contract")
+
+
+def test_str_exports_the_thresholded_weights(lab):
+    found, folder, workshop = carry_out(lab, "str", (0.5,), initial=-3.0)
+    assert found.results[0].counts.target is None
+    run = workshop.finish(workshop.stages[0])
+    exported = load_file(folder / found.results[0].weights)
+    assert found.results[0].counts.prunable_sparsity > 0.3
+    for name, weight in run.method.effective(run).items():
+        assert torch.equal(exported[name] + 0.0, weight.detach() + 0.0)
+        assert not torch.equal(exported[name], run.weights[name])
+
+
+def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
+    found, folder, workshop = carry_out(lab, "elsa", (0.9, 0.5, 0.0))
+    assert [result.point for result in found.results] == [0.9, 0.5, 0.0]
+    files = [load_file(folder / result.weights) for result in found.results]
+    for sparse, denser in zip(files, files[1:], strict=False):
+        for layer in found.results[0].layers:
+            if layer.prunable:
+                kept = sparse[layer.name] != 0
+                assert torch.equal(sparse[layer.name][kept], denser[layer.name][kept])
+    assert found.results[0].counts.prunable_sparsity == pytest.approx(0.9, abs=0.001)
+    assert found.results[2].counts.prunable_sparsity < 0.01
+
+
+def test_ftwt_needs_its_predictors_at_inference(lab):
+    found, folder, workshop = carry_out(lab, "ftwt", (0.9,))
+    assert found.results[0].extras is not None
+    extras = load_file(folder / found.results[0].extras)
+    assert any(name.startswith("predictors.") for name in extras)
+    assert found.cost.parents == ["pretrain"]
+
+
+def test_the_mass_rule_on_the_poster_s_example():
+    from tests.sketches.ftwt import mass_mask
+
+    # Activations 5.5 7.9 0.3 8.6 2.2 3.1 0.9, r = 0.95: the shares add up to .302 .579 .772 .881 .958; keep four.
+    output = torch.tensor([5.5, 7.9, 0.3, 8.6, 2.2, 3.1, 0.9]).view(1, 7, 1, 1)
+    assert mass_mask(output, 0.95).tolist() == [[1, 1, 0, 1, 0, 1, 0]]
+
+
+def test_filters_take_bias_and_batch_norm_along(lab, tmp_path):
+    """Structured pruning through the same interface: a removed filter leaves nothing behind."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "filters_first.py").write_text(
+        "from bench.method import Method\nfrom bench.structure import Filters\n"
+        "class FiltersFirst(Method):\n    structure = Filters()\n"
+        "    def saliency(self, run):\n        return run.weights.abs()\n"
+    )
+    methods.__path__.append(str(tmp_path / "more"))
+    recipe = Recipe.read(VALUES, "the sketches")
+    write_tiny_images(lab.results / "data")
+    spec = identify(
+        RunSpec(
+            dataset="tiny",
+            architecture="resnet8_cifar",
+            method="filters_first",
+            hyperparameters={"allocation": "uniform"},
+            points=(0.5,),
+            seed=0,
+            recipe=recipe,
+            recipe_text="contract",
+            prunable="conv",
+        )
+    )
+    found = execute(spec, lab.results)
+    assert (found.outcome, found.reason) == ("ok", "")
+    assert isinstance(catalog.create("filters_first", {}).structure, Filters)
+    state = load_file(lab.results / "runs" / found.id / found.results[0].weights)
+    removed = state["conv1.weight"].flatten(1).abs().sum(1) == 0
+    assert bool(removed.any())
+    assert not bool(state["bn1.weight"][removed].any() or state["bn1.bias"][removed].any())
+    assert found.results[0].counts.effective_macs < found.results[0].counts.macs
