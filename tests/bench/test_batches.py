@@ -15,6 +15,7 @@ from bench.recipe import Data, Phase, Recipe, Scoring
 from bench.seeds import generator
 
 TRAIN, TEST, CHANNELS, HEIGHT, WIDTH = 50, 13, 3, 6, 5
+AUGMENTED: dict[str, Any] = {"crop_padding": 2, "flip": True}
 MEAN, STD = (0.2, 0.4, 0.6), (0.25, 0.5, 1.0)
 
 
@@ -33,7 +34,7 @@ def info(train: int = TRAIN) -> DataInfo:
 
 def recipe(data: dict[str, Any] | None = None, **changes: Any) -> Recipe:
     fields: dict[str, Any] = {"name": "test", "batch_size": 8, "train": Phase(epochs=2, lr=0.1)}
-    return Recipe(**(fields | {"data": Data(**(data or {"crop_padding": 2, "flip": True}))} | changes))
+    return Recipe(**(fields | {"data": Data(**(AUGMENTED if data is None else data))} | changes))
 
 
 def batches(seed: int = 0, **changes: Any) -> Batches:
@@ -191,7 +192,7 @@ def test_scoring_differs_by_keys_and_seed() -> None:
 
 
 def test_scoring_without_augmentation() -> None:
-    made = batches(data={"crop_padding": 2, "flip": True}, scoring=Scoring(augment=False))
+    made = batches(scoring=Scoring(augment=False))
     found, labels = made.scoring(0, "stage")
     plain = batches(data={}).scoring(0, "stage")
     assert equal((found, labels), plain)
@@ -215,8 +216,8 @@ def test_a_training_batch_equals_the_naive_pipeline() -> None:
     found, labels = batches().train(1, 3)
     pixels = images().train_x.numpy()
     wanted = [
-        naive(pixels[number], *corner, bool(flip), padding=2)
-        for number, corner, flip in zip(labels.tolist(), corners.T.tolist(), flips.tolist(), strict=True)
+        naive(pixels[number], row, column, bool(flip), padding=2)
+        for number, row, column, flip in zip(labels.tolist(), *corners.tolist(), flips.tolist(), strict=True)
     ]
     assert torch.equal(found, torch.stack(wanted))
 

@@ -22,7 +22,7 @@ def test_fingerprints_tell_the_data_sets_apart() -> None:
 
 
 def test_unknown_name_lists_the_known_ones_and_the_closest() -> None:
-    with pytest.raises(UserError, match=r"^data set 'cifar-10' is unknown \(did you mean 'cifar10'\?\); there are digits"):
+    with pytest.raises(UserError, match=r"^data set 'cifar-10' is unknown \(did you mean 'cifar10'\?\); there are dig"):
         data.info("cifar-10")
 
 

@@ -37,7 +37,10 @@ def test_crops_and_flips_equal_those_of_single_images(mode: Literal["zeros", "re
         torch.from_numpy(flips),
         Data(crop_padding=padding, padding_mode=mode),
     )
-    wanted = [naive(*item, padding, mode) for item in zip(images, *corners, flips, strict=True)]
+    wanted = [
+        naive(image, row, column, flip, padding, mode)
+        for image, row, column, flip in zip(images, *corners, flips, strict=True)
+    ]
     assert found.dtype == torch.uint8
     assert np.array_equal(found.numpy(), np.stack(wanted))
 

@@ -13,7 +13,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def cut(images: torch.Tensor, labels: torch.Tensor, size: int) -> Iterator[Batch]:
-    yield from zip(images.split(size), labels.split(size), strict=True)
+    for start in range(0, len(labels), size):
+        yield images[start : start + size], labels[start : start + size]
 
 
 def same(images: torch.Tensor) -> torch.Tensor:
