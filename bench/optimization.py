@@ -21,12 +21,13 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
     here = float(step if phase.steps is not None else step / steps_per_epoch)
     if here < phase.warmup:
         return phase.lr * here / phase.warmup
-    if phase.per == "epoch" and phase.epochs is not None:
-        here = math.floor(here) + (1.0 if phase.scheduler_first else 0.0)
-    if phase.schedule == "multistep":
+    if phase.scheduler_first and phase.epochs is not None:
+        here += 1
+    if phase.schedule == "multistep":  # a budget makes milestones fractional: the rate drops there, not an epoch later
         return phase.lr * phase.gamma ** sum(here >= milestone for milestone in phase.milestones)
     if phase.schedule == "cosine":
-        done = min(here / phase.length, 1.0)
+        whole = math.floor(here) if phase.per == "epoch" and phase.epochs is not None else here
+        done = min(whole / phase.length, 1.0)
         return phase.minimum_lr + (phase.lr - phase.minimum_lr) * (1 + math.cos(math.pi * done)) / 2
     return phase.lr
 

@@ -53,6 +53,11 @@ def test_milestones_in_steps():
     assert [learning_rate(phase, step, 7) for step in (29, 30, 59, 60)] == [1.0, 0.5, 0.5, 0.25]
 
 
+def test_a_fractional_milestone_of_a_scaled_recipe_drops_in_the_middle_of_an_epoch():
+    phase = Phase(epochs=160, lr=1.0, schedule="multistep", milestones=(80, 120)).scaled(2 / 160)
+    assert [learning_rate(phase, step, 4) for step in (3, 4, 5, 6, 7)] == pytest.approx([1, 0.1, 0.1, 0.01, 0.01])
+
+
 def test_decay_excludes_norms_and_biases():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
     for excludes, decayed in [((), 6), (("norm",), 4), (("bias",), 4), (("norm", "bias"), 2)]:
