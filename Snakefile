@@ -31,7 +31,7 @@ rule all:
     conda:
         "envs/bench.yaml"
     params:
-        grid=flow.words,
+        grid=lambda wildcards: flow.words,
     shell:
         "python -m bench.closing {params.grid} | tee {log}"
 
@@ -105,7 +105,7 @@ rule report:
     conda:
         "envs/bench.yaml"
     params:
-        grid=flow.words,
+        grid=lambda wildcards: flow.words,
     message:
         f"write {flow.report}"
     shell:
@@ -121,7 +121,7 @@ rule collect:
     conda:
         "envs/bench.yaml"
     params:
-        grid=flow.words,
+        grid=lambda wildcards: flow.words,
     message:
         "collect the records in the tracking store"
     shell:
