@@ -1,0 +1,120 @@
+"""A job leaves a record whatever happens; each outcome has its reason."""
+
+import methods
+import pytest
+
+import bench.train
+from bench import catalog, record
+from bench.errors import UserError
+from bench.run import execute, main, parser, spec_from
+from tests.contract.harness import POINT, Laboratory, spec_for
+
+HEAD = "from bench.method import Method\nfrom bench.schedule import Periodic\n"
+BROKEN = {
+    "raises": "    def saliency(self, run):\n        raise RuntimeError('no idea\\nwhat to prune')\n",
+    "collapses": "    def saliency(self, run):\n        return run.weights * 0\n",
+    "not_finite": "    def saliency(self, run):\n        return run.weights * float('nan')\n",
+    "diverges": "    def saliency(self, run):\n        return run.weights.abs()\n"
+    "    def penalty(self, run):\n        return run.weights.sum() * float('inf')\n",
+    "too_sparse": "    def update_masks(self, run):\n        run.masks.keep(run.weights.abs(), 0.9)\n",
+    "prunes_all": "    def update_masks(self, run):\n        [mask.zero_() for mask in run.masks.values()]\n",
+    "dirty": "    schedule = Periodic(every=1)\n"
+    "    def update_masks(self, run):\n        run.masks.keep(run.weights.abs(), run.target)\n"
+    "    def on_after_step(self, run):\n        [weight.add_(1) for weight in run.weights.values()]\n",
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A results folder and a folder of methods that misbehave."""
+    folder = tmp_path_factory.mktemp("misbehaving")
+    for name, body in BROKEN.items():
+        cls = name.title().replace("_", "")
+        (folder / f"{name}.py").write_text(f"{HEAD}class {cls}(Method):\n{body}")
+    methods.__path__.append(str(folder))
+    catalog.method_class.cache_clear()
+    yield Laboratory(tmp_path_factory.mktemp("results"))
+    methods.__path__.remove(str(folder))
+    catalog.method_class.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome", "reason"),
+    [
+        ("raises", "error", "RuntimeError: no idea what to prune"),
+        ("collapses", "collapsed", "only 0 saliencies in .* layers together are not 0"),
+        ("not_finite", "collapsed", "saliencies in .* are not finite"),
+        ("diverges", "diverged", "the training loss was (inf|nan) in epoch 1 of stage 'train'"),
+        ("too_sparse", "wrong_sparsity", r"at 0.7 the mask misses its target by \d+ units"),
+    ],
+)
+def test_a_method_that_misbehaves_is_an_outcome_with_a_reason(lab, method, outcome, reason):
+    spec = spec_for(method)
+    found = execute(spec, lab.results)
+    written = record.read(lab.results / "runs" / spec.id / "record.json")
+    assert (written.outcome, written.reason) == (found.outcome, found.reason)
+    assert found.outcome == outcome
+    import re
+
+    assert re.search(reason, found.reason), found.reason
+    assert "\n" not in found.reason
+    assert found.provenance["command"]
+
+
+def test_an_empty_network_is_collapsed_at_chance_level_and_said_to_be(lab):
+    found = execute(spec_for("prunes_all", network="resnet8_cifar"), lab.results)
+    assert found.outcome == "collapsed"
+    assert found.reason == "no path from the input to the output is left"
+    assert found.results[0].counts.prunable_sparsity == 1
+    assert len(found.results[0].empty_layers) > 3
+
+
+def test_a_method_that_writes_weights_where_the_mask_is_zero_does_not_pollute_the_export(lab):
+    found = execute(spec_for("dirty"), lab.results)
+    assert found.outcome == "ok"
+    assert found.results[0].counts.prunable_sparsity == pytest.approx(POINT, abs=0.001)
+
+
+def test_a_finished_run_is_only_read(lab, monkeypatch):
+    spec = spec_for("snip")
+    first = execute(spec, lab.results)
+    monkeypatch.setattr(bench.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
+    assert execute(spec, lab.results).model_dump() == first.model_dump()
+
+
+def test_a_record_that_was_lost_is_made_again_without_training(lab, monkeypatch):
+    spec = spec_for("snip")
+    first = execute(spec, lab.results)
+    (lab.results / "runs" / spec.id / "record.json").unlink()
+    monkeypatch.setattr(bench.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
+    again = execute(spec, lab.results)
+    assert again.results == first.results
+    assert again.cost.training_macs == first.cost.training_macs
+
+
+def test_an_error_is_tried_again(lab, monkeypatch):
+    spec = spec_for("raises")
+    execute(spec, lab.results)
+    monkeypatch.setattr(catalog.method_class("raises"), "saliency", lambda self, run: run.weights.abs())
+    assert execute(spec, lab.results).outcome == "ok"
+
+
+def words(**changes):
+    values = {"dataset": "digits", "architecture": "resnet8_cifar", "method": "gmp", "points": "0.9"}
+    values |= {"recipe": "digits"} | changes
+    return [word for name, value in values.items() for word in (f"--{name}", value)]
+
+
+def test_the_command_line_refuses_a_run_that_changed_since_it_was_planned():
+    with pytest.raises(UserError, match="changed since the workflow was planned; start it again"):
+        spec_from(parser().parse_args(words(expect="0" * 64)))
+
+
+def test_the_command_of_a_spec_gives_the_same_spec_back():
+    spec = spec_from(parser().parse_args(words(method="gmp[schedule.every=7,allocation=erk]", budget="0.25")))
+    assert spec_from(parser().parse_args(spec.arguments())) == spec
+
+
+def test_a_mistake_on_the_command_line_is_one_sentence_and_status_2(capsys):
+    assert main(words(method="gpm")) == 2
+    assert capsys.readouterr().err == "reprune: there is no method 'gpm' in methods/; did you mean 'gmp'?\n"
