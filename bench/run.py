@@ -29,7 +29,9 @@ INTERRUPTED = 143
 """Exit status after SIGTERM or SIGINT; the checkpoint is written, and the same command goes on from it."""
 
 
-def execute(spec: RunSpec, results: Path, device: str = "cpu", threads: int = 1) -> Record:
+def execute(
+    spec: RunSpec, results: Path, device: str = "cpu", threads: int = 1, checkpoint_seconds: float = 30.0
+) -> Record:
     """Carry out a run and write its record; a finished run is only read.
 
     Raises `Interrupted` if the job was asked to stop; OSError and MemoryError if the machine failed it.
@@ -51,7 +53,7 @@ def execute(spec: RunSpec, results: Path, device: str = "cpu", threads: int = 1)
 
         from bench.stages import Workshop
 
-        workshop = Workshop(spec, results, torch.device("cuda" if device != "cpu" else "cpu"))
+        workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds)
         _carry_out(found, workshop, path.parent)
     except (Interrupted, OSError, MemoryError):
         raise
@@ -193,6 +195,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--results", type=Path, default=Path("results"))
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--slots-per-gpu", type=int, default=1)
+    found.add_argument("--checkpoint-seconds", type=float, default=30.0, help="what a killed job loses at most")
     return found
 
 
@@ -207,7 +210,7 @@ def main(words: list[str] | None = None) -> int:
     _log_to(arguments.results / "runs" / spec.id / "log.txt")
     with device_slot(arguments.slots_per_gpu) as device:
         try:
-            found = execute(spec, arguments.results, device, arguments.threads)
+            found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
         except Interrupted:
             log.info("stopped on request; the same command goes on from the checkpoint")
             return INTERRUPTED

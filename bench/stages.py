@@ -38,13 +38,17 @@ class Workshop:
         spec: the run.
         results: the results folder, with the prepared data in it.
         device: where to train.
+        checkpoint_seconds: time between two checkpoints of a stage.
 
     Attributes:
         curves, progress: of every stage that was trained or loaded, by stage name; also of one that failed.
     """
 
-    def __init__(self, spec: RunSpec, results: Path, device: torch.device) -> None:
+    def __init__(
+        self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0
+    ) -> None:
         self.spec, self.results, self.device = spec, results, device
+        self.checkpoint_seconds = checkpoint_seconds
         self.method = method_of(spec)
         self.stages = stages_of(spec, self.method)
         self.identities = identities(spec, self.method)
@@ -137,6 +141,7 @@ class Workshop:
             save=lambda state: checkpoint.save(folder / "checkpoint.pt", owner, state),
             snapshots={step: self._snapshot(stage, step) for step in self._wanted_snapshots(stage)},
             stop_after=stop_after,
+            checkpoint_seconds=self.checkpoint_seconds,
         )
 
     def _wanted_snapshots(self, stage: Stage) -> set[int]:

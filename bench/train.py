@@ -25,9 +25,6 @@ from bench.seeds import seed_for
 
 log = logging.getLogger(__name__)
 
-SECONDS_BETWEEN_CHECKPOINTS = 30.0
-
-
 @dataclass
 class Progress:
     """What a stage has measured so far; saved in every checkpoint.
@@ -60,6 +57,7 @@ class Trainer:
         save: writes a checkpoint of `state`.
         snapshots: {step: function that saves the state}, for stages that others rewind to.
         stop_after: stop at this step (a snapshot is wanted, not the end).
+        checkpoint_seconds: time between two checkpoints; what a killed job loses at most.
     """
 
     def __init__(
@@ -69,9 +67,11 @@ class Trainer:
         save: Save = lambda state: None,
         snapshots: dict[int, Save] | None = None,
         stop_after: int | None = None,
+        checkpoint_seconds: float = 30.0,
     ) -> None:
         self.run, self.macs, self.save = run, macs, save
         self.snapshots = snapshots or {}
+        self.checkpoint_seconds = checkpoint_seconds
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
         self.progress = Progress(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
         self.curve = Curve(stage=run.stage.name)
@@ -130,7 +130,7 @@ class Trainer:
                     self._end_of_epoch()
                     started = time.monotonic()
                 now = time.monotonic()
-                if self._stop_requested or now - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                if self._stop_requested or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
                     self.save(self.state())
                     saved = started = time.monotonic()

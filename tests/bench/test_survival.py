@@ -1,0 +1,91 @@
+"""Real processes, really killed: what is started again ends with the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import record
+from bench.data import prepare
+from bench.run import INTERRUPTED, parser, spec_from
+
+ROOT = Path(__file__).parents[2]
+WORDS = [
+    *("--dataset", "digits", "--architecture", "resnet8_cifar", "--method", "rigl[schedule.every=5]"),
+    *("--points", "0.9", "--recipe", "digits[train.epochs=6,train.milestones=[3,5],evaluate_every=1]"),
+    *("--checkpoint-seconds", "0.1"),
+]
+
+
+def start(results):
+    """The job as Snakemake starts it."""
+    command = [sys.executable, "-m", "bench.run", *WORDS, "--results", str(results)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+
+
+def finish(results):
+    """Run the job to its end and read the record."""
+    job = start(results)
+    _, errors = job.communicate(timeout=120)
+    assert job.returncode == 0, errors.decode()
+    return record.read(results / "runs" / spec_from(parser().parse_args(WORDS)).id / "record.json")
+
+
+def kill_after(results, seconds, number):
+    """Kill the job so many seconds after its first checkpoint; False if it was done before."""
+    job = start(results)
+    while job.poll() is None and not list(results.glob("stages/*/checkpoint.pt")):
+        time.sleep(0.01)
+    time.sleep(seconds)
+    job.send_signal(number)
+    job.communicate(timeout=60)
+    return job.returncode
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The record of a run that was left alone."""
+    results = tmp_path_factory.mktemp("undisturbed")
+    prepare("digits", results / "data")
+    return finish(results)
+
+
+def same(ours, theirs):
+    """Whether two records tell of the same bits."""
+    return [r.weights_sha256 for r in ours.results] == [r.weights_sha256 for r in theirs.results]
+
+
+def test_sigkill_at_three_moments_changes_no_bit_and_loses_no_checkpoint(undisturbed, tmp_path):
+    prepare("digits", tmp_path / "data")
+    for seconds in (0.0, 0.15, 0.3):
+        assert kill_after(tmp_path, seconds, signal.SIGKILL) == -signal.SIGKILL
+        assert not list(tmp_path.glob("runs/*/record.json"))
+    found = finish(tmp_path)
+    assert found.outcome == "ok"
+    assert same(found, undisturbed)
+    log = next(tmp_path.glob("runs/*/log.txt")).read_text()
+    assert "goes on from step" in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_polite_stop_writes_a_checkpoint_and_says_so(undisturbed, tmp_path, number):
+    prepare("digits", tmp_path / "data")
+    assert kill_after(tmp_path, 0.1, number) == INTERRUPTED
+    assert "stopped on request" in next(tmp_path.glob("runs/*/log.txt")).read_text()
+    assert same(finish(tmp_path), undisturbed)
+
+
+def test_two_jobs_of_the_same_run_at_once_train_it_once(tmp_path):
+    prepare("digits", tmp_path / "data")
+    first, second = start(tmp_path), start(tmp_path)
+    for job in (first, second):
+        job.communicate(timeout=120)
+        assert job.returncode == 0
+    log = next(tmp_path.glob("runs/*/log.txt")).read_text()
+    assert "is being trained by another job; waiting for it" in log
+    assert log.count("train epoch 6/6") == 1
