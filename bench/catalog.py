@@ -78,7 +78,8 @@ def method_class(name: str) -> type[Method]:
 
 
 def _where(error: Exception, name: str) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(f"{name}.py")]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename.endswith(f"{name}.py")]
     line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
     return f"{type(error).__name__}: {' '.join(str(error).split())}" + (f" (line {line})" if line else "")
 
@@ -96,7 +97,7 @@ def create(name: str, fields: dict[str, Any]) -> Method:
             raise UserError(f"method '{name}' has no hyper-parameter '{field}'; it has {', '.join(hints)}.")
         old = getattr(method, field)
         new = _changed(old, inner, value, f"{name}[{key}]") if inner else _value(hints[field], value, f"{name}[{key}]")
-        method = dataclasses.replace(method, **{field: new})  # type: ignore[type-var]
+        method = dataclasses.replace(method, **{field: new})
     return method
 
 
@@ -130,7 +131,7 @@ def _value(hint: Any, value: Any, label: str) -> Any:
 
 
 def _choice(base: type, value: str, label: str) -> Any:
-    """An allocation, schedule, structure or zeros by its lower-case name, with fields: ``uniform[dense_first=true]``."""
+    """An allocation, schedule, structure or zeros by its lower-case name: ``erk``, ``uniform[dense_first=true]``."""
     name, fields = mini.parse(value)
     known = {cls.__name__.lower(): cls for cls in _subclasses(base)}
     if name not in known:
@@ -142,4 +143,5 @@ def _choice(base: type, value: str, label: str) -> Any:
 
 
 def _subclasses(base: type) -> list[type]:
-    return [base, *(found for cls in base.__subclasses__() for found in _subclasses(cls))]
+    below: list[type] = base.__subclasses__()
+    return [base, *(found for cls in below for found in _subclasses(cls))]

@@ -22,14 +22,14 @@ from bench.tensors import NamedTensors
 
 
 class _StraightThrough(torch.autograd.Function):
-    """mask · weight forward; the gradient passes as if there were no mask."""
+    """Mask · weight forward; the gradient passes as if there were no mask."""
 
     @staticmethod
     def forward(ctx: Any, weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return weight * mask
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return gradient, None
 
 
@@ -135,9 +135,10 @@ class Run:
         return self._parents(name)
 
     def straight_through(self) -> dict[str, torch.Tensor]:
-        """mask · weight for every prunable tensor, with a straight-through gradient."""
+        """Mask · weight for every prunable tensor, with a straight-through gradient."""
         return {
-            name: _StraightThrough.apply(parameter, self.masks[name]) for name, parameter in self.parameters.items()
+            name: _StraightThrough.apply(parameter, self.masks[name])  # type: ignore[no-untyped-call]
+            for name, parameter in self.parameters.items()
         }
 
     # -- what the engine calls --------------------------------------------------------------------------------------
@@ -167,8 +168,7 @@ class Run:
             named = dict(self.model.named_parameters())
             images, _ = self.batches.scoring(0, "companions")
             for name, weight in companions(self.model, list(self.parameters), images[:1]).items():
-                mask = self.masks[weight]
-                pairs.append((named[name], mask[:, *[0] * (mask.dim() - 1)]))  # a view: it follows the mask
+                pairs.append((named[name], _per_filter(self.masks[weight])))
         return pairs  # type: ignore[return-value]
 
     def mask_gradients(self) -> None:
@@ -205,6 +205,13 @@ class Run:
     def _named_masks(self) -> dict[str, torch.Tensor]:
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         return {names[id(parameter)]: mask for parameter, mask in self._masked}
+
+
+def _per_filter(mask: torch.Tensor) -> torch.Tensor:
+    """The mask of whole filters, shape (out,): a view, so that it follows the mask."""
+    while mask.dim() > 1:
+        mask = mask.select(-1, 0)
+    return mask
 
 
 class _no_trace:  # noqa: N801 - reads as a statement

@@ -31,7 +31,8 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
         earlier = {other.name for other in stages[:index]}
         for parent in stage.parents:
             if parent.partition("@")[0] not in earlier:
-                raise UserError(f"method '{spec.method}': stage '{stage.name}' needs '{parent}', which comes later or never.")
+                where = f"method '{spec.method}': stage '{stage.name}'"
+                raise UserError(f"{where} needs '{parent}', which comes later or never.")
         if stage.phase is not None:
             _check(spec, stage.method or method, stage)
     missing = set(spec.points) - {point for stage in stages for point in stage.yields}

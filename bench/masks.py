@@ -55,10 +55,12 @@ class Masks(NamedTensors):
         flat = torch.cat(list(scores.values()))
         if not bool(torch.isfinite(flat).all()):
             raise Collapsed(f"saliencies in {_named(group)} are not finite")
-        if 0 < group.keep < len(flat) and int((flat != 0).sum()) < group.keep:
-            raise Collapsed(f"only {int((flat != 0).sum())} saliencies in {_named(group)} are not 0, {group.keep} needed")
+        usable = int((flat != 0).sum())
+        if usable < group.keep < len(flat):
+            raise Collapsed(f"only {usable} saliencies in {_named(group)} are not 0, {group.keep} needed")
         chosen = largest(flat, group.keep, self._ties() if self._ties else None)
-        for name, part in zip(scores, chosen.split([len(score) for score in scores.values()]), strict=True):
+        parts = torch.split(chosen, [len(score) for score in scores.values()])
+        for name, part in zip(scores, parts, strict=True):
             self[name].copy_(self._structure.spread(part, self[name].shape))
 
     def _keep_nm(self, saliency: Mapping[str, torch.Tensor], structure: NM) -> None:
@@ -98,8 +100,8 @@ class Masks(NamedTensors):
         if isinstance(self._structure, NM):
             ratio = self._structure.n / self._structure.m
             groups = [Group((name,), round(units[name] * ratio)) for name in shapes]
-        misses = [(abs(sum(self._units_kept(name) for name in group.names) - group.keep), _named(group)) for group in groups]
-        return max(misses)
+        kept = [sum(self._units_kept(name) for name in group.names) for group in groups]
+        return max((abs(count - group.keep), _named(group)) for count, group in zip(kept, groups, strict=True))
 
     def _units_kept(self, name: str) -> int:
         mask = self[name]

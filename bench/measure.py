@@ -9,9 +9,9 @@ import torch
 
 from bench import identity
 from bench.context import Run
+from bench.determinism import autocast
 from bench.effective import effective_masks
 from bench.evaluate import Evaluation, evaluate
-from bench.determinism import autocast
 from bench.method import Dense, Stage
 from bench.record import Counts, Layer, Result, write_atomic
 from bench.stages import Workshop
@@ -144,5 +144,6 @@ def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> C
 
 def _effective_macs(layers: list[Layer], live: dict[str, torch.Tensor]) -> float:
     return sum(
-        layer.macs_dense * float(live[layer.name].double().mean()) if layer.name in live else layer.macs for layer in layers
+        layer.macs_dense * float(live[layer.name].double().mean()) if layer.name in live else layer.macs
+        for layer in layers
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform, get_type_hints
 
@@ -113,7 +114,7 @@ class Method:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = cls.__dict__.get("__annotations__", {})
+        own = inspect.get_annotations(cls)
         inherited = {name: hint for base in reversed(cls.__mro__[1:-1]) for name, hint in get_type_hints(base).items()}
         again = {name: hint for name, hint in inherited.items() if name in cls.__dict__ and name not in own}
         cls.__annotations__ = {**own, **again}
@@ -129,7 +130,7 @@ class Method:
         """All fields with their values; choices as ``Cubic(every=16, …)``."""
         return {
             field.name: repr(value) if dataclasses.is_dataclass(value := getattr(self, field.name)) else value
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            for field in dataclasses.fields(self)
         }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
@@ -151,7 +152,7 @@ class Method:
         return ""
 
     def build(self, run: Run) -> None:
-        """Add trainable parts to ``run.extras`` or forward hooks to ``run.model``; called before a stage and to load."""
+        """Add trainable parts to ``run.extras`` or hooks to ``run.model``; called before a stage, and to load."""
 
     def on_train_start(self, run: Run) -> None:
         """Before the first step of a stage (not when it is resumed)."""

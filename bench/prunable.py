@@ -19,7 +19,6 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-
 from bench import names
 from bench.errors import UserError
 

@@ -1,6 +1,6 @@
 """One job: carry out one run and leave a record, whatever happens.
 
-``python -m bench.run --dataset digits --architecture resnet8_cifar --method gmp --points 0.95 --seed 0 --recipe digits``
+``reprune run --dataset digits --architecture resnet8_cifar --method snip --points 0.95 --recipe digits``
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def spec_from(arguments: argparse.Namespace) -> RunSpec:
     )
     if arguments.expect and arguments.expect != spec.identity:
         raise UserError(
-            f"the run {names.show(method, fields)} is now {spec.identity[:12]}, not {arguments.expect[:12]}: its recipe, "
-            "method or engine changed since the workflow was planned; start it again."
+            f"the run of {names.show(method, fields)} is now {spec.identity[:12]}, not {arguments.expect[:12]}: its "
+            "recipe, method or engine changed since the workflow was planned; start it again."
         )
     return spec
 

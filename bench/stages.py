@@ -44,9 +44,7 @@ class Workshop:
         curves, progress: of every stage that was trained or loaded, by stage name; also of one that failed.
     """
 
-    def __init__(
-        self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0
-    ) -> None:
+    def __init__(self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0) -> None:
         self.spec, self.results, self.device = spec, results, device
         self.checkpoint_seconds = checkpoint_seconds
         self.method = method_of(spec)
@@ -153,7 +151,7 @@ class Workshop:
         return lambda state: checkpoint.save(path, self.identities[stage.name], state)
 
     def _rewound(self, stage: Stage, step: int) -> dict[str, Any]:
-        """A snapshot that was not taken when the stage was trained: its first steps once more, with the same bits."""
+        """A snapshot that was not taken when the stage was trained: its first steps again, with the same bits."""
         log.info("%s: training its first %d steps again for a snapshot", stage.name, step)
         run = self.run(stage)
         if stage.parents:
@@ -177,7 +175,9 @@ class Workshop:
     def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
         self._states[stage.name] = state
         self.progress[stage.name] = Progress(**state["progress"])
-        curve = state["progress"]["curve"] | {"stage": stage.name}  # whoever trained a shared stage may name it otherwise
+        curve = state["progress"]["curve"] | {
+            "stage": stage.name
+        }  # whoever trained a shared stage may name it otherwise
         self.curves[stage.name] = Curve(**curve)
 
     @contextmanager

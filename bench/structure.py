@@ -87,14 +87,16 @@ def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -
             made_by[id(output)] = name
             kept_alive.append(output)
 
-        return modules[name].register_forward_hook(hook)
+        handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_hook(hook)
+        return handle
 
     def look(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
             if (layer := made_by.get(id(inputs[0]))) is not None:
                 found.update({f"{name}.weight": f"{layer}.weight", f"{name}.bias": f"{layer}.weight"})
 
-        return modules[name].register_forward_pre_hook(hook)
+        handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_pre_hook(hook)
+        return handle
 
     layers = [name.removesuffix(".weight") for name in names]
     handles = [remember(layer) for layer in layers]
@@ -108,5 +110,5 @@ def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -
         model.train(was_training)
         for handle in handles:
             handle.remove()
-    biases = {f"{layer}.bias": f"{layer}.weight" for layer in layers if getattr(modules[layer], "bias", None) is not None}
-    return biases | found
+    biased = [layer for layer in layers if getattr(modules[layer], "bias", None) is not None]
+    return {f"{layer}.bias": f"{layer}.weight" for layer in biased} | found

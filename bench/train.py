@@ -25,6 +25,7 @@ from bench.seeds import seed_for
 
 log = logging.getLogger(__name__)
 
+
 @dataclass
 class Progress:
     """What a stage has measured so far; saved in every checkpoint.

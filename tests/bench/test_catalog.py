@@ -1,8 +1,8 @@
 """Methods are found by file name; hyper-parameters are validated."""
 
-import methods
 import pytest
 
+import methods
 from bench import catalog
 from bench.allocation import ERK, Global, Uniform
 from bench.errors import UserError

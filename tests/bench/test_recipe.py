@@ -62,9 +62,9 @@ def test_every_recipe_of_the_project_loads():
 
 def test_fields_can_be_changed_by_name():
     assert recipe.load("digits[train.epochs=21,batch_size=5]").train.epochs == 21
-    with pytest.raises(UserError, match="digits.yaml: unknown field 'epocs'"):
+    with pytest.raises(UserError, match=r"digits\.yaml: unknown field 'epocs'"):
         recipe.load("digits[epocs=2]")
-    with pytest.raises(UserError, match="recipe 'digit' is not in .*; there are .*digits"):
+    with pytest.raises(UserError, match=r"recipe 'digit' is not in .*; there are .*digits"):
         recipe.load("digit")
 
 

@@ -1,9 +1,9 @@
 """A job leaves a record whatever happens; each outcome has its reason."""
 
-import methods
 import pytest
 
 import bench.train
+import methods
 from bench import catalog, record
 from bench.errors import UserError
 from bench.run import execute, main, parser, spec_from

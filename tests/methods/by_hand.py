@@ -35,7 +35,7 @@ class OneBatch:
 
 
 def trainer_for(method: Method, model: nn.Module, images, labels, point: float, **recipe) -> Trainer:
-    """A trainer before its first step: plain SGD with rate 1 for one epoch of ten steps, unless `recipe` says otherwise."""
+    """A trainer before its first step: plain SGD with rate 1 for ten steps, unless `recipe` says otherwise."""
     plain = {"momentum": 0.0, "weight_decay": 0.0}
     values = {
         "batch_size": 1,

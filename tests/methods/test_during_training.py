@@ -10,6 +10,8 @@ from tests.methods.by_hand import linear, trainer_for
 # One linear layer, x = (1, 1, 1, 1), two classes. The second row is 0, so logits are (sum of what is kept, 0).
 ROWS = [[4.0, -3.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0]]
 
+TWO_DROPS = {"epochs": 1, "lr": 1.0, "schedule": "multistep", "milestones": [0.5, 0.9]}
+
 
 def prepared(name, point, recipe=None, **fields):
     return trainer_for(catalog.create(name, fields), linear(ROWS), [[1.0, 1.0, 1.0, 1.0]], [0], point, **(recipe or {}))
@@ -25,7 +27,7 @@ def masked(trainer, first_row):
 
 
 def test_dpf_moves_the_dense_weights_by_the_gradient_of_the_pruned_network():
-    trainer = prepared("dpf", 0.75, recipe={"train": {"epochs": 1, "lr": 1.0, "schedule": "multistep", "milestones": [0.5, 0.9]}})
+    trainer = prepared("dpf", 0.75, recipe={"train": TWO_DROPS})
     masked(trainer, [1.0, 0.0, 0.0, 0.0])
     trainer.progress.step = 1
     trainer._step(1)
@@ -38,8 +40,7 @@ def test_dpf_moves_the_dense_weights_by_the_gradient_of_the_pruned_network():
 def test_dpf_decays_all_dense_weights_or_only_the_kept_ones():
     for decay_masked, pruned in ((True, -3 + 0.3), (False, -3.0)):
         optimizer = {"momentum": 0.0, "weight_decay": 0.1, "decay_masked": decay_masked}
-        phase = {"epochs": 1, "lr": 1.0, "schedule": "multistep", "milestones": [0.5, 0.9]}
-        trainer = prepared("dpf", 0.75, recipe={"optimizer": optimizer, "train": phase})
+        trainer = prepared("dpf", 0.75, recipe={"optimizer": optimizer, "train": TWO_DROPS})
         masked(trainer, [1.0, 0.0, 0.0, 0.0])
         trainer._step(1)
         move = 1 - sigmoid(4.0)
@@ -48,7 +49,7 @@ def test_dpf_decays_all_dense_weights_or_only_the_kept_ones():
 
 
 def test_dpf_brings_a_weight_back_with_its_latent_value():
-    trainer = prepared("dpf", 0.75, recipe={"train": {"epochs": 1, "lr": 1.0, "schedule": "multistep", "milestones": [0.5, 0.9]}})
+    trainer = prepared("dpf", 0.75, recipe={"train": TWO_DROPS})
     run = trainer.run
     masked(trainer, [1.0, 0.0, 0.0, 0.0])
     run.weights["0.weight"][0, 1] = -5.0  # grew beyond the others while it was masked

@@ -1,4 +1,4 @@
-"""Sketch: nested sparse networks with frozen weights (Halvachi et al., arXiv:2312.06872; reconstruction of the card)."""
+"""Sketch: nested sparse networks with frozen weights (Halvachi et al. 2023, arXiv:2312.06872; a reconstruction)."""
 
 from bench.method import Method, NamedTensors, Run, Stage
 from bench.schedule import AtInit
@@ -21,7 +21,7 @@ class Elsa(Method):
         ]
 
     def on_train_start(self, run: Run) -> None:
-        """Remember the previous level's mask and weights: they are frozen. New weights start at their initial values."""
+        """Remember the previous level's mask and weights: they are frozen. New weights start small and random."""
         first = not run.stage.parents
         for name, weight in run.weights.items():
             frozen = run.masks[name] * (0 if first else 1)

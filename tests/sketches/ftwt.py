@@ -8,7 +8,7 @@ from bench.schedule import Never
 
 
 class Ftwt(Method):
-    """A predictor per batch norm gates filters by input; its labels are the filters that hold a mass r of activation."""
+    """A predictor per convolution gates filters by input; its labels are the filters with a mass r of activation."""
 
     schedule = Never()
     meaning = "dynamic"

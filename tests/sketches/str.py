@@ -8,7 +8,7 @@ from bench.zeros import Alive
 
 
 class Str(Method):
-    """W_eff = sign(W)·relu(|W| − sigmoid(s)), with one threshold s per layer that is learned; sparsity is an outcome."""
+    """W_eff = sign(W)·relu(|W| − sigmoid(s)), one learned threshold s per layer; sparsity is an outcome."""
 
     schedule = Never()
     zeros = Alive()
@@ -17,8 +17,9 @@ class Str(Method):
 
     def build(self, run: Run) -> None:
         """One trainable scalar per prunable tensor."""
-        names = [name.replace(".", "_") for name in run.parameters]
-        run.extras["thresholds"] = torch.nn.ParameterDict({n: torch.nn.Parameter(torch.tensor(self.initial)) for n in names})
+        run.extras["thresholds"] = torch.nn.ParameterDict(
+            {name.replace(".", "_"): torch.nn.Parameter(torch.tensor(self.initial)) for name in run.parameters}
+        )
 
     def effective(self, run: Run) -> dict[str, torch.Tensor]:
         """Soft-thresholded weights."""

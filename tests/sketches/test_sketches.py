@@ -1,12 +1,13 @@
 """The hard families, written against the public interface alone, train and yield what they promise."""
 
+from itertools import pairwise
 from pathlib import Path
 
-import methods
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import methods
 from bench import catalog
 from bench.lineage import identify
 from bench.recipe import Recipe
@@ -49,7 +50,7 @@ def carry_out(lab, method, points, **fields):
 
 
 def test_imp_rewinds_to_the_snapshot_and_yields_every_point(lab):
-    found, folder, workshop = carry_out(lab, "imp", (0.36, 0.488))
+    found, _, workshop = carry_out(lab, "imp", (0.36, 0.488))
     assert [result.point for result in found.results] == pytest.approx([0.36, 0.488])
     assert [curve.stage for curve in found.curves] == ["pretrain", "round1", "round2", "round3"]
     runs = {stage.name: workshop.finish(stage) for stage in workshop.stages}
@@ -89,10 +90,10 @@ def test_str_exports_the_thresholded_weights(lab):
 
 
 def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
-    found, folder, workshop = carry_out(lab, "elsa", (0.9, 0.5, 0.0))
+    found, folder, _ = carry_out(lab, "elsa", (0.9, 0.5, 0.0))
     assert [result.point for result in found.results] == [0.9, 0.5, 0.0]
     files = [load_file(folder / result.weights) for result in found.results]
-    for sparse, denser in zip(files, files[1:], strict=False):
+    for sparse, denser in pairwise(files):
         for layer in found.results[0].layers:
             if layer.prunable:
                 kept = sparse[layer.name] != 0
@@ -102,7 +103,7 @@ def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
 
 
 def test_ftwt_needs_its_predictors_at_inference(lab):
-    found, folder, workshop = carry_out(lab, "ftwt", (0.9,))
+    found, folder, _ = carry_out(lab, "ftwt", (0.9,))
     assert found.results[0].extras is not None
     extras = load_file(folder / found.results[0].extras)
     assert any(name.startswith("predictors.") for name in extras)
