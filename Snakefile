@@ -4,7 +4,6 @@ from snakemake.utils import min_version
 from bench.workflow import plan
 
 min_version("9.20")
-
 # A grid given by --configfile replaces the default one; Snakemake would merge the two.
 if not workflow.configfiles:
 
@@ -14,20 +13,13 @@ if not workflow.configfiles:
 flow = plan(workflow, config)
 
 
-localrules:
-    all,
-    prepare,
-    count,
-    collect,
-    report,
-
-
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.
 rule all:
     input:
-        f"{flow.report}/table.md",
+        f"{flow.report}/table.txt",
     log:
-        f"{flow.grid.results}/logs/{flow.grid.name}-all.log",
+        f"{flow.logs}/{flow.grid.name}-all.log",
+    localrule: True
     conda:
         "envs/bench.yaml"
     params:
@@ -40,15 +32,14 @@ rule prepare:
     output:
         flow.prepared("{dataset}"),
     log:
-        f"{flow.grid.results}/logs/prepare/{{dataset}}.log",
+        f"{flow.logs}/prepare/{{dataset}}.log",
     benchmark:
-        f"{flow.grid.results}/benchmarks/prepare/{{dataset}}.tsv"
+        f"{flow.benchmarks}/prepare/{{dataset}}.tsv"
+    localrule: True
     conda:
         "envs/bench.yaml"
     params:
         job=lambda wildcards: flow.preparation(wildcards.dataset),
-    message:
-        "prepare {wildcards.dataset}"
     shell:
         "python -m bench.cli prepare {params.job} > {log} 2>&1"
 
@@ -57,15 +48,14 @@ rule count:
     output:
         f"{flow.grid.results}/archs/{{network}}.json",
     log:
-        f"{flow.grid.results}/logs/count/{{network}}.log",
+        f"{flow.logs}/count/{{network}}.log",
     benchmark:
-        f"{flow.grid.results}/benchmarks/count/{{network}}.tsv"
+        f"{flow.benchmarks}/count/{{network}}.tsv"
+    localrule: True
     conda:
         "envs/bench.yaml"
     params:
         job=lambda wildcards: flow.counting(wildcards.network),
-    message:
-        "count the multiply-adds of {wildcards.network}"
     shell:
         "python -m bench.cli count {params.job} > {log} 2>&1"
 
@@ -78,9 +68,9 @@ rule train:
     output:
         flow.record("{run}"),
     log:
-        f"{flow.grid.results}/logs/train/{{run}}.log",
+        f"{flow.logs}/train/{{run}}.log",
     benchmark:
-        f"{flow.grid.results}/benchmarks/train/{{run}}.tsv"
+        f"{flow.benchmarks}/train/{{run}}.tsv"
     conda:
         "envs/bench.yaml"
     threads: flow.grid.threads
@@ -93,36 +83,23 @@ rule train:
         "python -m bench.run {params.spec} > {log} 2>&1"
 
 
-# Tracking store, tables and plots, in one process.
-rule report:
-    input:
-        flow.records,
-        flow.sources,
-    output:
-        f"{flow.report}/table.md",
-    log:
-        f"{flow.grid.results}/logs/{flow.grid.name}-report.log",
-    conda:
-        "envs/bench.yaml"
-    params:
-        grid=lambda wildcards: flow.words,
-    message:
-        f"write {flow.report}"
-    shell:
-        "python -m bench.report {params.grid} > {log} 2>&1"
+# Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.
+for part, option in flow.parts.items():
 
-
-# A part of it, for `snakemake --cores all collect` and the like.
-rule collect:
-    input:
-        flow.records,
-    log:
-        f"{flow.grid.results}/logs/{flow.grid.name}-collect.log",
-    conda:
-        "envs/bench.yaml"
-    params:
-        grid=lambda wildcards: flow.words,
-    message:
-        "collect the records in the tracking store"
-    shell:
-        "python -m bench.report {params.grid} --only collect > {log} 2>&1"
+    rule:
+        name:
+            part
+        input:
+            flow.records,
+            flow.sources,
+        output:
+            flow.written if part == "report" else [],
+        log:
+            f"{flow.logs}/{flow.grid.name}-{part}.log",
+        localrule: True
+        conda:
+            "envs/bench.yaml"
+        params:
+            grid=lambda wildcards: flow.words,
+        shell:
+            f"python -m bench.report {{params.grid}} {option} > {{log}} 2>&1"

@@ -86,8 +86,8 @@ class Progress(logging.Handler):
     def _job(self, job: Mapping[str, Any]) -> None:
         run = job["wildcards"].get("run") if job["rule_name"] == "train" else None
         if run is None:
-            if job["rule_msg"]:
-                self.show(f"  {job['rule_msg']}")
+            if job["rule_name"] != "all":
+                self.show(f"  {' '.join([job['rule_name'], *job['wildcards'].values()])}")
         else:
             self.started = self.clock() if self.started is None else self.started
             self.running[job["jobid"]] = run

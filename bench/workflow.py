@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -30,6 +30,7 @@ class Flow:
         source: the grid's file.
         words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
+        parts: rules that make the report or a part of it, with the option that says so.
     """
 
     grid: Grid
@@ -37,6 +38,17 @@ class Flow:
     source: str
     words: str
     gpu_slots: int
+    parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
+
+    @property
+    def logs(self) -> str:
+        """The folder of the jobs' logs."""
+        return f"{self.grid.results}/logs"
+
+    @property
+    def benchmarks(self) -> str:
+        """The folder of the jobs' times and memory."""
+        return f"{self.grid.results}/benchmarks"
 
     @cached_property
     def runs(self) -> dict[str, RunSpec]:
@@ -61,6 +73,11 @@ class Flow:
     def report(self) -> str:
         """The folder of the grid's reports."""
         return f"{self.grid.reports}/{self.grid.name}"
+
+    @property
+    def written(self) -> list[str]:
+        """Those of the reports that the workflow waits for."""
+        return [f"{self.report}/table.md", f"{self.report}/table.txt"]
 
     @property
     def sources(self) -> list[str]:

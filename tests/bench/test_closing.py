@@ -14,9 +14,9 @@ from tests.bench import factories
 @pytest.fixture
 def grid(tmp_path: Path) -> Grid:
     found = factories.grid(tmp_path)
-    table = tmp_path / "reports" / "synthetic" / "table.md"
+    table = tmp_path / "reports" / "synthetic" / "table.txt"
     table.parent.mkdir(parents=True)
-    table.write_text("| method | 90 % |\n")
+    table.write_text("method  90 %\nreports/synthetic: table.md\n")
     return found
 
 
@@ -33,8 +33,8 @@ def plan(grid: Grid) -> Plan:
 def test_an_error_is_named_and_fails_the_call(grid: Grid, plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     assert close(grid, plan, "configs/synthetic.yaml") == 1
     printed = capsys.readouterr().out
-    assert "| method | 90 % |" in printed
-    assert f"Reports: {grid.reports}/synthetic/ (table.md)" in printed
+    assert "method  90 %\nreports/synthetic: table.md\n" in printed
+    assert f"mlflow ui --backend-store-uri sqlite:///{grid.results}/mlflow.db\n" in printed
     assert "1 of 3 runs ended in an error:\n  cifar10 · resnet20_cifar · gmp · 90 % · seed 1: ValueError: no" in printed
     assert "`reprune retry configs/synthetic.yaml`" in printed
 

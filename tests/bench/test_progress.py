@@ -48,7 +48,7 @@ def terminal(tmp_path: Path) -> Terminal:
 
 def test_one_line_per_finished_run_with_the_time_that_is_left(terminal: Terminal) -> None:
     terminal.event("run_info", stats={"train": 3, "prepare": 1, "total": 4})
-    terminal.event("job_info", jobid=9, rule_name="prepare", rule_msg="prepare digits", wildcards={})
+    terminal.event("job_info", jobid=9, rule_name="prepare", rule_msg=None, wildcards={"dataset": "digits"})
     terminal.now = 100.0  # preparing is over; the time left counts from the first run's start
     terminal.start(1, "a")
     terminal.start(2, "b")
