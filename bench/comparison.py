@@ -49,6 +49,7 @@ COLUMNS = (
     "verdict",
     "reason",
     "seeds_needed",
+    "protocol",
     "deviations",
     "source",
     "note",
@@ -85,8 +86,8 @@ class _Ours:
 def compare(plan: Plan, table: pd.DataFrame, published: Published) -> pd.DataFrame:
     """Every published row about a cell of the plan, with our numbers and the verdict.
 
-    At most one row per cell is its ``anchor``, chosen from what is known before anything runs: comparable first, then
-    the very method before its variants, then how well the row was verified, then its name.
+    At most one row per cell is its ``anchor``, among those about the very method (not a variant of it). It is chosen
+    from what is known before anything runs: the fewest obstacles, then how well it was verified, then its name.
     """
     ours = _Ours(table, plan)
     specs = {spec.id: spec for spec in plan.runs}
@@ -98,12 +99,13 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published) -> pd.DataFra
         rows = [(row, obstacles(row, published.protocols[row.protocol], spec)) for row in published.rows_for(cell)]
         rows.sort(key=lambda pair: _preference(pair[0], pair[1], spec))
         for rank, (row, blocked) in enumerate(rows):
-            lines.append(_compared(ours, cell, row, blocked, published) | {"anchor": rank == 0})
+            anchor = rank == 0 and row.canonical_method == spec.method_text
+            lines.append(_compared(ours, cell, row, blocked, published) | {"anchor": anchor})
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, bool, int, str]:
-    return bool(blocked), row.canonical_method != spec.method_text, _TRUST.index(row.verified), row.id
+def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, int, int, str]:
+    return row.canonical_method != spec.method_text, len(blocked), _TRUST.index(row.verified), row.id
 
 
 def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: Published) -> dict[str, Any]:
@@ -120,12 +122,12 @@ def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: 
         "dataset": cell.dataset,
         "architecture": cell.architecture,
         "method": cell.method,
-        "point": cell.point,
+        "point": _number(cell.point),
         "row": row.id,
         "published": row.value,
-        "published_std": row.std,
-        "published_n": row.n_seeds,
-        "published_drop": math.nan if row.dense_value is None else row.dense_value - row.value,
+        "published_std": _number(row.std),
+        "published_n": _number(row.n_seeds),
+        "published_drop": _number(row.dense_value) - row.value,
         "ours": mean,
         "ours_std": std,
         "ours_n": n,
@@ -146,9 +148,14 @@ _COPIED = (
     "verified",
     "reading",
     "report",
+    "protocol",
     "source",
     "note",
 )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _line(cell: Cell) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from bench import names
 from bench import record as records
 from bench.grid import Cell, Grid, Plan
 from bench.recipe import Phase, Recipe
@@ -33,11 +34,13 @@ def grid(folder: Path, **changes: Any) -> Grid:
 
 
 def spec(method: str = "gmp", point: float | None = 0.9, seed: int = 0, **changes: Any) -> RunSpec:
-    """One run; its identity is a hash of its fields."""
+    """One run of a method such as ``gmp[allocation=global]``; its identity is a hash of its fields."""
+    name, hyperparameters = names.parse(method)
     fields: dict[str, Any] = {
         "dataset": "cifar10",
         "architecture": "resnet20_cifar",
-        "method": method,
+        "method": name,
+        "hyperparameters": hyperparameters,
         "points": () if point is None else (point,),
         "seed": seed,
         "recipe": RECIPE,

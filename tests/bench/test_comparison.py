@@ -69,7 +69,7 @@ def test_best_epoch_rows_are_compared_with_our_best_epoch(tmp_path: Path) -> Non
 def test_one_anchor_per_cell_chosen_before_any_result(tmp_path: Path) -> None:
     rows = [
         ROW.model_copy(update={"id": "variant", "method": "gmp[allocation=global]"}),
-        ROW.model_copy(update={"id": "unread", "verified": "unverified"}),
+        ROW.model_copy(update={"id": "a-unread", "verified": "unverified", "protocol": "q"}),
         ROW.model_copy(update={"id": "unknown-protocol", "protocol": "q"}),
         ROW.model_copy(update={"id": "comparable", "value": 50.0}),
     ]
@@ -77,6 +77,7 @@ def test_one_anchor_per_cell_chosen_before_any_result(tmp_path: Path) -> None:
     assert found[found["anchor"]].index.tolist() == ["comparable"]
     without = compare(tmp_path, GMP, *rows[:3])
     assert without[without["anchor"]].index.tolist() == ["unknown-protocol"]
+    assert not compare(tmp_path, GMP, rows[0])["anchor"].any()  # a variant is shown, but stands for no cell
 
 
 def test_runs_that_failed_do_not_count(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_name_is_no_difference() -> None:
     [
         (row(verified="unverified"), PROTOCOL, {}, "unverified"),
         (row(method="gmp[allocation=global]"), PROTOCOL, {}, "variant: the paper's is gmp[allocation=global]"),
-        (ROW, PROTOCOL, {"hyperparameters": {"allocation": "global"}}, "variant: the paper's is gmp"),
+        (row(method="gmp[schedule.every=50]"), PROTOCOL, {}, "variant: the paper's is gmp[schedule.every=50]"),
         (ROW, PROTOCOL.model_copy(update={"recipe": None, "reason": "not known"}), {}, "protocol: not known"),
         (row(prunable="conv"), PROTOCOL, {}, "prunable set: all instead of conv"),
         (row(report="best_validation"), PROTOCOL, {}, "reported epoch"),

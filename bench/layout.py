@@ -1,0 +1,85 @@
+"""What stands in a report, before it is Markdown, LaTeX or HTML: sections of blocks of marked-up texts.
+
+A section is one architecture on one data set. All formats are made from the same sections, so they say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Text:
+    """A cell of a printed table: a text, how it is set, and small marks behind it (a verdict, numbers of notes)."""
+
+    text: str
+    best: bool = False
+    tied: bool = False
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A printed table; the first column names the row, the others hold `numbers` or prose."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    numbers: bool = True
+
+
+@dataclass(frozen=True)
+class Section:
+    """One architecture on one data set."""
+
+    dataset: str
+    architecture: str
+    facts: str
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A grid's whole report: what holds for all sections, and the sections.
+
+    Attributes:
+        warning: set when the numbers must not be taken for the paper's protocol.
+        facts: recipe, seeds, prunable set, and where the values come from.
+        legend: what the marks mean.
+        comparison: published rows with verdicts: the anchors of cells, then all others.
+    """
+
+    title: str
+    warning: str
+    facts: tuple[str, ...]
+    legend: tuple[str, ...]
+    sections: tuple[Section, ...]
+    comparison: tuple[Block, ...] = ()
+    comparison_notes: tuple[str, ...] = ()
+
+
+def percent(fraction: float) -> str:
+    """``95 %``, with as many digits as it takes."""
+    return f"{100 * fraction:.6g} %"
+
+
+def at(point: float) -> str:
+    """`` at 95 %`` for a target, nothing for NaN (the dense network)."""
+    return "" if math.isnan(point) else f" at {percent(point)}"
+
+
+def signed(value: float) -> str:
+    """``+1.20`` or ``−0.31``; nothing for NaN."""
+    return "" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")
+
+
+def points(value: float) -> str:
+    """``1.20``, or ``−0.31`` for a negative one; nothing for NaN."""
+    return signed(value).removeprefix("+")
+
+
+def same(point: float) -> float | None:
+    """A point as a key: NaN, which equals nothing, becomes None."""
+    return None if math.isnan(point) else point

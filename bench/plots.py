@@ -1,0 +1,133 @@
+"""Accuracy against sparsity and against MACs: one figure per data set, one panel per architecture, as SVG and PNG."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from bench.record import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bench.grid import Grid
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C6D31")
+"""Okabe and Ito's colours, which colour-blind people can tell apart, without yellow and black, and two more."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
+
+STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "reprune",  # the same figure gives the same file
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure: what its x axis shows, the fraction kept at a value of it, and which values may be ticks."""
+
+    name: str
+    column: str
+    label: str
+    kept: Callable[[Any], Any]
+    ticks: tuple[float, ...]
+
+
+# Sparsities crowd towards 100 %; on a logarithmic scale of what is kept, halving it is the same step anywhere.
+MACS = Kind(
+    "macs",
+    "macs_kept",
+    "MACs kept (% of dense)",
+    lambda macs: macs,
+    (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
+)
+SPARSITY = Kind(
+    "sparsity",
+    "prunable_sparsity",
+    "Sparsity (%)",
+    lambda sparsity: 1 - sparsity,
+    (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
+)
+
+
+def draw(grid: Grid, cells: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write ``accuracy-{sparsity,macs}-<dataset>.{svg,png}`` from `bench.summary.cells`; returns the paths.
+
+    Data sets of which no pruned run has ended get no figure.
+    """
+    paths = []
+    for dataset in grid.datasets:
+        shown = cells[(cells["dataset"] == dataset) & (cells["n"] > 0)]
+        if shown["point"].notna().any():
+            for kind in (replace(SPARSITY, ticks=grid.sparsities or SPARSITY.ticks), MACS):
+                paths += _figure(grid, shown, kind, folder / f"accuracy-{kind.name}-{dataset}")
+    return paths
+
+
+def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Path]:
+    architectures = [name for name in grid.architectures if name in set(cells["architecture"])]
+    methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
+    looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), strict=False), strict=False))
+    with rc_context(STYLE):
+        figure = Figure(figsize=(3.4 * len(architectures) + 0.6, 3.6), layout="constrained")
+        panels = figure.subplots(1, len(architectures), squeeze=False)
+        for panel, architecture in zip(panels[0], architectures, strict=True):
+            _panel(panel, cells[cells["architecture"] == architecture], kind, looks)
+            panel.set_title(architecture, fontsize=9)
+            panel.set_xlabel(kind.label)
+        panels[0][0].set_ylabel("Top-1 accuracy (%)")
+        handles, labels = _legend(panels[0])
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2 * len(architectures) + 1))
+        if grid.budget != 1:
+            figure.suptitle(f"SCALED DOWN to {grid.budget:g} of the recipe's length", color="#8a1c00", fontsize=9)
+        return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("svg", "png")]
+
+
+def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str]]) -> None:
+    for dense in cells.loc[cells["method"] == "dense"].to_dict("records"):
+        panel.axhline(dense["mean"], color="black", linestyle="--", linewidth=1, label="dense")
+        if dense["n"] > 1:
+            panel.axhspan(dense["mean"] - dense["std"], dense["mean"] + dense["std"], color="black", alpha=0.1, lw=0)
+    for method, (colour, marker) in looks.items():
+        line = cells[(cells["method"] == method) & (kind.kept(cells[kind.column]) > 0)].sort_values(kind.column)
+        x = -np.log10(kind.kept(line[kind.column]))
+        panel.plot(x, line["mean"], color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        # Where a single seed has no spread, the band is simply absent.
+        low, high = line["mean"] - line["std"], line["mean"] + line["std"]
+        panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    left, right = panel.get_xlim()
+    ticks = {-math.log10(kind.kept(value)): f"{100 * value:g}" for value in kind.ticks}
+    inside = {position: text for position, text in ticks.items() if left <= position <= right}
+    panel.set_xticks(list(inside), list(inside.values()))
+
+
+def _legend(panels: Any) -> tuple[list[Any], list[str]]:
+    found: dict[str, Any] = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:], dpi=200, metadata={"Date": None} if path.suffix == ".svg" else None)
+    write_atomic(path, data.getvalue())
+    return path

@@ -1,0 +1,125 @@
+"""The same report in four formats, with everything escaped that has to be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import tables, terminal
+from bench.layout import Block, Report, Section, Text
+
+BLOCK = Block(
+    "Accuracy & more",
+    ("Method", "90 %"),
+    (
+        (Text("gmp[allocation=global]"), Text("91.10 ± 0.10 (3)", best=True, marks=("R", "1"))),
+        (Text("snip_x"), Text("91.05 ± 0.12 (3)", tied=True)),
+        (Text("<script>"), Text("failed | 5 %")),
+    ),
+)
+REPORT = Report(
+    title="A & B <title>",
+    warning="SCALED DOWN: 10 % only",
+    facts=("Top-1 in % of 10,000 images.",),
+    legend=("{best}: best. {tied}: tied.",),
+    sections=(
+        Section("cifar10", "resnet20_cifar", "0.27 M parameters.", (BLOCK,), ("snip_x: failed 100 % | really.",)),
+    ),
+    comparison=(Block("Published", ("Cell", "Why"), ((Text("gmp"), Text("budget: 0.1")),), numbers=False),),
+    comparison_notes=("A note.",),
+)
+
+
+def test_markdown() -> None:
+    text = tables.markdown(REPORT)
+    assert "**91.10 ± 0.10 (3)** <sup>R 1</sup>" in text
+    assert "*91.05 ± 0.12 (3)*" in text
+    assert r"failed \| 5 %" in text  # a bare bar would open another column
+    assert "> **SCALED DOWN: 10 % only**" in text
+    assert "Bold: best. Italic: tied." in text
+    assert "1. snip_x: failed 100 % | really." in text
+    header, rule = (line for line in text.splitlines() if line.startswith("|") and ("Method" in line or "---" in line))
+    assert header.count("|") == rule.count("|") == 3
+
+
+def test_comparison() -> None:
+    text = tables.comparison(REPORT)
+    assert "| gmp" in text
+    assert "* A note." in text
+
+
+def test_no_comparison() -> None:
+    empty = Report("A", "", (), (), ())
+    assert "No published row is about a cell of this grid." in tables.comparison(empty)
+    assert "Published" not in tables.html(empty)
+
+
+def test_latex() -> None:
+    text = tables.latex(REPORT)
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert text.count(rule) == 1
+    assert r"gmp[allocation=global] & \textbf{91.10 $\pm$ 0.10 (3)\textsuperscript{R 1}} \\" in text
+    assert r"\underline{91.05 $\pm$ 0.12 (3)}" in text
+    assert r"snip\_x" in text
+    assert r"\label{tab:cifar10-resnet20-cifar-1}" in text
+    assert text.count("{") == text.count("}")
+    body = re.sub(r"(?m)^%.*$", "", text)  # comments are free to hold anything
+    assert re.findall(r"(?<!\\)[%#$_](?![\\\-])", body.replace(r"$\pm$", "")) == []
+
+
+@given(st.text(alphabet="ab\\&%$#_{}~^<>±−×|", max_size=20))
+def test_escaped_latex_has_no_active_character(text: str) -> None:
+    escaped = tables.tex(text)
+    for command in (
+        r"\textbackslash{}",
+        r"\textasciitilde{}",
+        r"\textasciicircum{}",
+        r"\textless{}",
+        r"\textgreater{}",
+    ):
+        escaped = escaped.replace(command, "")
+    escaped = escaped.replace(r"\textbar{}", "").replace(r"$\pm$", "").replace("$-$", "").replace(r"$\times$", "")
+    assert re.sub(r"\\[&%$#_{}]", "", escaped).strip("ab ") == "" or set(escaped) <= set("ab &%$#_{}\\")
+    assert re.findall(r"(?<!\\)[&%$#_{}~^]", escaped) == []
+
+
+def test_html_is_one_page_without_outside_references(tmp_path: Path) -> None:
+    figure = tmp_path / "accuracy.svg"
+    figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    text = tables.html(REPORT, [figure])
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert re.findall(r"""(?:src|href)=["'](?!data:)""", text) == []
+    assert 'class="best">91.10 ± 0.10 (3)<sup> R 1</sup>' in text
+    assert "prefers-color-scheme: dark" in text
+    assert text.count("<img") == 1
+
+
+def test_terminal() -> None:
+    text = terminal.render(REPORT, [Path("reports/quick/table.md"), Path("reports/quick/a.svg")])
+    assert "91.10 ± 0.10 (3) * R,1" in text
+    assert "91.05 ± 0.12 (3) ~" in text
+    assert "*: best. ~: tied." in text
+    assert "reports/quick: a.svg, table.md" in text
+    assert "\x1b" not in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_files(tmp_path: Path) -> None:
+    cells = pd.DataFrame({"method": ["gmp"], "mean": [91.1]})
+    paths = tables.write(REPORT, cells, pd.DataFrame(columns=["row"]), tmp_path / "quick")
+    names = ["comparison.csv", "comparison.md", "table.csv", "table.html", "table.md", "table.tex"]
+    assert sorted(path.name for path in paths) == names
+    assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == names
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "quick" / "table.csv"), cells, check_dtype=False)
+
+
+@pytest.mark.parametrize("render", [tables.markdown, tables.latex, tables.html, tables.comparison])
+def test_same_report_same_text(render: object) -> None:
+    assert callable(render)
+    assert render(REPORT) == render(REPORT)
