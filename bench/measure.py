@@ -12,6 +12,7 @@ from bench.context import Run
 from bench.determinism import autocast
 from bench.effective import effective_masks
 from bench.evaluate import Evaluation, evaluate
+from bench.flops import sparse_macs
 from bench.method import Dense, Stage
 from bench.record import Counts, Layer, Result, write_atomic
 from bench.stages import Workshop
@@ -98,24 +99,22 @@ def _save_predictions(found: Evaluation, path: Path) -> None:
 
 
 def _layers(workshop: Workshop, run: Run) -> list[Layer]:
+    """Every counted layer or product; what is not prunable counts as dense."""
     state = run.export()
-    layers = []
-    for name, macs in workshop.dense_macs.items():
-        weight = state.get(name)
-        kept = int((weight != 0).sum()) if weight is not None else 0
-        density = kept / weight.numel() if weight is not None and name in run.masks else 1.0
-        layers.append(
-            Layer(
-                name=name,
-                shape=tuple(weight.shape) if weight is not None else (),
-                prunable=name in run.masks,
-                kept=kept,
-                density=density,
-                macs_dense=macs,
-                macs=macs * density,
-            )
+    kept = {name: int((state[name] != 0).sum()) for name in workshop.dense_macs if name in state}
+    densities = {name: kept[name] / state[name].numel() for name in run.masks}
+    return [
+        Layer(
+            name=name,
+            shape=tuple(state[name].shape) if name in state else (),
+            prunable=name in run.masks,
+            kept=kept.get(name, 0),
+            density=densities.get(name, 1.0),
+            macs_dense=workshop.dense_macs[name],
+            macs=macs,
         )
-    return layers
+        for name, macs in sparse_macs(workshop.dense_macs, densities).items()
+    ]
 
 
 def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> Counts:

@@ -26,7 +26,7 @@ class Part(BaseModel):
 
 
 class Layer(Part):
-    """One layer of the network at one point. MACs are per image; `positions` counts output positions per image."""
+    """One layer of the network at one point, or a product without weights (attention). MACs are per image."""
 
     name: str
     shape: tuple[int, ...]

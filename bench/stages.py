@@ -55,6 +55,7 @@ class Workshop:
             data.load(spec.dataset, results / "data", device), self.info, spec.recipe, spec.seed, device
         )
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
+        flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
         self.curves: dict[str, Curve] = {}
         self.progress: dict[str, Progress] = {}
         self._states: dict[str, dict[str, Any]] = {}
