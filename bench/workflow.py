@@ -142,7 +142,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     A grid that is wrong ends the call with one sentence and exit status 2.
     """
     try:
-        flow = _open(str(workflow.configfiles[-1]), dict(config))
+        flow = _open(_relative(workflow.configfiles[-1]), dict(config))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -153,6 +153,12 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     _show_progress(workflow, flow)
     return flow
+
+
+def _relative(path: Path) -> str:
+    """The grid's path as one would type it: Snakemake makes the one of --configfile absolute."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def _open(source: str, config: dict[str, Any]) -> Flow:

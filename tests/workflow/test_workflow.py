@@ -211,25 +211,19 @@ def test_a_wrong_grid_is_one_sentence_before_anything_starts(clone: Clone, chang
     assert ended.out == ""
 
 
-def test_the_method_of_the_readme_is_complete(clone: Clone) -> None:
+def test_the_method_of_the_readme_and_the_skeleton_are_complete(clone: Clone) -> None:
     readme = (CHECKOUT / "README.md").read_text()
     (source,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     assert len(source.splitlines()) <= 15
     clone.method("ramp", source)
-    clone.grid(methods=["dense", "random", "ramp[schedule.every=1]"])
-    ended = clone.snakemake()
-    assert ended.status == 0, ended
-    assert ended.out.startswith("1 of 3 runs to train\n")
-    assert "ramp" in clone.table
-    assert "ramp: Prune the smallest weights while training" in clone.reprune("methods").out
-
-
-def test_a_skeleton_trains(clone: Clone) -> None:
     assert clone.reprune("new-method", "my_idea").status == 0
-    clone.grid(methods=["dense", "my_idea"])
+    clone.grid(methods=["dense", "random", "ramp[schedule.every=1]", "my_idea"])
     ended = clone.snakemake()
     assert ended.status == 0, ended
+    assert ended.out.startswith("2 of 4 runs to train\n")
+    assert "ramp" in clone.table
     assert "my_idea" in clone.table
+    assert "ramp: Prune the smallest weights while training" in clone.reprune("methods").out
 
 
 def test_an_error_is_a_result_that_fails_the_call_and_can_be_retried(clone: Clone) -> None:
