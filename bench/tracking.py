@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ENTITIES = 100
-"""Parameters and tags per call; MLflow takes no more at once."""
-
-METRICS_AT_ONCE = 800
+METRICS_AT_ONCE, PARAMS_AT_ONCE = 900, 100
+"""MLflow takes no more than 100 parameters and 1,000 entities per call."""
 
 
 class StoreError(Exception):
@@ -87,7 +86,7 @@ def collect(grid: Grid, plan: Plan) -> Collected:
             source, old = records.get(slot.run), known.get(slot.key)
             if source is None:
                 continue
-            if old is not None and old.data.tags.get("record_sha256") == source.sha256:
+            if old is not None and _is_logged(old, source):
                 unchanged += 1
                 continue
             if old is not None:
@@ -166,7 +165,7 @@ def _store(uri: str) -> Iterator[MlflowClient]:
 
 def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> str:
     """The id of the data set's experiment, made if there is none; artifacts lie beside a local store."""
-    name, folder = _experiment_name(dataset), (results.resolve() / "mlflow-artifacts").as_uri()
+    name, folder = _experiment_name(dataset), (results.resolve() / "mlartifacts").as_uri()
     found = client.get_experiment_by_name(name)
     if found is None:
         location = None if _is_server(uri) else f"{folder}/{dataset}"
@@ -201,24 +200,27 @@ def _runs(grid: Grid) -> list[Run]:
 
 
 def _log(client: MlflowClient, experiment: str, slot: Slot, source: Source) -> None:
-    """Log one (run, point). The record's hash comes last, so that a run cut short is logged anew."""
-    from mlflow.entities import Param, RunTag
+    """Log one (run, point) in as few transactions as there can be. Ending the run comes last: see `_is_logged`."""
+    from mlflow.entities import Param
 
     end = source.path.stat().st_mtime
     begin = end - source.record.cost.seconds
     run = client.create_run(
-        experiment, start_time=int(begin * 1000), tags={"key": slot.key, "seed": str(slot.seed)}, run_name=slot.key
+        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=slot.key
     ).info.run_id
-    for metrics in _parts(_metrics(source.record, slot.cell.point, begin), METRICS_AT_ONCE):
-        client.log_batch(run, metrics=metrics)
-    for params in _parts([Param(*pair) for pair in _flat(_params(source.record)).items()], ENTITIES):
-        client.log_batch(run, params=params)
-    for tags in _parts([RunTag(*pair) for pair in _flat(_tags(slot, source)).items()], ENTITIES):
-        client.log_batch(run, tags=tags)
+    metrics = _parts(_metrics(source.record, slot.cell.point, begin), METRICS_AT_ONCE)
+    params = _parts([Param(*pair) for pair in _flat(_params(source.record)).items()], PARAMS_AT_ONCE)
+    nothing: list[Any] = []
+    for some_metrics, some_params in zip_longest(metrics, params, fillvalue=nothing):
+        client.log_batch(run, metrics=some_metrics, params=some_params)
     client.log_artifact(run, str(source.path))
     status = "FAILED" if source.record.outcome == "error" else "FINISHED"
     client.set_terminated(run, status, end_time=int(end * 1000))
-    client.set_tag(run, "record_sha256", source.sha256)
+
+
+def _is_logged(run: Run, source: Source) -> bool:
+    """Whether a run of MLflow holds this very record, all of it: a collector that was killed leaves it running."""
+    return run.data.tags.get("record_sha256") == source.sha256 and run.info.status != "RUNNING"
 
 
 def _parts(values: list[T], size: int) -> Iterator[list[T]]:
@@ -259,10 +261,13 @@ def _params(record: Record) -> dict[str, Any]:
 def _tags(slot: Slot, source: Source) -> dict[str, Any]:
     record, cell = source.record, slot.cell
     return measurements.labels(record) | {
+        "key": slot.key,
+        "record_sha256": source.sha256,
         "run": slot.run,
         "dataset": cell.dataset,
         "architecture": cell.architecture,
         "method": cell.method,
+        "seed": slot.seed,
         "point": "" if cell.point is None else cell.point,
         "recipe": record.spec.recipe_text,
         "identity": record.spec.identity,
