@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
-from bench.data import prepare
+from bench import flops, record
+from bench.data import info, prepare
 from bench.run import INTERRUPTED, parser, spec_from
 
 ROOT = Path(__file__).parents[2]
@@ -89,3 +89,28 @@ def test_two_jobs_of_the_same_run_at_once_train_it_once(tmp_path):
     log = next(tmp_path.glob("runs/*/log.txt")).read_text()
     assert "is being trained by another job; waiting for it" in log
     assert log.count("train epoch 6/6") == 1
+
+
+def test_a_job_imports_only_what_it_uses(tmp_path):
+    """A process pays seconds for timm, torchvision, scikit-learn or MLflow; a job needs none of them."""
+    prepare("digits", tmp_path / "data")
+    flops.count("resnet8_cifar", info("digits"), tmp_path / "archs")  # the workflow's `count` rule does this once
+    code = "import sys; from bench.run import main; status = main(sys.argv[1:]); print(*sys.modules); sys.exit(status)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *WORDS, "--results", str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    unwanted = {"timm", "torchvision", "sklearn", "mlflow", "pandas", "matplotlib", "snakemake", "fvcore", "scipy"}
+    assert loaded & unwanted == set()
+
+
+def test_planning_a_grid_needs_no_torch():
+    code = "import sys; from bench import grid; grid.expand(grid.load('configs/quick.yaml')); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()
