@@ -34,8 +34,8 @@ def execute(
 ) -> Record:
     """Carry out a run and write its record; a finished run is only read.
 
-    Raises `Interrupted` if the job was asked to stop; OSError and MemoryError if the machine failed it.
-    Everything else becomes an outcome of the record.
+    Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, OSError and
+    MemoryError if the machine failed the job. Everything else becomes an outcome of the record.
     """
     path = results / "runs" / spec.id / "record.json"
     if path.exists() and (finished := record.read(path)).outcome != "error":
@@ -47,21 +47,19 @@ def execute(
     found = Record(
         id=spec.id, spec=spec, hyperparameters=method_of(spec).hyperparameters, outcome="ok", provenance=facts
     )
-    workshop: Workshop | None = None
+    import torch
+
+    from bench.stages import Workshop
+
+    workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds)
     try:
-        import torch
-
-        from bench.stages import Workshop
-
-        workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds)
         _carry_out(found, workshop, path.parent)
     except (Interrupted, OSError, MemoryError):
         raise
     except Exception as error:  # a method's mistake is a result too
         found.outcome, found.reason = _outcome(error)
         log.error("%s", traceback.format_exc())
-    if workshop is not None:
-        _complete(found, workshop)
+    _complete(found, workshop)
     record.write(found, path)
     return found
 
@@ -214,6 +212,9 @@ def main(words: list[str] | None = None) -> int:
         except Interrupted:
             log.info("stopped on request; the same command goes on from the checkpoint")
             return INTERRUPTED
+        except UserError as error:
+            print(f"reprune: {error}", file=sys.stderr)
+            return 2
     log.info("%s %s", found.outcome, found.reason)
     return 0
 

@@ -118,3 +118,10 @@ def test_the_command_of_a_spec_gives_the_same_spec_back():
 def test_a_mistake_on_the_command_line_is_one_sentence_and_status_2(capsys):
     assert main(words(method="gpm")) == 2
     assert capsys.readouterr().err == "reprune: there is no method 'gpm' in methods/; did you mean 'gmp'?\n"
+
+
+def test_data_that_are_not_prepared_are_one_sentence_and_no_record(tmp_path, capsys):
+    assert main([*words(), "--results", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("reprune: data set 'digits' is not prepared: there is no ")
+    assert not list(tmp_path.glob("runs/*/record.json"))
