@@ -65,9 +65,10 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.6g} %"
 
 
-def at(point: float) -> str:
-    """`` at 95 %`` for a target, nothing for NaN (the dense network)."""
-    return "" if math.isnan(point) else f" at {percent(point)}"
+def at(*targets: float) -> str:
+    """`` at 95 %`` or `` at 95 % and 98 %`` for targets, nothing for NaN (the dense network)."""
+    shown = [percent(target) for target in targets if not math.isnan(target)]
+    return f" at {' and '.join(shown)}" if shown else ""
 
 
 def signed(value: float) -> str:

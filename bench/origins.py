@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from bench.grid import Grid, Plan
 
 MOST_VALUES = 5
-"""Of a fact that differs between runs, so many values are listed."""
+"""A fact with more different values than this is shown as their range."""
 
 
 def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
     """The page as Markdown, from the records of a plan by run id."""
     facts = [_flat(source.record.provenance) for source in records.values()]
+    for fact in facts:
+        fact.pop("command", None)  # it stands with its run
     names = list(dict.fromkeys(name for fact in facts for name in fact))
     values = {name: Counter(fact.get(name, "not recorded") for fact in facts) for name in names}
     common = [(name, next(iter(counts))) for name, counts in values.items() if len(counts) == 1]
@@ -66,8 +68,9 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{value} ({count})" for value, count in counts.most_common(MOST_VALUES))
-    return shown if len(counts) <= MOST_VALUES else f"{shown}, and {len(counts) - MOST_VALUES} more"
+    if len(counts) > MOST_VALUES:
+        return f"{len(counts)} values from {min(counts)} to {max(counts)}"
+    return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
 
 
 def _block(pairs: list[tuple[str, str]]) -> Block:

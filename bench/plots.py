@@ -86,7 +86,10 @@ def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Pat
     methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
     looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), strict=False), strict=False))
     with rc_context(STYLE):
-        figure = Figure(figsize=(3.4 * len(architectures) + 0.6, 3.6), layout="constrained")
+        width = 3.4 * len(architectures) + 0.6
+        columns = max(1, int(width / (0.6 + 0.08 * max(map(len, methods)))))  # of the legend, in 9-point letters
+        rows = -(-(len(methods) + 1) // columns)
+        figure = Figure(figsize=(width, 3.2 + 0.19 * rows), layout="constrained")
         panels = figure.subplots(1, len(architectures), squeeze=False)
         for panel, architecture in zip(panels[0], architectures, strict=True):
             _panel(panel, cells[cells["architecture"] == architecture], kind, looks)
@@ -94,7 +97,7 @@ def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Pat
             panel.set_xlabel(kind.label)
         panels[0][0].set_ylabel("Top-1 accuracy (%)")
         handles, labels = _legend(panels[0])
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2 * len(architectures) + 1))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
         if grid.budget != 1:
             figure.suptitle(f"SCALED DOWN to {grid.budget:g} of the recipe's length", color="#8a1c00", fontsize=9)
         return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("svg", "png")]

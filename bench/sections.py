@@ -134,6 +134,8 @@ def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes) -> Text:
 
 
 def _note(line: dict[str, Any], failure: str) -> str:
+    if failure.startswith("missing") and not line["n"]:
+        return f"{failure.partition(' (')[0]}."  # an unfinished grid has many of these: one note for all
     return f"{line['method']}{at(line['point'])}: {failure}."
 
 
@@ -169,7 +171,7 @@ def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
         if not line["n"]:
             continue
         text = accuracy[line["method"], same(line["point"])].text
-        interval = "" if math.isnan(line["low"]) else f"{line['low']:.2f} to {line['high']:.2f}"
+        interval = "" if math.isnan(line["low"]) else f"{max(line['low'], 0):.2f} to {min(line['high'], 100):.2f}"
         shares = [line[name] for name in _SHARES]
         texts = [line["method"], "" if math.isnan(line["point"]) else percent(line["point"]), text, interval]
         texts += [points(line["drop"]) if line["method"] != "dense" else "", *map(_share, shares)]
@@ -200,7 +202,12 @@ def _costs(lines: list[dict[str, Any]]) -> Block:
 
 
 def _warnings(lines: list[dict[str, Any]]) -> list[str]:
-    return [f"{line['method']}{at(line['point'])}: {line['warnings']}." for line in lines if line["warnings"]]
+    """The warnings of the records, each once per method."""
+    targets: dict[tuple[str, str], list[float]] = {}
+    for line in lines:
+        if line["warnings"]:
+            targets.setdefault((line["method"], line["warnings"]), []).append(line["point"])
+    return [f"{method}{at(*points)}: {text}." for (method, text), points in targets.items()]
 
 
 def _unequal(lines: list[dict[str, Any]]) -> list[str]:

@@ -35,11 +35,11 @@ def test_every_run_has_its_command(tmp_path: Path) -> None:
     assert "no record" in text
 
 
-def test_many_values_are_counted(tmp_path: Path) -> None:
+def test_many_values_become_a_range(tmp_path: Path) -> None:
     plan, records = factories.plan({("gmp", 0.9): [float(value) for value in range(80, 90)]})
     for index, record in enumerate(records):
         record.provenance["started"] = f"2026-01-01T00:00:0{index}"
-    assert "and 5 more" in page(tmp_path, plan, records)
+    assert "10 values from 2026-01-01T00:00:00 to 2026-01-01T00:00:09" in page(tmp_path, plan, records)
 
 
 def test_nothing_recorded(tmp_path: Path) -> None:

@@ -96,10 +96,10 @@ def test_every_empty_cell_says_why(tmp_path: Path) -> None:
 
 
 def test_warnings_of_records_are_printed(tmp_path: Path) -> None:
-    plan, records = factories.plan({("dpf", 0.9): [91.0, 91.1]})
+    plan, records = factories.plan({("dpf", 0.9): [91.0, 91.1], ("dpf", 0.95): [90.0], ("gmp", 0.9): [90.0]})
     warned = [record.model_copy(update={"warnings": ["only 4 mask updates"]}) for record in records]
     (section,) = report(tmp_path, plan, warned).sections
-    assert section.notes == ("dpf at 90 %: only 4 mask updates.",)
+    assert section.notes == ("dpf at 90 % and 95 %: only 4 mask updates.", "gmp at 90 %: only 4 mask updates.")
 
 
 def test_a_scaled_down_grid_says_so_loudly(tmp_path: Path) -> None:
@@ -161,7 +161,8 @@ def test_nothing_run_yet(tmp_path: Path) -> None:
     plan, _ = factories.plan(ACCURACIES)
     made = report(tmp_path, plan, [])
     assert made.sections[0].facts == "No run has ended yet."
-    assert frame(made.sections[0].blocks[0])["90 %"].tolist() == ["", "missing|2", "missing|4"]
+    assert frame(made.sections[0].blocks[0])["90 %"].tolist() == ["", "missing|1", "missing|1"]
+    assert made.sections[0].notes == ("missing: no record: not run yet, still running, or killed.",)
     assert made.comparison == ()
 
 
