@@ -166,8 +166,10 @@ def _target(cell: Cell) -> float:
     return 0.0 if cell.point is None else cell.point
 
 
-def shares(compared: pd.DataFrame) -> dict[str, int]:
-    """How many anchor rows got each verdict, by method name and word: ``{"gmp: reproduced": 3, …}``."""
+def shares(compared: pd.DataFrame) -> dict[str, Counter[str]]:
+    """How often the anchors of each method (whatever its hyper-parameters) got each verdict."""
     anchors = compared[compared["anchor"].astype(bool)]
-    pairs = zip(anchors["method"], anchors["verdict"], strict=True)
-    return dict(sorted(Counter(f"{parse(method)[0]}: {word}" for method, word in pairs).items()))
+    found: dict[str, Counter[str]] = {}
+    for method, word in zip(anchors["method"], anchors["verdict"], strict=True):
+        found.setdefault(parse(method)[0], Counter())[word] += 1
+    return found

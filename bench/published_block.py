@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.comparison import shares
 from bench.layout import Block, Text, at, points, signed
 
 LETTERS = {
@@ -40,7 +41,7 @@ def _compared(line: dict[str, Any]) -> tuple[Text, ...]:
     ours = "no result" if math.isnan(line["ours"]) else f"{_value(line['ours'], line['ours_std'])} ({line['ours_n']})"
     texts = (
         f"{line['method']}{at(line['point'])}, {line['architecture']}, {line['dataset']}",
-        f"{line['paper']}, {line['table']}: {line['method_printed']} [{line['row']}]",
+        f"{_paper(line)}, {line['table']}: {line['method_printed']} [{line['row']}]",
         f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}",
         f"{ours}{best}",
         "" if math.isnan(line["difference"]) else f"{signed(line['difference'])}{half}",
@@ -50,6 +51,11 @@ def _compared(line: dict[str, Any]) -> tuple[Text, ...]:
         _brief(line["reason"]),
     )
     return tuple(map(Text, texts))
+
+
+def _paper(line: dict[str, Any]) -> str:
+    """The authors and the arXiv number, which is shorter than the title; comparison.csv has the title."""
+    return f"{line['paper'].partition(',')[0]}, arXiv:{line['arxiv']}" if line["arxiv"] else str(line["paper"])
 
 
 def _brief(reason: str) -> str:
@@ -71,12 +77,17 @@ def _count(seeds: float) -> str:
 
 
 def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
-    """The rule in a sentence, and how the protocols of the rows that were compared are known to deviate."""
+    """The verdicts counted, the rule in a sentence, and known deviations of the protocols that were compared."""
     if not len(compared):
         return ()
+    counts = "; ".join(
+        f"{method} {', '.join(f'{count} {word}' for word, count in words.most_common())}"
+        for method, words in shares(compared).items()
+    )
     judged = compared[compared["verdict"] != "not comparable"]
     deviations = dict(zip(judged["protocol"], judged["deviations"], strict=True))
     return (
+        *([f"Verdicts on the published numbers of cells: {counts}."] if counts else []),
         "A row reproduces if the difference with its 90 % interval (standard deviation pooled over three neighbouring "
         "sparsities, reading error added) lies within the margin. Rows nobody read in a source are never compared.",
         *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),

@@ -39,6 +39,8 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
             _say(console, f"{index}. {note}", "dim")
     console.print()
     _say(console, " ".join(facts(report, "txt")), "dim")
+    for note in report.comparison_notes[:1]:
+        _say(console, note, "")
     folders: dict[Path, list[str]] = {}
     for path in paths:
         folders.setdefault(path.parent, []).append(path.name)

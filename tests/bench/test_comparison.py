@@ -101,4 +101,4 @@ def test_shares_count_anchors(tmp_path: Path) -> None:
         ROW.model_copy(update={"id": "c", "sparsity": 0.95, "n_seeds": 3, "value": 70.0}),
     ]
     found = compare(tmp_path, GMP, *rows).reset_index()
-    assert comparison.shares(found) == {"gmp: above": 1, "gmp: reproduced": 1}
+    assert comparison.shares(found) == {"gmp": {"above": 1, "reproduced": 1}}

@@ -139,6 +139,7 @@ def test_verdicts_stand_beside_accuracies_and_in_a_table_of_their_own(tmp_path: 
     assert line[7].text == "inconclusive"
     assert "4 degrees of freedom" in line[8].text
     assert others.rows[0][7].text == "not comparable"
+    assert made.comparison_notes[0] == "Verdicts on the published numbers of cells: gmp 1 inconclusive."
     assert any("a detail" in note for note in made.comparison_notes)
     assert "verdict on the published number" in made.legend[1]
 
