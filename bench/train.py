@@ -55,7 +55,7 @@ class Trainer:
     Args:
         run: the stage's state.
         macs: counts what the training costs.
-        save: writes a checkpoint of `state`.
+        save: writes what `checkpoint` returns.
         snapshots: {step: function that saves the state}, for stages that others rewind to.
         stop_after: stop at this step (a snapshot is wanted, not the end).
         checkpoint_seconds: time between two checkpoints; what a killed job loses at most.
@@ -85,19 +85,22 @@ class Trainer:
     # -- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on from here with the same bits."""
+        """What a later stage may start from: weights, masks, what the method added, and what was measured."""
         run = self.run
-        assert run.optimizer is not None
         self.progress.loss = float(self._sum)
         self.progress.curve = self.curve.model_dump()
         return {
             "model": run.model.state_dict(),
-            "masks": dict(run.masks),
+            "masks": {name: mask != 0 for name, mask in run.masks.items()},
             "extras": run.extras.state_dict(),
             "state": run.state,
-            "optimizer": run.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything needed to go on from here with the same bits: the state, and the optimizer's."""
+        assert self.run.optimizer is not None
+        return self.state() | {"optimizer": self.run.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint of this stage."""
@@ -133,7 +136,7 @@ class Trainer:
                 now = time.monotonic()
                 if self._stop_requested or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
-                    self.save(self.state())
+                    self.save(self.checkpoint())
                     saved = started = time.monotonic()
                 if self._stop_requested:
                     raise Interrupted
