@@ -13,6 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Progress(logging.Handler):
         labels: what to call each run, by run id.
         runs: the folder of the runs' folders.
         dry: whether nothing is executed (``snakemake -n``); then what would be is listed.
-        show: takes each line.
+        show: takes each line; standard output by default.
         clock: seconds that only go forward.
     """
 
@@ -51,19 +52,24 @@ class Progress(logging.Handler):
         labels: Mapping[str, str],
         runs: Path,
         dry: bool = False,
-        show: Callable[[str], None] = lambda line: print(line, flush=True),
+        show: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.labels, self.runs, self.dry, self.show, self.clock = labels, runs, dry, show, clock
+        self.labels, self.runs, self.dry, self.show, self.clock = labels, runs, dry, show or _print, clock
         self.total = self.done = 0
         self.started: float | None = None
         self.running: dict[int, str] = {}
         self._planned = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Handle one of Snakemake's log records; those that are no event of interest are passed over."""
-        event = str(getattr(record, "event", ""))
+        """Handle one of Snakemake's log records; what goes wrong here is printed and must not stop the runs."""
+        try:
+            self._handle(record, str(getattr(record, "event", "")))
+        except Exception:
+            self.handleError(record)
+
+    def _handle(self, record: logging.LogRecord, event: str) -> None:
         if event == "run_info":
             self._plan(vars(record)["stats"])
         elif event == "job_info":
@@ -117,6 +123,11 @@ class Progress(logging.Handler):
         if self.done == self.total:
             return ""
         return f"   {duration((self.clock() - self.started) / done * (self.total - done))} left"
+
+
+def _print(line: str) -> None:
+    with suppress(BrokenPipeError):  # nobody reads on: `snakemake | head`, a terminal that was closed
+        print(line, flush=True)
 
 
 def outcome(record: Path) -> str:

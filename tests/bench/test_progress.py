@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -107,6 +108,30 @@ def test_nothing_to_train_is_said(terminal: Terminal) -> None:
 def test_other_records_are_passed_over(terminal: Terminal) -> None:
     terminal.progress.emit(logging.makeLogRecord({"msg": "Building DAG of jobs..."}))
     assert terminal.lines == []
+
+
+def test_a_record_that_cannot_be_read_does_not_stop_the_runs(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.event("run_info", stats={"train": 2})
+    terminal.start(1, "a")
+    terminal.event("job_finished", job_id=1)  # there is no record
+    terminal.start(2, "b")
+    terminal.finish(2, "b", results=[{"accuracy": 50.0}])
+    assert "FileNotFoundError" in capsys.readouterr().err
+    assert terminal.lines[-1] == "[2/2] digits · gmp · seed 1 → 50.0 %"
+
+
+def test_a_closed_terminal_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    Progress(LABELS, tmp_path).emit(logging.makeLogRecord({"event": "run_info", "stats": {"train": 1}}))
+    assert capsys.readouterr().err == ""
 
 
 def test_errors_and_unknown_messages_stay_visible() -> None:
