@@ -103,5 +103,7 @@ for part, option in flow.parts.items():
             "envs/bench.yaml"
         params:
             grid=lambda wildcards: flow.words,
+            option=option,
         shell:
-            f"python -m bench.report {{params.grid}} {option} > {{log}} 2>&1"
+            # Evaluated when the rule runs: `option` itself would be that of the last turn of the loop.
+            "python -m bench.report {params.grid} {params.option} > {log} 2>&1"
