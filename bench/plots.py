@@ -54,7 +54,7 @@ class Kind:
 MACS = Kind(
     "macs",
     "macs_kept",
-    "MACs kept (% of dense)",
+    "Theoretical MACs kept (% of dense)",
     lambda macs: macs,
     (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
 )
