@@ -15,6 +15,9 @@ from bench.published_block import LETTERS, published_blocks, published_notes
 if TYPE_CHECKING:
     from bench.grid import Grid
 
+NOT_ASKED = Text("–")
+"""Where a row and a column meet without a cell: a dense network has no sparsity, say."""
+
 
 @dataclass
 class _Notes:
@@ -70,7 +73,8 @@ def _facts(grid: Grid, cells: pd.DataFrame) -> tuple[str, ...]:
     return (
         f"Top-1 accuracy in % of {tested} test images after the last epoch: mean ± sample standard deviation "
         f"(seeds that ended well).",
-        f"Recipe {grid.recipe}, budget {grid.budget:g}; seeds {seeds}; prunable set: {grid.prunable}.",
+        f"Recipe {grid.recipe}, budget {grid.budget:g}; seeds {seeds}; prunable set: {grid.prunable}. "
+        f"{NOT_ASKED.text}: not a cell of this grid.",
     )
 
 
@@ -147,8 +151,8 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
     rows = []
     for method in dict.fromkeys(line["method"] for line in shown):
         dense = accuracy.get((method, None))
-        texts = [dense or accuracy.get((method, 0.0), Text(""))]
-        texts += [accuracy.get((method, target), Text("")) for target in targets[1:]]
+        texts = [dense or accuracy.get((method, 0.0), NOT_ASKED)]
+        texts += [accuracy.get((method, target), NOT_ASKED) for target in targets[1:]]
         rows.append((Text(method), *texts))
     return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows))
 

@@ -162,7 +162,7 @@ def test_nothing_run_yet(tmp_path: Path) -> None:
     plan, _ = factories.plan(ACCURACIES)
     made = report(tmp_path, plan, [])
     assert made.sections[0].facts == "No run has ended yet."
-    assert frame(made.sections[0].blocks[0])["90 %"].tolist() == ["", "missing|1", "missing|1"]
+    assert frame(made.sections[0].blocks[0])["90 %"].tolist() == ["–", "missing|1", "missing|1"]
     assert made.sections[0].notes == ("missing: no record: not run yet, still running, or killed.",)
     assert made.comparison == ()
 
