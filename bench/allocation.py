@@ -61,9 +61,7 @@ class Uniform(Allocation):
 
     def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
         """1 − sparsity everywhere, 1 for the first layer if it stays dense."""
-        return {
-            name: 1.0 if self.dense_first and index == 0 else 1 - sparsity for index, name in enumerate(shapes)
-        }
+        return {name: 1.0 if self.dense_first and index == 0 else 1 - sparsity for index, name in enumerate(shapes)}
 
 
 @dataclass(frozen=True)
