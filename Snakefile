@@ -14,11 +14,12 @@ flow = plan(workflow, config)
 
 
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.
-# It names the records too: one that was deleted is missed, even if there is a report that was made of it.
+# A record that was deleted is missed even if there is a report made of it, plots even if `table` wrote the tables.
 rule all:
     input:
         flow.records,
         f"{flow.report}/table.txt",
+        f"{flow.benchmarks}/{flow.grid.name}-report.tsv",
     log:
         f"{flow.logs}/{flow.grid.name}-all.log",
     localrule: True
@@ -98,6 +99,8 @@ for part, option in flow.parts.items():
             flow.written if part == "report" else [],
         log:
             f"{flow.logs}/{flow.grid.name}-{part}.log",
+        benchmark:
+            f"{flow.benchmarks}/{flow.grid.name}-{part}.tsv"
         localrule: True
         conda:
             "envs/bench.yaml"
