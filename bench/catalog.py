@@ -17,11 +17,11 @@ from bench import names as mini
 from bench.allocation import Allocation
 from bench.errors import UserError
 from bench.method import Method
-from bench.schedule import Schedule
+from bench.schedule import Ramp, Schedule
 from bench.structure import Weights
 from bench.zeros import Zeros
 
-CHOICES: tuple[type, ...] = (Allocation, Schedule, Weights, Zeros)
+CHOICES: tuple[type, ...] = (Allocation, Ramp, Schedule, Weights, Zeros)
 
 
 def files() -> dict[str, Path]:
@@ -131,7 +131,7 @@ def _value(hint: Any, value: Any, label: str) -> Any:
 
 
 def _choice(base: type, value: str, label: str) -> Any:
-    """An allocation, schedule, structure or zeros by its lower-case name: ``erk``, ``uniform[dense_first=true]``."""
+    """One of the `CHOICES` by its lower-case name: ``erk``, ``uniform[dense_first=true]``."""
     name, fields = mini.parse(value)
     known = {cls.__name__.lower(): cls for cls in _subclasses(base)}
     if name not in known:

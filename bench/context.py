@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.data.batches import Batches
 from bench.determinism import autocast
@@ -19,6 +20,11 @@ from bench.schedule import Timeline
 from bench.seeds import generator
 from bench.structure import Filters, companions
 from bench.tensors import NamedTensors
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From logits (n, classes) and labels (n,) to a 0-d tensor."""
+Derivative = Callable[[NamedTensors, torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]
+"""From weights, images and labels to one tensor per weight."""
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -109,24 +115,61 @@ class Run:
             for name, weight in self.weights.items()
         )
 
-    def gradients(self, batches: int = 1) -> NamedTensors:
-        """Dense gradients of the cross-entropy at the masked network, averaged over scoring batches.
+    def gradients(self, batches: int = 1, *, first: int = 0, loss: Loss = nn.functional.cross_entropy) -> NamedTensors:
+        """Dense gradients of the loss at the masked network, averaged over scoring batches.
 
         The derivative is with respect to mask · weight, so pruned positions have one too. Batch normalisation is in
         the recipe's scoring mode. Nothing is left behind: weights, buffers, RNG and optimizer stay as they were.
+
+        Args:
+            batches: how many scoring batches.
+            first: the number of the first, for methods that score several times in a step, each time on other images.
+            loss: from logits (n, classes) and labels (n,) to a 0-d tensor.
         """
-        point = {name: (self.weights[name] * mask).requires_grad_() for name, mask in self.masks.items()}
+
+        def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            with autocast(self.recipe, self.device):
+                value = loss(functional_call(self.model, point, (images,)), labels)
+            return torch.autograd.grad(value, point.tensors())
+
+        self.scoring_passes += batches * self.batches.scoring_size
+        return self._averaged(derivative, range(first, first + batches))
+
+    def hessian_product(
+        self,
+        vector: NamedTensors,
+        batches: int = 1,
+        *,
+        first: int = 0,
+        loss: Loss = nn.functional.cross_entropy,
+    ) -> NamedTensors:
+        """The Hessian of the loss times `vector`, over the prunable weights; otherwise as `gradients`.
+
+        It is the gradient of Σ vector · gradient (Pearlmutter 1994), at the cost of two backward passes per batch, and
+        always in the weights' own precision: rounding to bfloat16 would leave nothing of it.
+        """
+
+        def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+                value = loss(functional_call(self.model, point, (images,)), labels)
+                gradient = torch.autograd.grad(value, point.tensors(), create_graph=True)
+                along = (NamedTensors(zip(point, gradient, strict=True)) * vector).sum()
+                return torch.autograd.grad(along, point.tensors(), materialize_grads=True)
+
+        self.scoring_passes += 2 * batches * self.batches.scoring_size
+        return self._averaged(derivative, range(first, first + batches))
+
+    def _averaged(self, derivative: Derivative, numbers: range) -> NamedTensors:
+        """The mean over scoring batches of what `derivative` finds at the masked network."""
         total: list[torch.Tensor] = []
         with _no_trace(self.model, self.recipe.scoring.norm == "train"):
-            for number in range(batches):
+            for number in numbers:
+                masked = self.weights * self.masks
+                point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
                 images, labels = self.batches.scoring(number, self.stage.name, self.stage.copy, self.step)
-                with autocast(self.recipe, self.device):
-                    logits = functional_call(self.model, point, (images,))
-                    loss = nn.functional.cross_entropy(logits, labels)
-                found = torch.autograd.grad(loss, list(point.values()))
+                found = derivative(point, images, labels)
                 total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
-        self.scoring_passes += batches * self.batches.scoring_size
-        return NamedTensors((name, gradient / batches) for name, gradient in zip(point, total, strict=True))
+        return NamedTensors((name, value / len(numbers)) for name, value in zip(self.weights, total, strict=True))
 
     def parent(self, name: str) -> Mapping[str, Any]:
         """The state of an earlier stage (``model``, ``masks``, ``state``), by the reference given in ``parents``."""

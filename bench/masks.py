@@ -36,11 +36,15 @@ class Masks(NamedTensors):
         self._allocation, self._structure, self._ties = allocation, structure, ties
         self.groups: list[Group] = []
 
-    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float) -> None:
+    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float, target: float | None = None) -> None:
         """Keep the weights of largest saliency at the given sparsity; what was pruned before may come back.
 
         Raises `Collapsed` if the saliencies do not single out as many weights as are to be kept: an exact zero or a
-        non-finite threshold would keep or drop weights arbitrarily.
+        non-finite threshold would keep or drop weights arbitrarily. Where some saliencies are negative, zero is no
+        sign of that.
+
+        On the way to a higher `target` (in rounds, with the method's saliencies of that moment), weights whose saliency
+        is 0 go first: fewer than asked for are kept if no more are singled out, but never fewer than the target wants.
         """
         if isinstance(self._structure, NM):
             self._keep_nm(saliency, self._structure)
@@ -48,17 +52,20 @@ class Masks(NamedTensors):
         shapes = {name: tuple(mask.shape) for name, mask in self.items()}
         units = {name: self._structure.units(shape) for name, shape in shapes.items()}
         self.groups = self._allocation.groups(shapes, units, sparsity)
-        for group in self.groups:
-            self._keep_group(group, {name: self._structure.pool(saliency[name]) for name in group.names})
+        last = self.groups if target is None else self._allocation.groups(shapes, units, target)
+        for group, final in zip(self.groups, last, strict=True):
+            self._keep_group(group, final.keep, {name: self._structure.pool(saliency[name]) for name in group.names})
 
-    def _keep_group(self, group: Group, scores: Mapping[str, torch.Tensor]) -> None:
+    def _keep_group(self, group: Group, at_least: int, scores: Mapping[str, torch.Tensor]) -> None:
         flat = torch.cat(list(scores.values()))
         if not bool(torch.isfinite(flat).all()):
             raise Collapsed(f"saliencies in {_named(group)} are not finite")
         usable = int((flat != 0).sum())
-        if usable < group.keep < len(flat):
-            raise Collapsed(f"only {usable} saliencies in {_named(group)} are not 0, {group.keep} needed")
-        chosen = largest(flat, group.keep, self._ties() if self._ties else None)
+        keep = max(min(group.keep, usable), at_least)
+        signed = usable < keep and bool((flat < 0).any())  # then 0 is a score like any other
+        if usable < keep < len(flat) and not signed:
+            raise Collapsed(f"only {usable} saliencies in {_named(group)} are not 0, {keep} needed")
+        chosen = largest(flat, keep, self._ties() if self._ties else None)
         parts = torch.split(chosen, [len(score) for score in scores.values()])
         for name, part in zip(scores, parts, strict=True):
             self[name].copy_(self._structure.spread(part, self[name].shape))

@@ -141,19 +141,49 @@ class Cubic(Schedule):
 
 
 @dataclass(frozen=True)
-class Exponential:
-    """Sparsities that divide what is kept by a constant factor per step: kept_t = kept^(t/T), t = 1 … T.
+class Ramp:
+    """The base of ramps without training in between: a target approached in `steps` rounds of scoring.
 
-    FORCE and Iterative SNIP (arXiv:2006.09081) call this the exponential schedule; one step is one-shot pruning.
+    One round is one-shot pruning at the target itself, whatever the ramp.
     """
 
     steps: int = 60
 
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"the ramp's 'steps' is {self.steps}; it must be at least 1.")
+
     def ramp(self, target: float) -> Iterator[float]:
-        """The sparsities after each step; the last is exactly `target`."""
+        """The sparsities after each round; the last is exactly `target`."""
         for step in range(1, self.steps):
-            yield 1 - (1 - target) ** (step / self.steps)
+            yield self.sparsity(step / self.steps, target)
         yield target
+
+    def sparsity(self, done: float, target: float) -> float:
+        """The sparsity when the fraction `done` of the rounds is over."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Exponential(Ramp):
+    """Sparsities that divide what is kept by a constant factor per round: kept_t = kept^(t/T), t = 1 … T.
+
+    FORCE and Iterative SNIP (arXiv:2006.09081) call this the exponential schedule; SynFlow (arXiv:2006.05467) uses it
+    too.
+    """
+
+    def sparsity(self, done: float, target: float) -> float:
+        """1 − (1 − target)^done."""
+        return float(1 - (1 - target) ** done)
+
+
+@dataclass(frozen=True)
+class Linear(Ramp):
+    """Sparsities that remove equally many weights in every round: kept_t = 1 − (t/T)·(1 − kept)."""
+
+    def sparsity(self, done: float, target: float) -> float:
+        """The fraction `done` of the target."""
+        return done * target
 
 
 @dataclass(frozen=True)

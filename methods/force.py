@@ -1,0 +1,50 @@
+"""FORCE: iterative pruning at initialisation in which weights may come back."""
+
+from typing import TYPE_CHECKING, Literal
+
+from bench.method import Method, NamedTensors, Run
+from bench.schedule import Exponential, Ramp
+
+if TYPE_CHECKING:
+    import torch
+
+
+def raw_logit(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+    """Minus the mean logit of the right class, 0-d: what the authors' code differentiates (`nll_loss` of logits)."""
+    return -logits.gather(1, labels[:, None]).mean()
+
+
+class Force(Method):
+    """De Jorge et al. 2021, arXiv:2006.09081: the target is approached in rounds, each a global ranking of |θ · g|.
+
+    θ are the dense initial weights and g the gradient at the network pruned so far, which exists for pruned weights
+    too: a weight that was removed by mistake comes back with its initial value. No weight changes between rounds.
+    One round is SNIP. Follows the authors' code (naver/force); the paper's text was not read. The code keeps
+    ``floor(m · k)`` of m weights, and everything if too few scores differ from 0; here the count is rounded as
+    everywhere, and the latter is the outcome ``collapsed``.
+
+    Attributes:
+        ramp: ``exponential`` or ``linear``, with ``ramp.steps`` rounds (60 in the authors' examples, 10 by default in
+            their command line; 300 on CIFAR in the paper, from memory).
+        batches: mini-batches per round, new ones in every round (1 on CIFAR-10, 10 on CIFAR-100, 20 on Tiny-ImageNet).
+        loss: ``cross_entropy`` as described, or ``raw_logit`` as in the authors' code.
+    """
+
+    ramp: Ramp = Exponential(60)
+    batches: int = 1
+    loss: Literal["cross_entropy", "raw_logit"] = "cross_entropy"
+
+    def update_masks(self, run: Run) -> None:
+        """All rounds at once."""
+        for number, sparsity in enumerate(self.ramp.ramp(run.target)):
+            run.masks.keep(self.saliency(run, number), sparsity, run.target)
+
+    def saliency(self, run: Run, number: int = 0) -> NamedTensors:
+        """|θ · g| in round `number`, for pruned weights too."""
+        return (run.weights * self.gradients(run, number)).abs()
+
+    def gradients(self, run: Run, number: int) -> NamedTensors:
+        """The gradient g at the masked network, on the images of round `number`."""
+        if self.loss == "raw_logit":
+            return run.gradients(self.batches, first=number * self.batches, loss=raw_logit)
+        return run.gradients(self.batches, first=number * self.batches)

@@ -1,0 +1,326 @@
+"""FORCE, Iterative SNIP, GRASP-It, GraSP and SynFlow: by hand, and on ResNet-20 against code of another kind.
+
+The first network: x = (1, 2), W1 = [[1, 0], [0.5, −1]], W2 = [[1, −1], [0, 2]], label 1, no nonlinearity.
+
+    h = W1 x = (1, −1.5);  logits = W2 h = (2.5, −3).  With the loss −(logit of the label): δ = (0, −1)
+    ∂L/∂W2 = δ hᵀ = [[0, 0], [−1, 1.5]];  ∂L/∂h = W2ᵀ δ = (0, −2);  ∂L/∂W1 = (∂L/∂h) xᵀ = [[0, 0], [−2, −4]]
+
+The second: x = (1, 1), W1 = [[3, −2.9], [2.95, 0]], W2 = [[0, 0], [1, 1]], label 1, the same loss: only W2's row 1 = v
+counts, and scores are |a_ji x_i v_j| for W1 and |v_j h_j| for v:  W1 → [[3, 2.9], [2.95, 0]],  v → (0.1, 2.95).
+Two rounds to one of eight weights keep 8·√(1/8) = 2.8, so 3, and then 1:
+
+    round 1: a_11 (3), a_21 and v_2 (2.95 each). Now v_1 is gone, a_12 too, so h_1 = 3.
+    round 2, FORCE:  a_11 = 0, a_12 = 0 (v_1 is cut), v_1 = |1 · 3| = 3, a_21 = v_2 = 2.95: v_1 comes back, alone.
+    round 2, Iterative SNIP: v_1 = 0 as well, so a_21 or v_2 stays.
+"""
+
+import copy
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from bench import archs, catalog
+from bench.context import Run
+from bench.errors import Collapsed
+from bench.prunable import prunable
+from bench.recipe import Recipe
+from tests.methods.by_hand import OneBatch, linear, trainer_for
+
+FIRST = [[1.0, 0.0], [0.5, -1.0]], [[1.0, -1.0], [0.0, 2.0]]
+SECOND = [[3.0, -2.9], [2.95, 0.0]], [[0.0, 0.0], [1.0, 1.0]]
+
+
+def prepared(name, weights, images, point, **fields):
+    return trainer_for(catalog.create(name, fields), linear(*weights), [images], [1], point)
+
+
+def rounds(trainer):
+    """The masks after each round."""
+    run, seen = trainer.run, []
+    keep = run.masks.keep
+    run.masks.keep = lambda *arguments: (keep(*arguments), seen.append(run.masks.clone()))
+    trainer._update(run.method.update_masks)
+    return seen
+
+
+def nested(seen):
+    return all(bool((after[name] <= before[name]).all()) for before, after in pairwise(seen) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("force", [[0, 0], [1, 4]], [[0, 0], [0, 3]]),
+        ("iterative_snip", [[0, 0], [1, 4]], [[0, 0], [0, 3]]),
+        ("grasp_it", [[0, 0], [4, 16]], [[0, 0], [1, 2.25]]),
+    ],
+)
+def test_scores_under_the_loss_of_the_authors_code(name, first, second):
+    trainer = prepared(name, FIRST, [1.0, 2.0], 0.5, loss="raw_logit")
+    scores = trainer.run.method.saliency(trainer.run)
+    assert scores["0.weight"].tolist() == first
+    assert scores["1.weight"].tolist() == second
+
+
+def test_cross_entropy_is_the_default():
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.5)
+    p0 = 1 / (1 + math.exp(-5.5))  # as for SNIP, |W · ∂L/∂W| / p₀ = [[1, 0], [1.5, 6]]
+    scores = trainer.run.method.saliency(trainer.run)
+    assert scores["0.weight"].tolist() == [pytest.approx([p0, 0]), pytest.approx([1.5 * p0, 6 * p0])]
+
+
+def test_force_brings_a_weight_back_with_its_initial_value():
+    trainer = prepared("force", SECOND, [1.0, 1.0], 0.875, loss="raw_logit", **{"ramp.steps": 2})
+    before, after = rounds(trainer)
+    assert before["0.weight"].tolist() == [[1, 0], [1, 0]]
+    assert before["1.weight"].tolist() == [[0, 0], [0, 1]]
+    assert after["0.weight"].tolist() == [[0, 0], [0, 0]]
+    assert after["1.weight"].tolist() == [[0, 0], [1, 0]]
+    assert trainer.run.weights["1.weight"].tolist() == [[0, 0], [1, 0]]
+    assert not nested([before, after])
+
+
+@pytest.mark.parametrize("name", ["iterative_snip", "grasp_it", "synflow"])
+def test_masks_of_the_others_are_nested(name):
+    fields = {"ramp.steps": 2} | ({} if name == "synflow" else {"loss": "raw_logit"})
+    seen = rounds(prepared(name, SECOND, [1.0, 1.0], 0.875, **fields))
+    assert [int(sum(mask.sum() for mask in masks.values())) for masks in seen] == [3, 1]
+    assert nested(seen)
+
+
+def test_force_scores_a_pruned_weight_by_its_dense_value_and_the_slope_at_zero():
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.5)
+    run = trainer.run
+    run.masks["0.weight"][1, 1] = 0  # the −1
+
+    def loss(value):
+        weights = torch.tensor([[1.0, 0.0], [0.5, value]], dtype=torch.float64)
+        logits = torch.tensor(FIRST[1], dtype=torch.float64) @ weights @ torch.tensor([1.0, 2.0], dtype=torch.float64)
+        return float(-logits.log_softmax(0)[1])
+
+    slope = (loss(1e-5) - loss(-1e-5)) / 2e-5
+    assert run.method.saliency(run)["0.weight"][1, 1].item() == pytest.approx(abs(-1 * slope))
+
+
+def test_every_round_sees_new_images():
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.5, batches=2, **{"ramp.steps": 3})
+    numbers, scoring = [], trainer.run.batches.scoring
+    trainer.run.batches.scoring = lambda number, *keys: (numbers.append(number), scoring(number, *keys))[1]
+    trainer.run.method.update_masks(trainer.run)
+    assert numbers == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["force", "iterative_snip", "grasp_it", "grasp", "synflow"])
+def test_a_network_without_scores_collapses_and_is_not_left_dense_by_stealth(name):
+    zeros = [[0.0, 0.0], [0.0, 0.0]]
+    trainer = prepared(name, (zeros, zeros), [1.0, 2.0], 0.5)
+    with pytest.raises(Collapsed, match="only 0 saliencies in 2 layers together are not 0, 4 needed"):
+        trainer.run.method.update_masks(trainer.run)
+
+
+def test_what_is_revived_or_pruned_has_neither_value_gradient_nor_momentum_afterwards():
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.5, **{"ramp.steps": 4})
+    trainer.train()
+    for name, mask in trainer.run.masks.items():
+        assert not trainer.run.weights[name][mask == 0].any()
+    assert int(sum(mask.sum() for mask in trainer.run.masks.values())) == 4
+
+
+@pytest.mark.parametrize("temperature", [1.0, 200.0])
+def test_grasp_scores_of_one_layer(temperature):
+    # One layer W (2×2) on x = (1, 2), label 0, z = W x / T, p = softmax(z), q = p₁.
+    # g = (p − y) xᵀ / T;  Hg = (diag p − p pᵀ)(g x) xᵀ / T²  with  g x = (−q, q) |x|² / T  and |x|² = 5:
+    # Hg = 5 · p₀ q · 2q · (−1, 1) xᵀ / T³
+    weights = [[0.5, -0.25], [0.25, 0.5]]  # W x = (0, 1.25)
+    method = catalog.create("grasp", {"temperature": temperature})
+    trainer = trainer_for(method, linear(weights), [[1.0, 2.0]], [0], 0.5)
+    q = 1 / (1 + math.exp(-1.25 / temperature))
+    factor = 5 * (1 - q) * q * 2 * q / temperature**3
+    scores = method.saliency(trainer.run)["0.weight"]
+    assert scores.tolist() == [
+        pytest.approx([-factor * 0.5, -2 * factor * -0.25], rel=1e-9, abs=0),
+        pytest.approx([factor * 0.25, 2 * factor * 0.5], rel=1e-9, abs=0),
+    ]
+    # Removed are the highest −θ·Hg: −0.5 of the first row goes before 0.25 and 0.5 of the others.
+    method.update_masks(trainer.run)
+    assert trainer.run.masks["0.weight"].tolist() == [[0, 1], [0, 1]]
+
+
+def test_a_hessian_product_is_the_slope_of_the_gradient():
+    trainer = prepared("grasp", FIRST, [0.3, 0.2], 0.5)
+    run = trainer.run
+    vector, exact = run.normal(), None
+    exact = run.hessian_product(vector)
+    shifted = []
+    for sign in (1, -1):
+        run.weights.copy_(run.weights + vector * (sign * 1e-5))
+        shifted.append(run.gradients())
+        run.weights.copy_(run.weights - vector * (sign * 1e-5))
+    slope = (shifted[0] - shifted[1]) / 2e-5
+    for name, value in exact.items():
+        assert value.flatten().tolist() == pytest.approx(slope[name].flatten().tolist(), rel=1e-4, abs=1e-8)
+
+
+def test_synflow_is_conserved_and_gives_pruned_weights_nothing():
+    # |W1| 1 = (1, 1.5), the column sums of |W2| are (1, 3), R = 5.5.
+    # W1: |w_ji| · column_j → [[1, 0], [1.5, 3]]; W2: |w_kj| h_j → [[1, 1.5], [0, 3]]; each sums to R.
+    trainer = prepared("synflow", FIRST, [1.0, 2.0], 0.5)
+    run = trainer.run
+    assert run.method.saliency(run)["0.weight"].tolist() == [[1, 0], [1.5, 3]]
+    assert run.method.saliency(run)["1.weight"].tolist() == [[1, 1.5], [0, 3]]
+    run.masks["0.weight"][1, 0] = 0  # h₂ = 1, so R = 1 + 1 + 2 = 4
+    assert run.method.saliency(run)["0.weight"].tolist() == [[1, 0], [0, 3]]
+    assert run.method.saliency(run)["1.weight"].tolist() == [[1, 1], [0, 2]]
+
+
+# -- ResNet-20 -----------------------------------------------------------------------------------------------------
+
+
+class RandomImages(OneBatch):
+    """Other images for every number."""
+
+    scoring_size = 6
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def scoring(self, batch, *keys):
+        """Six noisy images of 16×16 pixels."""
+        drawn = torch.Generator().manual_seed(batch if isinstance(batch, int) else 0)
+        return (
+            torch.randn(6, 3, 16, 16, generator=drawn, dtype=torch.float64).to(self.dtype),
+            torch.randint(10, (6,), generator=drawn),
+        )
+
+
+def real_run(name, point=0.9, precision="fp64", norm="train", network="resnet20_cifar", **fields):
+    values = {"batch_size": 6, "train": {"epochs": 1, "lr": 0.1}, "precision": precision, "scoring": {"norm": norm}}
+    torch.manual_seed(3)
+    model = archs.create(network, 10, 3, 16)
+    dtype = torch.float64 if precision == "fp64" else torch.float32
+    model.to(dtype)
+    method = catalog.create(name, fields)
+    (stage,) = method.stages((point,))
+    recipe = Recipe.read(values, "ResNet-20")
+    run = Run(method, model, prunable(model, "all"), recipe, RandomImages(dtype), stage, seed=0)
+    run.at(0)
+    return run
+
+
+def updated(name, **fields):
+    run = real_run(name, **fields)
+    run.method.update_masks(run)
+    return run
+
+
+def top(scores, keep):
+    """A mask of the `keep` largest, by sorting; also that the threshold is no tie."""
+    flat = torch.cat([score.flatten() for score in scores.values()]).sort(descending=True).values
+    assert flat[keep - 1] > flat[keep]
+    return {name: score >= flat[keep - 1] for name, score in scores.items()}
+
+
+def backward(model, loss, batch):
+    """Gradients of all convolution and linear weights in training mode, by `backward`."""
+    model.zero_grad()
+    loss(model.train()(batch[0]), batch[1]).backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.dim() > 1}
+
+
+def raw(logits, labels):
+    return nn.functional.nll_loss(logits, labels)
+
+
+@pytest.mark.parametrize("name", ["force", "iterative_snip", "grasp_it"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "raw_logit"])
+def test_masks_of_the_rounds_equal_a_loop_over_pruned_copies(name, loss):
+    run = real_run(name, loss=loss, batches=2, **{"ramp.steps": 3})
+    dense = {name: p.detach().clone() for name, p in run.model.named_parameters() if p.dim() > 1}
+    size = sum(weight.numel() for weight in dense.values())
+    mask = {name: torch.ones_like(weight) for name, weight in dense.items()}
+    for t in (1, 2, 3):
+        pruned = copy.deepcopy(run.model)
+        for key, parameter in pruned.named_parameters():
+            if key in mask:
+                parameter.data = dense[key] * mask[key]
+        entropy = raw if loss == "raw_logit" else nn.functional.cross_entropy
+        found = [backward(pruned, entropy, run.batches.scoring(number)) for number in (2 * t - 2, 2 * t - 1)]
+        mean = {key: (found[0][key] + found[1][key]) / 2 for key in dense}
+        scores = {
+            "force": {key: (dense[key] * mean[key]).abs() for key in dense},
+            "iterative_snip": {key: (dense[key] * mask[key] * mean[key]).abs() for key in dense},
+            "grasp_it": {key: mean[key] ** 2 * mask[key] for key in dense},
+        }[name]
+        mask = {key: value.double() for key, value in top(scores, round(size * 0.1 ** (t / 3))).items()}
+    run.method.update_masks(run)
+    assert list(run.masks) == list(mask)
+    assert all(torch.equal(run.masks[key], mask[key]) for key in mask)
+
+
+def test_the_mask_of_grasp_equals_two_backward_passes_over_the_model_itself():
+    run = real_run("grasp", batches=2)
+    model = copy.deepcopy(run.model).train()
+    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1}
+    images = [run.batches.scoring(number) for number in (0, 1)]
+    losses = [nn.functional.cross_entropy(model(x) / 200, y) for x, y in images]
+    first = torch.autograd.grad(losses[0] + losses[1], list(weights.values()))
+    model.zero_grad()
+    for x, y in images:
+        with_graph = torch.autograd.grad(
+            nn.functional.cross_entropy(model(x) / 200, y), list(weights.values()), create_graph=True
+        )
+        sum((a.detach() * b).sum() for a, b in zip(first, with_graph, strict=True)).backward()
+    scores = {name: weight.detach() * weight.grad for name, weight in weights.items()}
+    expected = top(scores, round(0.1 * sum(weight.numel() for weight in weights.values())))
+    run.method.update_masks(run)
+    assert all(torch.equal(run.masks[name].bool(), expected[name]) for name in weights)
+
+
+def test_the_mask_of_synflow_equals_a_network_made_positive():
+    run = real_run("synflow", point=0.98, **{"ramp.steps": 10})
+    model = copy.deepcopy(run.model).eval()
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.abs_()
+    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1}
+    size = sum(weight.numel() for weight in weights.values())
+    for t in range(1, 11):
+        model.zero_grad()
+        model(torch.ones(1, 3, 16, 16, dtype=torch.float64)).sum().backward()
+        mask = top({name: (p * p.grad).detach() for name, p in weights.items()}, round(size * 0.02 ** (t / 10)))
+        for name, parameter in weights.items():
+            parameter.data *= mask[name]
+    run.method.update_masks(run)
+    assert all(torch.equal(run.masks[name].bool(), mask[name]) for name in weights)
+
+
+def test_a_hundred_rounds_of_synflow_leave_no_layer_of_a_chain_empty():
+    kept = updated("synflow", point=0.99, network="convnet_small", precision="fp32").masks.kept()
+    assert min(kept.values()) > 0
+
+
+@pytest.mark.parametrize("norm", ["train", "eval"])
+@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+@pytest.mark.parametrize("name", ["force", "iterative_snip"])
+def test_one_round_is_snip_bit_for_bit(name, precision, norm):
+    snip = updated("snip", precision=precision, norm=norm, batches=2)
+    for ramp in ("exponential", "linear"):
+        ours = updated(name, precision=precision, norm=norm, batches=2, ramp=ramp, **{"ramp.steps": 1})
+        assert ours.masks.digest() == snip.masks.digest()
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_synflow_leaves_nothing_behind(mode):
+    run = real_run("synflow", precision="fp32", **{"ramp.steps": 3})
+    run.model.train(mode)
+    before = copy.deepcopy(run.model.state_dict())
+    state = torch.get_rng_state()
+    run.method.update_masks(run)
+    assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
+    assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in run.model.parameters())
+    assert all(module.training is mode for module in run.model.modules())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(score.requires_grad for score in run.method.saliency(run).values())
