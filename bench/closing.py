@@ -19,7 +19,7 @@ from bench.workflow import changes
 def close(grid: Grid, plan: Plan, source: str) -> int:
     """Print what came out of a grid whose reports are written; returns the exit status."""
     print()
-    print((Path(grid.reports) / grid.name / "table.txt").read_text(encoding="utf-8").rstrip())
+    print((grid.report_folder / "table.txt").read_text(encoding="utf-8").rstrip())
     store = grid.tracking_uri or f"sqlite:///{grid.results}/mlflow.db"
     print(f"Every curve and record: mlflow ui --backend-store-uri {store}")
     failed = errors(grid, plan)

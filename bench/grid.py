@@ -67,6 +67,11 @@ class Grid(Strict):
             raise ValueError(f"{twice[0]} is listed twice")
         return values
 
+    @property
+    def report_folder(self) -> Path:
+        """Where the grid's reports go; a scaled-down run never overwrites those of the full one."""
+        return Path(self.reports) / (self.name if self.budget == 1 else f"{self.name}-budget-{self.budget:g}")
+
 
 @dataclass(frozen=True)
 class Cell:

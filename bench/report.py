@@ -26,7 +26,7 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
     from bench import comparison, origins, plots, published, sections, summary, tables, terminal
     from bench.record import write_atomic
 
-    folder = Path(grid.reports) / grid.name
+    folder = grid.report_folder
     table, records, source = measured(grid, plan)
     cells = summary.cells(plan, table)
     compared = comparison.compare(plan, table, published.load())

@@ -72,7 +72,7 @@ class Flow:
     @property
     def report(self) -> str:
         """The folder of the grid's reports."""
-        return f"{self.grid.reports}/{self.grid.name}"
+        return str(self.grid.report_folder)
 
     @property
     def written(self) -> list[str]:

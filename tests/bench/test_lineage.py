@@ -160,3 +160,8 @@ def test_a_method_that_skips_a_cell_says_why(monkeypatch):
     skipped = [cell for cell in plan.cells if cell.skipped]
     assert [(cell.method, cell.point, cell.skipped) for cell in skipped] == [("gmp", 0.95, "too sparse for me")]
     assert not any(run.method == "gmp" and run.points == (0.95,) for run in plan.runs)
+
+
+def test_a_scaled_down_grid_reports_into_a_folder_of_its_own():
+    assert str(grid.load(QUICK).report_folder) == "reports/g"
+    assert str(grid.load(QUICK, {"budget": 0.25}).report_folder) == "reports/g-budget-0.25"
