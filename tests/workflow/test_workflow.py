@@ -79,12 +79,12 @@ class Clone:
     @property
     def table(self) -> str:
         """The table, as Markdown."""
-        return (self.folder / "reports" / "tiny" / "table.md").read_text()
+        return (self.folder / "reports" / "tiny-budget-0.02" / "table.md").read_text()
 
     @property
     def printed(self) -> str:
         """The table as it is printed."""
-        return (self.folder / "reports" / "tiny" / "table.txt").read_text().rstrip()
+        return (self.folder / "reports" / "tiny-budget-0.02" / "table.txt").read_text().rstrip()
 
     def files(self) -> dict[str, int]:
         """When each result and report was written; the log of what was printed last is no result."""
@@ -136,7 +136,7 @@ def test_the_first_call_trains_tabulates_and_says_where_the_reports_lie(finished
     assert re.search(r"^\[1/2\] digits · convnet_small · .*seed 0 → \d+\.\d %   \d+ s left$", ended.out, re.MULTILINE)
     assert re.search(r"^\[2/2\] digits · convnet_small · .*seed 0 → \d+\.\d %$", ended.out, re.MULTILINE)
     assert clone.printed in ended.out
-    assert "\nreports/tiny: " in ended.out
+    assert "\nreports/tiny-budget-0.02: " in ended.out
     assert "accuracy-sparsity-digits.svg" in ended.out
     assert {json.loads(path.read_text())["outcome"] for path in clone.records.values()} == {"ok"}
     assert ended.said == []
