@@ -19,13 +19,27 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
+_DEPTHS = (8, 20, 32, 44, 56, 110)
+
 _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    **{f"resnet{depth}_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth}) for depth in (8, 20, 32, 56)},
+    **{f"resnet{depth}_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth}) for depth in _DEPTHS},
     **{
-        f"resnet{depth}a_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth, "shortcut": "A"})
-        for depth in (8, 20, 32, 56)
+        f"resnet{depth}a_cifar": ("resnet_cifar", "CifarResNet", {"depth": depth, "shortcut": "A"}) for depth in _DEPTHS
     },
-    "wrn22_2_cifar": ("wide_resnet", "WideResNet", {"depth": 22, "width": 2}),
+    "resnet56a_pooled_cifar": ("resnet_cifar", "CifarResNet", {"depth": 56, "shortcut": "A-pooled"}),
+    "resnet56_bottleneck_cifar": ("resnet_cifar", "CifarResNet", {"depth": 56, "block": "bottleneck"}),
+    "resnet18_cifar": ("resnet", "ResNet", {"blocks": (2, 2, 2, 2), "block": "basic"}),
+    "resnet34_cifar": ("resnet", "ResNet", {"blocks": (3, 4, 6, 3), "block": "basic"}),
+    "resnet50_cifar": ("resnet", "ResNet", {"blocks": (3, 4, 6, 3), "block": "bottleneck"}),
+    **{
+        f"wrn{depth}_{width}_cifar": ("wide_resnet", "WideResNet", {"depth": depth, "width": width})
+        for depth, width in ((16, 8), (22, 2), (28, 2), (28, 4), (28, 8), (28, 10))
+    },
+    **{f"vgg{depth}_bn_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth}) for depth in (16, 19)},
+    **{f"vgg{depth}_bn_bias_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth, "bias": True}) for depth in (16, 19)},
+    "vgg16_bn_bias_maxpool_cifar": ("vgg_cifar", "CifarVGG", {"depth": 16, "bias": True, "last_pool": "max"}),
+    "mobilenetv1_cifar": ("mobilenet_cifar", "MobileNetV1", {}),
+    "mobilenetv2_cifar": ("mobilenet_cifar", "MobileNetV2", {}),
     "convnet_small": ("convnet", "ConvNet", {"widths": (16, 32, 64)}),
 }
 

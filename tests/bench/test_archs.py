@@ -1,4 +1,4 @@
-"""Architectures against published sizes; what could be published nowhere is derived by hand."""
+"""What our own architectures do, and how they are found by name; their sizes are in `test_archs_sizes.py`."""
 
 from __future__ import annotations
 
@@ -11,64 +11,41 @@ import torch
 from torch import nn
 
 from bench import archs
-from bench.archs.resnet_cifar import PadShortcut
+from bench.archs.mobilenet_cifar import InvertedResidual
+from bench.archs.residual import BasicBlock, Bottleneck, PadShortcut, PooledShortcut
+from bench.effective import effective_masks
 from bench.errors import UserError
+from bench.prunable import prunable
 
 ROOT = Path(__file__).parents[2]
 
-# He et al. 2016, table 6: 0.27M, 0.46M and 0.85M parameters for option A. Exactly, with 10 classes:
-#   stem 3·16·9 + 32 = 464; fc 64·10 + 10 = 650;
-#   a block of c channels has 2·(9c² + 2c): 4,672 / 18,560 / 73,984 for 16 / 32 / 64;
-#   the first block of a stage, c/2 to c, has 4.5c² + 9c² + 4c: 13,952 / 55,552 for 32 / 64.
-#   n blocks a stage: 464 + 4,672n + 13,952 + 18,560(n-1) + 55,552 + 73,984(n-1) + 650 = 97,216n - 21,926.
-# Option B adds a 1x1 convolution and its BN twice: 16·32 + 64 + 32·64 + 128 = 2,752.
-# WRN-22-2 (n = 3, widths 16, 32, 64, 128; "about 1.1M" by Zagoruyko's formula):
-#   stem 432; stage 32: BN 32 + 4,608 + BN 64 + 9,216 + shortcut 512 = 14,432, two blocks 2·18,560 = 37,120;
-#   stage 64: 64 + 18,432 + 128 + 36,864 + 2,048 = 57,536, two blocks 2·73,984 = 147,968;
-#   stage 128: 128 + 73,728 + 256 + 147,456 + 8,192 = 229,760, two blocks 2·295,424 = 590,848;
-#   last BN 256; fc 1,290: altogether 1,079,642.
-# convnet_small (3-16-16-32-32-64-64): 432 + 2,304 + 4,608 + 9,216 + 18,432 + 36,864 = 71,856; BN 2·224; fc 650.
-PARAMETERS = {
-    "resnet8a_cifar": 75_290,
-    "resnet20a_cifar": 269_722,
-    "resnet32a_cifar": 464_154,
-    "resnet56a_cifar": 853_018,
-    "resnet8_cifar": 75_290 + 2_752,
-    "resnet20_cifar": 272_474,
-    "resnet32_cifar": 464_154 + 2_752,
-    "resnet56_cifar": 853_018 + 2_752,
-    "wrn22_2_cifar": 1_079_642,
-    "convnet_small": 71_856 + 448 + 650,
-}
-
-
-def parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def test_every_own_architecture_has_a_known_size() -> None:
-    assert set(PARAMETERS) == set(archs.OWN)
+LARGE = {"resnet34_cifar", "resnet50_cifar", "wrn28_8_cifar", "wrn28_10_cifar"}
+"""Same classes as smaller ones: seconds and gigabytes for little."""
 
 
 @pytest.mark.parametrize("name", archs.OWN)
-def test_parameter_counts(name: str) -> None:
-    assert parameters(archs.create(name, 10, 3, 32)) == PARAMETERS[name]
+def test_other_images_and_classes(name: str) -> None:
+    with torch.device("meta"):  # shapes without arithmetic
+        model = archs.create(name, 7, 1, 8).eval()
+        assert all(model(torch.zeros(2, 1, size, size)).shape == (2, 7) for size in (7, 8, 28))
 
 
-@pytest.mark.parametrize("name", archs.OWN)
-@pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 28)])
-def test_other_images_and_classes(name: str, channels: int, size: int) -> None:
-    model = archs.create(name, 7, channels, size).eval()
-    assert model(torch.zeros(2, channels, size, size)).shape == (2, 7)
-
-
-@pytest.mark.parametrize("name", ["resnet20_cifar", "wrn22_2_cifar", "convnet_small"])
-def test_the_basics_that_timm_expects(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        *[("resnet20_cifar", 8), ("resnet56_bottleneck_cifar", 8), ("resnet56a_pooled_cifar", 8)],
+        *[("resnet18_cifar", 4), ("wrn22_2_cifar", 8), ("convnet_small", 8)],
+        *[("vgg16_bn_cifar", 2), ("vgg19_bn_bias_cifar", 2), ("vgg16_bn_bias_maxpool_cifar", 1)],
+        *[("mobilenetv1_cifar", 2), ("mobilenetv2_cifar", 8)],
+    ],
+)
+def test_the_basics_that_timm_expects(name: str, side: int) -> None:
     model = archs.own(name, num_classes=5, in_chans=3).eval()
     features = model.forward_features(torch.zeros(1, 3, 32, 32))  # type: ignore[operator]
-    assert features.shape == (1, model.num_features, 8, 8)
+    assert features.shape == (1, model.num_features, side, side)
     assert model.forward_head(features, pre_logits=True).shape == (1, model.num_features)  # type: ignore[operator]
     assert model.get_classifier() is model.fc  # type: ignore[operator]
+    assert isinstance(model.conv1, nn.Conv2d)  # what `registration` calls the first convolution
     model.reset_classifier(3)  # type: ignore[operator]
     assert model.num_classes == 3
     assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
@@ -81,6 +58,91 @@ def test_the_basics_that_timm_expects(name: str) -> None:
 def test_option_a_pads_channels_on_both_sides_of_every_second_pixel() -> None:
     image = torch.arange(8.0).reshape(1, 2, 2, 2)  # two channels of 2x2: 0 1 / 2 3 and 4 5 / 6 7
     assert PadShortcut(extra=2, stride=2)(image).flatten().tolist() == [0.0, 0.0, 4.0, 0.0]
+
+
+def test_ftwts_option_a_averages_pads_behind_and_passes_no_gradient_in_training() -> None:
+    image = torch.arange(4.0).reshape(1, 1, 2, 2).requires_grad_()
+    shortcut = PooledShortcut(extra=1, stride=2)
+    assert shortcut(image).flatten().tolist() == [1.5, 0.0]  # (0 + 1 + 2 + 3) / 4
+    assert not shortcut(image).requires_grad
+    (gradient,) = torch.autograd.grad(shortcut.eval()(image).sum(), image)
+    assert gradient.flatten().tolist() == [0.25] * 4
+
+
+def test_in_ftwts_resnet_the_three_stages_still_learn_through_their_residuals() -> None:
+    # In training what is before a stage change is reached only through the first convolution behind it.
+    model = archs.create("resnet56a_pooled_cifar", 2, 1, 8).train()
+    model.get_submodule("layer2.0.bn2").weight.data.zero_()  # type: ignore[union-attr,operator]
+    model(torch.randn(4, 1, 8, 8)).sum().backward()
+    gradients = {name: parameter.grad.abs().sum() for name, parameter in model.named_parameters()}  # type: ignore[union-attr]
+    assert gradients["conv1.weight"] == 0
+    assert gradients["layer2.1.conv1.weight"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "blocks"), [("resnet56_cifar", BasicBlock, 27), ("resnet56_bottleneck_cifar", Bottleneck, 27)]
+)
+def test_dpfs_resnet56_has_as_many_blocks_but_bottlenecks(name: str, kind: type[nn.Module], blocks: int) -> None:
+    model = archs.create(name, 10, 3, 32)
+    assert sum(isinstance(module, kind) for module in model.modules()) == blocks
+
+
+def test_layers_that_the_names_count() -> None:
+    # Convolutions outside shortcuts and the linear layer; DPF's "56" are 1 + 27·3 + 1.
+    counted = {"resnet110a_cifar": 110, "resnet34_cifar": 34, "resnet50_cifar": 50, "resnet56_bottleneck_cifar": 83}
+    for name, layers in counted.items():
+        modules = archs.create(name, 10, 3, 32).named_modules()
+        weights = [path for path, module in modules if isinstance(module, nn.Conv2d | nn.Linear)]
+        assert sum("downsample" not in path for path in weights) == layers
+
+
+def test_mobilenetv2_adds_the_input_where_the_shape_stays() -> None:
+    # 17 blocks, of which the first of each of the 7 stages changes the number of channels.
+    model = archs.create("mobilenetv2_cifar", 10, 3, 32)
+    assert [module.same for module in model.modules() if isinstance(module, InvertedResidual)].count(True) == 10
+
+
+@pytest.mark.parametrize(("name", "biases"), [("vgg16_bn_cifar", 0), ("vgg19_bn_bias_cifar", 16)])
+def test_convolutions_of_vgg_have_a_bias_if_the_name_says_so(name: str, biases: int) -> None:
+    convolutions = [m for m in archs.create(name, 10, 3, 32).modules() if isinstance(m, nn.Conv2d)]
+    assert sum(convolution.bias is not None for convolution in convolutions) == biases
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LARGE else name for name in archs.OWN]
+)
+def test_effective_sparsity_is_defined_for_all_of_ours(name: str) -> None:
+    model = archs.create(name, 10, 1, 8)
+    masks = {key: torch.ones_like(weight) for key, weight in prunable(model, "all").items()}
+    masks["fc.weight"][1:] = 0  # one class is read: all its weights are live, and nothing else of the layer
+    live = effective_masks(model, masks, (1, 8, 8))
+    assert live is not None
+    assert torch.equal(live["fc.weight"], masks["fc.weight"].bool())
+    assert live["conv1.weight"].flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["resnet56a_pooled_cifar", "resnet56_bottleneck_cifar", "mobilenetv1_cifar", "mobilenetv2_cifar"],
+        *[pytest.param(name, marks=pytest.mark.long) for name in ("resnet18_cifar", "vgg16_bn_bias_maxpool_cifar")],
+    ],
+)
+def test_at_32_pixels_every_dense_weight_is_live(name: str) -> None:
+    model = archs.create(name, 10, 3, 32)
+    live = effective_masks(model, {key: torch.ones_like(w) for key, w in prunable(model, "all").items()}, (3, 32, 32))
+    assert live is not None
+    assert all(mask.all() for mask in live.values())
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn_cifar", "mobilenetv1_cifar"])
+def test_a_chain_without_shortcuts_dies_with_one_layer(name: str) -> None:
+    model = archs.create(name, 10, 1, 8)
+    masks = {key: torch.ones_like(weight) for key, weight in prunable(model, "all").items()}
+    masks[list(masks)[3]].zero_()
+    live = effective_masks(model, masks, (1, 8, 8))
+    assert live is not None
+    assert not any(mask.any() for mask in live.values())
 
 
 def test_dropout_stands_inside_the_blocks_of_a_wide_resnet_and_before_the_classifier_elsewhere() -> None:
