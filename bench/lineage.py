@@ -90,7 +90,8 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
 def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
     if isinstance(method, Dense):
         return {"method": "dense"}
-    return {
+    borrowed = {name: identity.source_digest(catalog.file_of(name)) for name in method.borrows}
+    return ({"borrowed": borrowed} if borrowed else {}) | {
         "method": spec.method,
         "source": identity.source_digest(catalog.file_of(spec.method)),
         "hyperparameters": spec.hyperparameters,

@@ -126,6 +126,11 @@ class Method:
         return type(self).__module__.rpartition(".")[2]
 
     @property
+    def borrows(self) -> tuple[str, ...]:
+        """Other methods, by name, whose files determine the result too because they are run by this one."""
+        return ()
+
+    @property
     def hyperparameters(self) -> dict[str, Any]:
         """All fields with their values; choices as ``Cubic(every=16, …)``."""
         return {

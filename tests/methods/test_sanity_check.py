@@ -1,0 +1,74 @@
+"""Masks of SNIP, spoilt. The network is that of `test_at_init_and_one_shot`.
+
+|W · ∂L/∂W| / p₀:  W1 → [[1, 0], [1.5, 6]],  W2 → [[1, 1.5], [0, 3]]; with three of eight kept: 6, 3 and one 1.5.
+"""
+
+import pytest
+import torch
+
+from bench import catalog
+from bench.errors import UserError
+from bench.lineage import identify
+from tests.contract.harness import spec_for
+from tests.methods.by_hand import linear, trainer_for
+
+
+def prepared(point, **fields):
+    weights = [[1.0, 0.0], [0.5, -1.0]], [[1.0, -1.0], [0.0, 2.0]]
+    initialisation = {"weights": "kaiming_normal"}
+    method = catalog.create("sanity_check", fields)
+    trainer = trainer_for(method, linear(*weights), [[1.0, 2.0]], [1], point, initialisation=initialisation)
+    trainer._update(method.update_masks)
+    return trainer.run
+
+
+def test_inverted_snip_keeps_the_lowest_scores():
+    run = prepared(0.75, check="invert")  # both zeros
+    assert run.masks["0.weight"].tolist() == [[0, 1], [0, 0]]
+    assert run.masks["1.weight"].tolist() == [[0, 0], [1, 0]]
+
+
+def test_shuffling_keeps_the_count_of_every_layer_and_moves_its_entries():
+    weights = [[float((7 * i + 3 * j) % 11 - 5) for j in range(12)] for i in range(12)]
+    found = {}
+    for name, fields in (("snip", {}), ("sanity_check", {}), ("sanity_check", {"of": "iterative_snip[ramp.steps=1]"})):
+        images = [[0.1 * i for i in range(12)]]
+        trainer = trainer_for(catalog.create(name, fields), linear(weights, weights), images, [1], 0.8)
+        trainer._update(trainer.run.method.update_masks)
+        found[name, str(fields)] = trainer.run.masks
+    snip, *shuffled = found.values()
+    assert all(masks.kept() == snip.kept() for masks in shuffled)
+    assert all(masks.digest() != snip.digest() for masks in shuffled)
+
+
+def test_reinitialising_keeps_the_mask_and_draws_other_weights():
+    run = prepared(0.5, check="reinitialise")
+    assert run.masks["0.weight"].tolist() == [[0, 0], [1, 1]]
+    assert run.masks["1.weight"].tolist() == [[0, 1], [0, 1]]
+    old = torch.tensor([[0.0, 0.0], [0.5, -1.0]])
+    assert (run.weights["0.weight"] != old).tolist() == [[False, False], [True, True]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"of": "gmp"}, "'gmp' does not prune single weights at initialisation"),
+        ({"of": "force", "check": "invert"}, "'force' has no single ranking to invert"),
+        ({"of": "nothing"}, "there is no method 'nothing'"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_sentence(fields, message):
+    with pytest.raises(UserError, match=message):
+        catalog.create("sanity_check", fields)
+
+
+def test_the_file_of_the_other_method_is_part_of_the_identity(monkeypatch):
+    from bench import identity
+    from bench.data import DATASETS
+    from tests.contract.harness import INFO
+
+    monkeypatch.setitem(DATASETS, "tiny", INFO)
+    before = identify(spec_for("sanity_check")).identity
+    real = identity.source_digest
+    monkeypatch.setattr(identity, "source_digest", lambda path: "other" if path.stem == "snip" else real(path))
+    assert identify(spec_for("sanity_check")).identity != before
