@@ -36,8 +36,10 @@ class Masks(NamedTensors):
         self._allocation, self._structure, self._ties = allocation, structure, ties
         self.groups: list[Group] = []
 
-    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float) -> None:
+    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float, allocation: Allocation | None = None) -> None:
         """Keep the weights of largest saliency at the given sparsity; what was pruned before may come back.
+
+        `allocation` stands in for the method's: where to begin, say, if weights move between layers later.
 
         Raises `Collapsed` if the saliencies do not single out as many weights as are to be kept: an exact zero or a
         non-finite threshold would keep or drop weights arbitrarily.
@@ -47,7 +49,7 @@ class Masks(NamedTensors):
             return
         shapes = {name: tuple(mask.shape) for name, mask in self.items()}
         units = {name: self._structure.units(shape) for name, shape in shapes.items()}
-        self.groups = self._allocation.groups(shapes, units, sparsity)
+        self.groups = (allocation or self._allocation).groups(shapes, units, sparsity)
         for group in self.groups:
             self._keep_group(group, {name: self._structure.pool(saliency[name]) for name in group.names})
 
