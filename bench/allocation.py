@@ -97,3 +97,28 @@ class ER(ERK):
 
     def _raw(self, shape: tuple[int, ...]) -> float:
         return (shape[0] + shape[1]) / (shape[0] * shape[1])
+
+
+def proportional(total: int, shares: Mapping[str, float], room: Mapping[str, int]) -> dict[str, int]:
+    """Split `total` units in proportion to `shares`, no layer above its `room`; what overflows goes to the others.
+
+    The counts sum to `total` exactly (or to all the room there is): remainders are given to the largest fractions,
+    earlier layers first. If the shares of all layers that have room left are 0, these share equally.
+    """
+    total = min(total, sum(room.values()))
+    given: dict[str, int] = {}
+    while True:
+        free = [name for name in shares if name not in given]
+        weights = {name: shares[name] for name in free}
+        if not sum(weights.values()):
+            weights = dict.fromkeys(free, 1.0)
+        left, scale = total - sum(given.values()), sum(weights.values())
+        ideal = {name: left * weight / scale for name, weight in weights.items()}
+        full = [name for name in free if ideal[name] > room[name]]
+        if not full:
+            break
+        given |= {name: room[name] for name in full}
+    given |= {name: int(value) for name, value in ideal.items()}
+    for name in sorted(free, key=lambda name: int(ideal[name]) - ideal[name])[: total - sum(given.values())]:
+        given[name] += 1
+    return {name: given[name] for name in shares}

@@ -77,7 +77,7 @@ class Run:
         self.state: dict[str, torch.Tensor] = {}
         self.phase: Phase = recipe.phase(stage.phase or "train")
         self.steps = self.phase.total_steps(batches.steps_per_epoch)
-        self.timeline = Timeline.of(self.phase, self.steps)
+        self.timeline = Timeline.of(self.phase, self.steps, batches.steps_per_epoch)
         self.target = self.sparsity = stage.sparsity
         self.step = self.epoch = 0
         self.progress = torch.zeros((), device=self.device)
@@ -86,6 +86,8 @@ class Run:
         self._calls = 0
         self._parents = parents
         self._masked = self._masked_pairs()
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self._masked_names = [names[id(parameter)] for parameter, _ in self._masked]
 
     # -- what methods call ------------------------------------------------------------------------------------------
 
@@ -178,10 +180,10 @@ class Run:
         return self._parents(name)
 
     def straight_through(self) -> dict[str, torch.Tensor]:
-        """Mask · weight for every prunable tensor, with a straight-through gradient."""
+        """Mask · value of everything a mask acts on, with a straight-through gradient."""
         return {
-            name: _StraightThrough.apply(parameter, self.masks[name])  # type: ignore[no-untyped-call]
-            for name, parameter in self.parameters.items()
+            name: _StraightThrough.apply(parameter, mask)  # type: ignore[no-untyped-call]
+            for name, (parameter, mask) in zip(self._masked_names, self._masked, strict=True)
         }
 
     # -- what the engine calls --------------------------------------------------------------------------------------
@@ -241,13 +243,9 @@ class Run:
         with torch.no_grad():
             for name, value in self.method.effective(self).items():
                 state[name] = value.detach().clone()
-            for name, mask in self._named_masks().items():
+            for name, (_, mask) in zip(self._masked_names, self._masked, strict=True):
                 state[name] = state[name] * mask + 0.0  # + 0.0 turns −0 into 0
         return state
-
-    def _named_masks(self) -> dict[str, torch.Tensor]:
-        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
-        return {names[id(parameter)]: mask for parameter, mask in self._masked}
 
 
 def _per_filter(mask: torch.Tensor) -> torch.Tensor:

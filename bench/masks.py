@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from bench.allocation import Allocation, Group
+from bench.allocation import Allocation, Group, proportional
 from bench.errors import Collapsed
 from bench.selection import largest
 from bench.structure import NM, Weights
@@ -36,8 +36,17 @@ class Masks(NamedTensors):
         self._allocation, self._structure, self._ties = allocation, structure, ties
         self.groups: list[Group] = []
 
-    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float, target: float | None = None) -> None:
+    def keep(
+        self,
+        saliency: Mapping[str, torch.Tensor],
+        sparsity: float,
+        target: float | None = None,
+        allocation: Allocation | None = None,
+    ) -> None:
         """Keep the weights of largest saliency at the given sparsity; what was pruned before may come back.
+
+        `allocation` stands in for the method's: where to begin, say, if weights move between layers later. Its counts
+        are rounded such that their total is that of the method's allocation.
 
         Raises `Collapsed` if the saliencies do not single out as many weights as are to be kept: an exact zero or a
         non-finite threshold would keep or drop weights arbitrarily. Where some saliencies are negative, zero is no
@@ -52,6 +61,8 @@ class Masks(NamedTensors):
         shapes = {name: tuple(mask.shape) for name, mask in self.items()}
         units = {name: self._structure.units(shape) for name, shape in shapes.items()}
         self.groups = self._allocation.groups(shapes, units, sparsity)
+        if allocation is not None:
+            self.groups = _of_total(allocation.groups(shapes, units, sparsity), self.groups, units)
         last = self.groups if target is None else self._allocation.groups(shapes, units, target)
         for group, final in zip(self.groups, last, strict=True):
             self._keep_group(group, final.keep, {name: self._structure.pool(saliency[name]) for name in group.names})
@@ -120,6 +131,13 @@ class Masks(NamedTensors):
         for mask in self.values():
             sha.update((mask != 0).contiguous().cpu().numpy().tobytes())
         return sha.hexdigest()
+
+
+def _of_total(groups: list[Group], wanted: list[Group], units: Mapping[str, int]) -> list[Group]:
+    shares = {group.names[0]: float(group.keep) for group in groups}
+    room = {group.names[0]: sum(units[name] for name in group.names) for group in groups}
+    keep = proportional(sum(group.keep for group in wanted), shares, room)
+    return [Group(group.names, keep[group.names[0]]) for group in groups]
 
 
 def _named(group: Group) -> str:

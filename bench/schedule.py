@@ -22,15 +22,16 @@ DROPS = {"first_drop": 0, "second_drop": 1, "last_drop": -1}
 
 @dataclass(frozen=True)
 class Timeline:
-    """A stage's length in optimizer steps, and its learning-rate drops as fractions of that length."""
+    """A stage's length in optimizer steps, its learning-rate drops as fractions of that length, and steps per epoch."""
 
     steps: int
     drops: tuple[float, ...] = ()
+    epoch: int = 0
 
     @classmethod
-    def of(cls, phase: Phase, steps: int) -> Timeline:
-        """The timeline of a recipe's phase that takes `steps` optimizer steps."""
-        return cls(steps, tuple(milestone / phase.length for milestone in phase.milestones))
+    def of(cls, phase: Phase, steps: int, epoch: int = 0) -> Timeline:
+        """The timeline of a recipe's phase that takes `steps` optimizer steps, `epoch` of them per epoch."""
+        return cls(steps, tuple(milestone / phase.length for milestone in phase.milestones), epoch)
 
     def at(self, position: float | str) -> int:
         """The step of a position. Raises `UserError` if it names a drop which the recipe does not have."""
@@ -106,6 +107,28 @@ class Periodic(Schedule):
 
 
 @dataclass(frozen=True)
+class Doubling(Periodic):
+    """Periodic, with a period that doubles at every position of `at`; the first update comes after one period."""
+
+    at: tuple[float, ...] = ()
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True at multiples of the present period after start and below until."""
+        start = timeline.at(self.start)
+        period = self.every * 2 ** sum(step >= timeline.at(position) for position in self.at)
+        return start < step < timeline.at(self.until) and (step - start) % period == 0
+
+
+@dataclass(frozen=True)
+class EndOfEpoch(Schedule):
+    """Between two epochs, at constant sparsity: after every epoch but the last."""
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True for the first step of every epoch but the first."""
+        return step > 0 and step % timeline.epoch == 0
+
+
+@dataclass(frozen=True)
 class Cubic(Schedule):
     """The cubic ramp s(t) = s_f + (s_i − s_f)·(1 − (t − t₀)/(t₁ − t₀))³ (Zhu & Gupta 2017, arXiv:1710.01878, eq. 1).
 
@@ -113,6 +136,7 @@ class Cubic(Schedule):
         every: steps between updates; the first comes `offset` steps after `start`.
         start, until: t₀ and t₁. A last update falls on t₁ itself, so that the target is met exactly.
         initial: s_i.
+        reselect: whether updates go on every `every` steps after t₁, at the final sparsity.
     """
 
     every: int = 100
@@ -120,12 +144,13 @@ class Cubic(Schedule):
     until: float | str = 1.0
     offset: int = 0
     initial: float = 0.0
+    reselect: bool = False
 
     def fires(self, step: int, timeline: Timeline) -> bool:
-        """True at start + offset + k·every below until, and at until."""
+        """True at start + offset + k·every below until (or without end, if it reselects), and at until."""
         start, end = timeline.at(self.start), min(timeline.at(self.until), timeline.steps - 1)
         since = step - start - self.offset
-        return step == end or (since >= 0 and step < end and since % self.every == 0)
+        return step == end or (since >= 0 and (self.reselect or step < end) and since % self.every == 0)
 
     def sparsity(self, step: int, target: float, timeline: Timeline) -> float:
         """The ramp's value, constant before start and after until."""
@@ -188,13 +213,18 @@ class Linear(Ramp):
 
 @dataclass(frozen=True)
 class Cosine:
-    """The drop fraction of dynamic sparse training, f(t) = f₀/2·(1 + cos(π t / T)), 0 from T on (RigL, eq. 1)."""
+    """The drop fraction of dynamic sparse training, f(t) = f₀/2·(1 + cos(π t / T)), 0 from T on (RigL, eq. 1).
+
+    With `final` it falls to f₁ instead of 0: f(t) = f₁ + (f₀ − f₁)/2·(1 + cos(π t / T)), as `CosineAnnealingLR` does.
+    """
 
     initial: float = 0.3
+    final: float = 0.0
 
     def fraction(self, step: int, end: int) -> float:
         """f(step) for T = `end`."""
-        return self.initial / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
+        span = self.initial - self.final
+        return self.final + span / 2 * (1 + math.cos(math.pi * step / end)) if step < end else self.final
 
 
 def _check_span(every: int, start: int, until: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.allocation import ER, ERK, Global, Uniform
+from bench.allocation import ER, ERK, Global, Uniform, proportional
 
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (2, 4)}
 UNITS = {name: math.prod(shape) for name, shape in SHAPES.items()}  # 108 and 8
@@ -71,3 +71,22 @@ def test_er_and_erk_meet_the_total_and_never_exceed_one(shapes, sparsity):
         assert all(0 <= density <= 1 + 1e-12 for density in densities.values())
         kept = sum(densities[name] * units[name] for name in named)
         assert kept == pytest.approx((1 - sparsity) * sum(units.values()))
+
+
+def test_proportional_gives_remainders_to_the_largest_fractions():
+    # 6 · (1, 3) / 4 = 1.5 and 4.5: the earlier layer gets the odd one.
+    assert proportional(6, {"a": 1.0, "b": 3.0}, {"a": 10, "b": 10}) == {"a": 2, "b": 4}
+
+
+def test_proportional_hands_what_overflows_to_the_others():
+    # b would get 9 of 12 and has room for 5; the other 7 are split 1 : 2 → 2.33 and 4.67.
+    assert proportional(12, {"a": 1.0, "b": 9.0, "c": 2.0}, {"a": 9, "b": 5, "c": 9}) == {"a": 2, "b": 5, "c": 5}
+
+
+@given(st.integers(0, 60), st.lists(st.tuples(st.floats(0, 100), st.integers(0, 20)), min_size=1, max_size=6))
+def test_proportional_sums_exactly_and_stays_in_its_room(total, layers):
+    shares = {str(i): share for i, (share, _) in enumerate(layers)}
+    room = {str(i): places for i, (_, places) in enumerate(layers)}
+    given_out = proportional(total, shares, room)
+    assert sum(given_out.values()) == min(total, sum(room.values()))
+    assert all(0 <= given_out[name] <= room[name] for name in room)

@@ -97,3 +97,11 @@ def test_the_digest_follows_the_masks(weights):
     before = masks.digest()
     masks.keep(weights.abs(), 0.5)
     assert masks.digest() != before
+
+
+def test_an_allocation_to_begin_with_has_the_total_of_the_method_s_own(weights):
+    masks = masks_for(weights)
+    # Uniform alone would keep round(4 · 0.25) = 1 and round(2 · 0.25) = 0; the global total is round(6 · 0.25) = 2.
+    masks.keep(weights.abs(), 0.75, Uniform())
+    assert masks["a"].tolist() == [[1, 0], [0, 1]]
+    assert masks["b"].tolist() == [[0, 0]]

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from bench.errors import UserError
 from bench.recipe import Phase
-from bench.schedule import AtInit, Cosine, Cubic, Exponential, Never, OneShot, Periodic, Timeline
+from bench.schedule import (
+    AtInit,
+    Cosine,
+    Cubic,
+    Doubling,
+    EndOfEpoch,
+    Exponential,
+    Never,
+    OneShot,
+    Periodic,
+    Timeline,
+)
 
 HUNDRED = Timeline(steps=100, drops=(0.5, 0.75))
 
@@ -98,3 +109,22 @@ def test_impossible_schedules_are_refused():
         Periodic(every=0).check(HUNDRED)
     with pytest.raises(UserError, match="starts at step 60, which is not before its end at step 50"):
         Cubic(start=0.6, until="first_drop").check(HUNDRED)
+
+
+def test_a_ramp_that_reselects_goes_on_in_step_at_the_final_sparsity():
+    ramp = Cubic(every=16, offset=15, until="second_drop", reselect=True)
+    assert fired(ramp) == [15, 31, 47, 63, 75, 79, 95]
+    assert [ramp.sparsity(step, 0.9, HUNDRED) for step in (79, 95)] == [0.9, 0.9]
+
+
+def test_a_period_that_doubles():
+    # Every 10 up to 30, every 20 up to 60, then every 40, below 90; never at the start itself.
+    assert fired(Doubling(every=10, at=(0.3, 0.6), until=0.9)) == [10, 20, 40, 80]
+
+
+def test_between_epochs():
+    assert fired(EndOfEpoch(), Timeline(steps=40, epoch=10)) == [10, 20, 30]
+
+
+def test_the_cosine_may_end_above_zero():
+    assert [Cosine(0.5, 0.005).fraction(step, 100) for step in (0, 50, 100)] == pytest.approx([0.5, 0.2525, 0.005])

@@ -46,7 +46,9 @@ def test_the_count_of_zeros_in_the_file_is_exact(lab: Laboratory, method, networ
     for group in made.allocation.groups(shapes, units, POINT):
         kept = sum(int((weights[name] != 0).sum()) for name in group.names)
         assert abs(kept + (zeros_inside if isinstance(made.allocation, Global) else 0) - group.keep) <= 1 + zeros_inside
-    assert found.results[0].counts.prunable_sparsity == pytest.approx(POINT, abs=0.01)
+    # New weights that never saw a gradient (kernel borders that only meet padding) are kept, and 0 in the file.
+    share = zeros_inside / sum(weights[layer.name].numel() for layer in prunable)
+    assert found.results[0].counts.prunable_sparsity - share == pytest.approx(POINT, abs=0.01)
 
 
 @every_pair

@@ -1,0 +1,43 @@
+"""GraNet: gradual pruning with neuroregeneration."""
+
+import math
+
+from bench.allocation import ERK, Allocation, Global
+from bench.method import Method, Run
+from bench.schedule import Cosine, Cubic
+from bench.zeros import Gone
+
+
+class GraNet(Method):
+    """Liu et al. 2021, arXiv:2106.10404: gradual global pruning, each step followed by dropping and regrowing weights.
+
+    Every 1000 steps the network is pruned to the cubic ramp's sparsity by one global magnitude ranking; then every
+    layer drops some of its smallest weights and grows as many where the dense gradient is largest. Regeneration goes
+    on after the ramp, to the end of training. It starts dense; ``granet[schedule.initial=0.5]`` is GraNet-ST, which
+    starts from a random sparse mask.
+
+    Attributes:
+        initial: allocation of the random mask of a sparse start.
+        drop: the fraction regenerated, annealed by a cosine over the whole training.
+    """
+
+    schedule = Cubic(every=1000, until=80 / 160, reselect=True)
+    allocation = Global()
+    zeros = Gone()
+    initial: Allocation = ERK()
+    drop: Cosine = Cosine(0.5, 0.005)
+    lives_on_updates = True
+
+    def on_train_start(self, run: Run) -> None:
+        """The ramp's first sparsity, at random; none for a dense start."""
+        run.masks.keep(run.random(), min(run.sparsity, run.target), allocation=self.initial)
+
+    def update_masks(self, run: Run) -> None:
+        """Prune to the ramp, then drop and grow as many per layer."""
+        # What is active and exactly 0 ranks above what is pruned.
+        run.masks.keep(run.weights.abs() + run.masks * 1e-30, min(run.sparsity, run.target))
+        fraction = self.drop.fraction(run.step, run.steps)
+        count = {name: math.ceil(kept * fraction) for name, kept in run.masks.kept().items()}
+        gradients = run.gradients().abs()  # at the network pruned to the ramp, before anything is regenerated
+        run.masks.drop(lowest=run.weights.abs(), n=count)
+        run.masks.grow(highest=gradients, n=count)
