@@ -36,7 +36,7 @@ class Masks(NamedTensors):
         self._allocation, self._structure, self._ties = allocation, structure, ties
         self.groups: list[Group] = []
 
-    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float, target: float | None = None) -> None:
+    def keep(self, saliency: Mapping[str, torch.Tensor], sparsity: float, *, target: float | None = None) -> None:
         """Keep the weights of largest saliency at the given sparsity; what was pruned before may come back.
 
         Raises `Collapsed` if the saliencies do not single out as many weights as are to be kept: an exact zero or a
