@@ -40,6 +40,7 @@ class Masks(NamedTensors):
         self,
         saliency: Mapping[str, torch.Tensor],
         sparsity: float,
+        *,
         target: float | None = None,
         allocation: Allocation | None = None,
     ) -> None:

@@ -37,7 +37,7 @@ class Force(Method):
     def update_masks(self, run: Run) -> None:
         """All rounds at once."""
         for number, sparsity in enumerate(self.ramp.ramp(run.target)):
-            run.masks.keep(self.saliency(run, number), sparsity, run.target)
+            run.masks.keep(self.saliency(run, number), sparsity, target=run.target)
 
     def saliency(self, run: Run, number: int = 0) -> NamedTensors:
         """|θ · g| in round `number`, for pruned weights too."""

@@ -22,7 +22,7 @@ class SynFlow(Method):
     def update_masks(self, run: Run) -> None:
         """All rounds at once; what is pruned lets nothing through, scores 0 and stays pruned."""
         for sparsity in self.ramp.ramp(run.target):
-            run.masks.keep(self.saliency(run), sparsity, run.target)
+            run.masks.keep(self.saliency(run), sparsity, target=run.target)
 
     def saliency(self, run: Run) -> NamedTensors:
         """|θ| · ∂R/∂|θ| at the masked network, float64."""

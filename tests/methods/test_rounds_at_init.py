@@ -41,7 +41,7 @@ def rounds(trainer):
     """The masks after each round."""
     run, seen = trainer.run, []
     keep = run.masks.keep
-    run.masks.keep = lambda *arguments: (keep(*arguments), seen.append(run.masks.clone()))
+    run.masks.keep = lambda *scores, **goal: (keep(*scores, **goal), seen.append(run.masks.clone()))
     trainer._update(run.method.update_masks)
     return seen
 
