@@ -15,7 +15,7 @@ from rich.table import Table
 from bench import catalog, devices
 from bench.data.catalog import DATASETS
 from bench.data.images import file_of
-from bench.data.prepare import _TORCHVISION, DEFAULT, VARIABLE
+from bench.data.prepare import VARIABLE, originals
 from bench.grid import Grid
 
 
@@ -117,9 +117,9 @@ def _dataset(name: str, grid: Grid) -> Finding:
     prepared = file_of(name, Path(grid.results) / "data")
     if prepared.exists():
         return Finding(name, f"decoded in {prepared}")
-    if name not in _TORCHVISION:
+    if name == "digits":
         return Finding(name, "comes with scikit-learn")
-    folder = Path(grid.data_dir or os.environ.get(VARIABLE) or DEFAULT) / _TORCHVISION[name][1]
+    folder = originals(name, Path(grid.data_dir) if grid.data_dir else None)
     if folder.is_dir():
         return Finding(name, f"originals in {folder}")
     advice = f"name its folder as data_dir in the grid or in ${VARIABLE}, or allow fetching it with download: true"
