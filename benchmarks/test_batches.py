@@ -1,6 +1,6 @@
 """How long a batch takes, on one CPU thread and on a GPU where there is one.
 
-``pytest benchmarks/test_batches.py --benchmark-enable``; the images are random, their number and shape are real.
+``pytest benchmarks/test_batches.py --benchmark-enable -n0``; the images are random, their number and shape are real.
 """
 
 from __future__ import annotations
