@@ -222,7 +222,7 @@ def main(words: list[str] | None = None) -> int:
 def _log_to(path: Path) -> None:
     """Log to the run's folder, where it survives reruns, and to standard error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.FileHandler(path), logging.StreamHandler()]
+    handlers: list[logging.Handler] = [logging.FileHandler(path, delay=True), logging.StreamHandler()]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
 
 

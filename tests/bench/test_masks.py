@@ -102,6 +102,6 @@ def test_the_digest_follows_the_masks(weights):
 def test_an_allocation_to_begin_with_has_the_total_of_the_method_s_own(weights):
     masks = masks_for(weights)
     # Uniform alone would keep round(4 · 0.25) = 1 and round(2 · 0.25) = 0; the global total is round(6 · 0.25) = 2.
-    masks.keep(weights.abs(), 0.75, Uniform())
+    masks.keep(weights.abs(), 0.75, allocation=Uniform())
     assert masks["a"].tolist() == [[1, 0], [0, 1]]
     assert masks["b"].tolist() == [[0, 0]]
