@@ -117,9 +117,9 @@ def _dataset(name: str, grid: Grid) -> Finding:
     prepared = file_of(name, Path(grid.results) / "data")
     if prepared.exists():
         return Finding(name, f"decoded in {prepared}")
-    if name == "digits":
-        return Finding(name, "comes with scikit-learn")
     folder = originals(name, Path(grid.data_dir) if grid.data_dir else None)
+    if folder is None:
+        return Finding(name, "comes with scikit-learn")
     if folder.is_dir():
         return Finding(name, f"originals in {folder}")
     advice = f"name its folder as data_dir in the grid or in ${VARIABLE}, or allow fetching it with download: true"

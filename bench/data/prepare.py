@@ -66,9 +66,9 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
     return path
 
 
-def originals(name: str, data_dir: Path | None = None) -> Path:
-    """The folder in which a data set's originals are looked for. Raises KeyError for one that needs none."""
-    return _root(data_dir) / _TORCHVISION[name][1]
+def originals(name: str, data_dir: Path | None = None) -> Path | None:
+    """The folder in which a data set's originals are looked for; None for one that needs none."""
+    return _root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
 
 
 def fingerprint(arrays: dict[str, np.ndarray]) -> str:
@@ -121,7 +121,8 @@ def _digits() -> dict[str, np.ndarray]:
 
 def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[str, np.ndarray]:
     root = _root(data_dir)
-    if not download and not originals(name, data_dir).is_dir():
+    folder = originals(name, data_dir)
+    if not download and not (folder and folder.is_dir()):
         raise UserError(_missing(name, data_dir, "there is no such folder"))
     from torchvision import datasets
 
