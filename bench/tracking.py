@@ -203,6 +203,8 @@ def _log(client: MlflowClient, experiment: str, slot: Slot, source: Source) -> N
     """Log one (run, point) in as few transactions as there can be. Ending the run comes last: see `_is_logged`."""
     from mlflow.entities import Param
 
+    from bench import curves
+
     end = source.path.stat().st_mtime
     begin = end - source.record.cost.seconds
     run = client.create_run(
@@ -214,6 +216,7 @@ def _log(client: MlflowClient, experiment: str, slot: Slot, source: Source) -> N
     for some_metrics, some_params in zip_longest(metrics, params, fillvalue=nothing):
         client.log_batch(run, metrics=some_metrics, params=some_params)
     client.log_artifact(run, str(source.path))
+    client.log_figure(run, curves.draw(source.record), "curves.png")
     status = "FAILED" if source.record.outcome == "error" else "FINISHED"
     client.set_terminated(run, status, end_time=int(end * 1000))
 

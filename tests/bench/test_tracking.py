@@ -101,7 +101,7 @@ def test_curves_have_steps_and_tags_name_the_cell(fresh: Grid) -> None:
         curve = client.get_metric_history(one.info.run_id, "train/train_loss")
         artifacts = [item.path for item in client.list_artifacts(one.info.run_id)]
     assert sorted((point.step, point.value) for point in curve) == [(50, 1.0), (100, 0.5)]
-    assert artifacts == ["record.json"]
+    assert artifacts == ["curves.png", "record.json"]
     assert one.data.tags["dataset"] == "cifar10"
     assert one.data.tags["provenance.git.commit"] == "0123456789abcdef"
     assert one.data.params["recipe.train.epochs"] == "10.0"
