@@ -55,6 +55,7 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
         weights_sha256=identity.file_digest(weights),
         extras=extras.name if extras else None,
         predictions=predictions.name,
+        diagnostics=_diagnostics(run),
     )
 
 
@@ -77,6 +78,13 @@ def _evaluate(run: Run, split: str) -> Evaluation:
     run.extras.eval()
     with autocast(run.recipe, run.device):
         return evaluate(run.model, run.batches.evaluation(split))
+
+
+def _diagnostics(run: Run) -> dict[str, float]:
+    run.model.eval()
+    run.extras.eval()
+    with torch.no_grad():
+        return run.method.diagnostics(run)
 
 
 def _save_extras(run: Run, path: Path) -> Path | None:

@@ -191,6 +191,14 @@ class Method:
     def on_train_end(self, run: Run) -> None:
         """After the last step of a stage, before its results are measured."""
 
+    def diagnostics(self, run: Run) -> dict[str, float]:
+        """Numbers of the method's own about a finished stage, by name, to be kept beside its accuracy.
+
+        Asked at the stage's end, in evaluation mode and without gradients. It may look at data and call
+        ``run.forward``; what it needs to know of the training lies in ``run.state``.
+        """
+        return {}
+
 
 class Dense(Method):
     """The network as it is: the baseline of every table, and the pretraining that other methods start from."""

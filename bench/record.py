@@ -72,6 +72,7 @@ class Result(Part):
         validation_accuracy: on the held-out part of the training set, where the recipe has one.
         weights, predictions: file names inside the run's folder; `weights_sha256` is the hash of the file.
         extras: file of parts the method added (predictors, say), None if plain timm is enough.
+        diagnostics: numbers of the method's own (`Method.diagnostics`), by name.
     """
 
     point: float | None
@@ -89,6 +90,7 @@ class Result(Part):
     weights_sha256: str
     extras: str | None = None
     predictions: str
+    diagnostics: dict[str, float] = Field(default_factory=dict)
 
 
 class Curve(Part):

@@ -18,6 +18,10 @@ BROKEN = {
     "    def penalty(self, run):\n        return run.weights.sum() * float('inf')\n",
     "too_sparse": "    def update_masks(self, run):\n        run.masks.keep(run.weights.abs(), 0.9)\n",
     "prunes_all": "    def update_masks(self, run):\n        [mask.zero_() for mask in run.masks.values()]\n",
+    "tells": "    def saliency(self, run):\n        run.state['seen'] = run.weights.abs().sum()\n"
+    "        return run.weights.abs()\n"
+    "    def diagnostics(self, run):\n"
+    "        return {'seen': float(run.state['seen']), 'training': float(run.model.training)}\n",
     "dirty": "    schedule = Periodic(every=1)\n"
     "    def update_masks(self, run):\n        run.masks.keep(run.weights.abs(), run.target)\n"
     "    def on_after_step(self, run):\n        [weight.add_(1) for weight in run.weights.values()]\n",
@@ -73,6 +77,15 @@ def test_a_method_that_writes_weights_where_the_mask_is_zero_does_not_pollute_th
     found = execute(spec_for("dirty"), lab.results)
     assert found.outcome == "ok"
     assert found.results[0].counts.prunable_sparsity == pytest.approx(POINT, abs=0.001)
+
+
+def test_what_a_method_wants_kept_is_in_the_record_also_after_the_stage_was_loaded(lab):
+    spec = spec_for("tells")
+    first = execute(spec, lab.results).results[0].diagnostics
+    assert first["seen"] > 0
+    assert first["training"] == 0
+    (lab.results / "runs" / spec.id / "record.json").unlink()
+    assert execute(spec, lab.results).results[0].diagnostics == first
 
 
 def test_a_finished_run_is_only_read(lab, monkeypatch):
