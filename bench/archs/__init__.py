@@ -41,6 +41,7 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv1_cifar": ("mobilenet_cifar", "MobileNetV1", {}),
     "mobilenetv2_cifar": ("mobilenet_cifar", "MobileNetV2", {}),
     "convnet_small": ("convnet", "ConvNet", {"widths": (16, 32, 64)}),
+    "convnet_strided": ("convnet", "StridedConvNet", {"widths": (16, 32, 64, 128)}),
 }
 
 _REGISTERED = re.compile(r"^@register_model\s+def (\w+)\(", re.MULTILINE)

@@ -26,6 +26,7 @@ FAMILIES = {
     "MobileNetV1": ("MobileNet", "1704.04861"),
     "MobileNetV2": ("MobileNet", "1801.04381"),
     "ConvNet": ("small, ours", ""),
+    "StridedConvNet": ("small, ours", ""),
 }
 """Family and arXiv number, by class."""
 
@@ -55,6 +56,7 @@ FAMILIES = {
 # MobileNetV2 by pixels: 32²: 59,136 (with the stem and the first layer of the block to 64 channels); 16²: 523,584 (with
 #   the first layer of the block to 160); 8²: 1,608,064; BN 2·17,088; fc 12,810. The published 3,504,872 of ImageNet are
 #   those with a larger fc (1,281,000) and without the 1x1 convolution of the first block, 32² + 64.
+# convnet_strided (3-16-32-64-128): 432 + 4,608 + 18,432 + 73,728 = 97,200; BN 2·240; fc 1,290.
 # convnet_small (3-16-16-32-32-64-64): 432 + 2,304 + 4,608 + 9,216 + 18,432 + 36,864 = 71,856; BN 2·224; fc 650.
 WIDE = ((16, 8), (22, 2), (28, 2), (28, 4), (28, 8), (28, 10))
 
@@ -87,6 +89,7 @@ PARAMETERS = {
     "mobilenetv1_cifar": 3_185_088 + 21_888 + 10_250,
     "mobilenetv2_cifar": 3_504_872 - 1_281_000 + 12_810 + 1_024 + 64,
     "convnet_small": 71_856 + 448 + 650,
+    "convnet_strided": 97_200 + 480 + 1_290,
 }
 
 # With 10 classes at 32 pixels. Stages have twice the channels and a quarter of the pixels of the one before, so that a
@@ -124,6 +127,7 @@ MACS = {
     **{f"vgg19_bn{kind}_cifar": 313_196_544 + 5_120 + 2 * W + W // 4 for kind in ("", "_bias")},
     "mobilenetv1_cifar": 3_200 * 1024 + 26_304 * 256 + 101_760 * 64 + 1_467_136 * 16 + 1_586_688 * 4 + 10_240,
     "mobilenetv2_cifar": 59_136 * 1024 + 523_584 * 256 + 1_608_064 * 64 + 12_800,
+    "convnet_strided": 432 * 256 + 4_608 * 64 + 18_432 * 16 + 73_728 * 4 + 1_280,
     "convnet_small": 432 * 1024 + 2_304 * 1024 + (4_608 + 9_216) * 256 + (18_432 + 36_864) * 64 + 640,
 }
 
