@@ -8,9 +8,13 @@ from torch.nn import init
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import archs
+from bench.data.prepare import data_root
+from bench.errors import UserError
+from bench.identity import file_digest
 from bench.prunable import layer_weights
 from bench.recipe import Initialisation, Recipe
 from bench.seeds import generator, seed_for
+from bench.weights import fit, load_state
 
 
 def build(
@@ -33,6 +37,8 @@ def build(
         torch.default_generator.manual_seed(seed_for(seed, "init"))
         model = archs.create(architecture, classes, channels, size, recipe.dropout)
     initialise(model, recipe, seed)
+    if recipe.initialisation.file is not None:
+        fill_from_file(model, recipe.initialisation)
     if recipe.precision == "fp64":
         model.double()
     if recipe.channels_last:
@@ -60,6 +66,20 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
             module.momentum = recipe.batch_norm.momentum
         if recipe.batch_norm.eps is not None:
             module.eps = recipe.batch_norm.eps
+
+
+def fill_from_file(model: nn.Module, chosen: Initialisation) -> None:
+    """Load the trained weights that a recipe starts from; names are fitted as `bench.weights.fit` does.
+
+    Raises:
+        UserError: if the file is not in the data folder, is not the recipe's, or does not fit the network.
+    """
+    path = data_root() / str(chosen.file)
+    if not path.is_file():
+        raise UserError(f"the recipe's field 'initialisation.file' names {path}, which is not there.")
+    if (found := file_digest(path)) != chosen.sha256:
+        raise UserError(f"{path} has the checksum {found[:12]}…, not the recipe's {str(chosen.sha256)[:12]}….")
+    model.load_state_dict(fit(model, load_state(path), source=f"{path}: the weights"))
 
 
 def _reset(model: nn.Module, chosen: Initialisation, seed: int) -> None:

@@ -5,6 +5,7 @@ Two runs that need the same stage (the dense training of a seed, say) compute th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bench import catalog, data, identity
@@ -27,6 +28,8 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
     """
     method = method or method_of(spec)
     stages = method.stages(spec.points)
+    if spec.recipe.initialisation.file is not None:
+        stages = [_given(spec, method, stage) for stage in stages]
     for index, stage in enumerate(stages):
         earlier = {other.name for other in stages[:index]}
         for parent in stage.parents:
@@ -39,6 +42,16 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
     if missing:
         raise UserError(f"method '{spec.method_text}' never reaches the point {min(missing):g}; no stage yields it.")
     return stages
+
+
+def _given(spec: RunSpec, method: Method, stage: Stage) -> Stage:
+    """A stage under a recipe that starts from trained weights: these are the dense network, so it needs no training."""
+    if any("@" in parent for parent in stage.parents):
+        raise UserError(
+            f"method '{spec.method}' rewinds to the dense network's first epochs, which recipe '{spec.recipe_text}' "
+            "does not train: it takes that network from a file."
+        )
+    return replace(stage, phase=None) if isinstance(stage.method or method, Dense) else stage
 
 
 def _check(spec: RunSpec, method: Method, stage: Stage) -> None:

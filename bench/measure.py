@@ -45,7 +45,7 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
         accuracy=found.accuracy,
         loss=found.loss,
         test_images=found.images,
-        best_accuracy=None if held_out is not None else progress.best_accuracy,
+        best_accuracy=progress.best_accuracy if held_out is None and progress.best_accuracy >= 0 else None,
         best_epoch=progress.best_epoch,
         validation_accuracy=held_out,
         counts=_counts(workshop, run, loaded, layers),

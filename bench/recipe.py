@@ -120,11 +120,24 @@ class Initialisation(Strict):
     """Initial weights: ``architecture`` leaves what the model's constructor drew (from the run's seed).
 
     Biases of convolution and linear layers become 0 unless ``architecture`` is chosen.
+
+    Attributes:
+        file: trained weights to start from instead, a path inside the data folder. They are the dense network of
+            every seed: it is not trained further, and methods that prune after training prune it.
+        sha256: the file's checksum (64 hex digits), which is part of a run's identity.
     """
 
     weights: Literal["architecture", "kaiming_normal", "kaiming_uniform", "xavier_normal"] = "architecture"
     mode: Literal["fan_in", "fan_out"] = "fan_out"
     norm_weight: Literal["ones", "uniform"] = "ones"
+    file: str | None = None
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.file is None) != (self.sha256 is None):
+            raise ValueError("'file' and 'sha256' belong together")
+        return self
 
 
 class Normalisation(Strict):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench import recipe
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.published_block import LETTERS, published_blocks, published_notes
@@ -58,12 +60,18 @@ def report(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str)
 
 
 def _warning(grid: Grid) -> str:
-    if grid.budget == 1:
-        return ""
-    return (
-        f"SCALED DOWN: every run had {grid.budget:g} of the length of recipe '{grid.recipe}'. "
-        "These numbers are not comparable with published ones."
-    )
+    found = []
+    if grid.budget != 1:
+        found.append(
+            f"SCALED DOWN: every run had {grid.budget:g} of the length of recipe '{grid.recipe}'. "
+            "These numbers are not comparable with published ones."
+        )
+    if parent := recipe.load(grid.recipe).initialisation.file:
+        found.append(
+            f"SINGLE PARENT: every run starts from the same trained network ({Path(parent).name}), so nothing here "
+            "says how results vary between trainings of it."
+        )
+    return " ".join(found)
 
 
 def _facts(grid: Grid, cells: pd.DataFrame) -> tuple[str, ...]:

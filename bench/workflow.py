@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import yaml
 
 from bench import data, devices, grid
+from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.progress import Progress, attach, label
@@ -148,6 +149,8 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         raise SystemExit(2) from None
     # Rules say `python`: it has to be the one that runs Snakemake, in an activated environment or not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    if flow.grid.data_dir:  # jobs read trained weights from there, too
+        os.environ[VARIABLE] = flow.grid.data_dir
     # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)

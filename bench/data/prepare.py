@@ -68,7 +68,7 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
 
 def originals(name: str, data_dir: Path | None = None) -> Path | None:
     """The folder in which a data set's originals are looked for; None for one that needs none."""
-    return _root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
+    return data_root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
 
 
 def fingerprint(arrays: dict[str, np.ndarray]) -> str:
@@ -94,7 +94,8 @@ def _is_right(path: Path, expected: DataInfo) -> bool:
         return False
 
 
-def _root(data_dir: Path | None) -> Path:
+def data_root(data_dir: Path | None = None) -> Path:
+    """The folder of downloaded data sets: `data_dir`, else $REPRUNE_DATA, else ``data``."""
     return Path(data_dir or os.environ.get(VARIABLE) or DEFAULT)
 
 
@@ -120,7 +121,7 @@ def _digits() -> dict[str, np.ndarray]:
 
 
 def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[str, np.ndarray]:
-    root = _root(data_dir)
+    root = data_root(data_dir)
     folder = originals(name, data_dir)
     if not download and not (folder and folder.is_dir()):
         raise UserError(_missing(name, data_dir, "there is no such folder"))
