@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from bench import archs, catalog, data, names, recipe
+from bench.claims import Claim
 from bench.errors import UserError
 from bench.lineage import identify, method_of, stages_of
 from bench.method import Dense
@@ -30,6 +31,7 @@ class Grid(Strict):
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
         slots_per_gpu: how many runs share one GPU.
+        claims: orders of methods to be tested on the results (`bench.claims`).
     """
 
     name: str = ""
@@ -45,6 +47,7 @@ class Grid(Strict):
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
     slots_per_gpu: int = Field(default=1, gt=0)
+    claims: tuple[Claim, ...] = ()
     data_dir: str | None = None
     download: bool = False
     tracking_uri: str | None = None
@@ -130,8 +133,17 @@ def _check_names(grid: Grid) -> None:
     for name in grid.points:
         if name not in {names.parse(text)[0] for text in grid.methods}:
             raise UserError(f"field 'points': '{name}' is not among the grid's methods.")
+    _check_claims(grid)
     check_prunable(grid.prunable)
     recipe.load(grid.recipe)
+
+
+def _check_claims(grid: Grid) -> None:
+    known = {names.show(*catalog.parse(text)) for text in ("dense", *grid.methods)}
+    for claim in grid.claims:
+        for method in claim.methods:
+            if method not in known:
+                raise UserError(f"field 'claims': '{method}' of '{claim.claim}' is not among the grid's methods.")
 
 
 def _points(grid: Grid, method: str) -> tuple[float, ...]:

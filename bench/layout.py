@@ -48,6 +48,7 @@ class Report:
         warning: set when the numbers must not be taken for the paper's protocol.
         facts: recipe, seeds, prunable set, and where the values come from.
         legend: what the marks mean.
+        claims: what papers say about the order of methods, and what these runs say.
         comparison: published rows with verdicts: the anchors of cells, then all others.
     """
 
@@ -56,6 +57,8 @@ class Report:
     facts: tuple[str, ...]
     legend: tuple[str, ...]
     sections: tuple[Section, ...]
+    claims: tuple[Block, ...] = ()
+    claims_notes: tuple[str, ...] = ()
     comparison: tuple[Block, ...] = ()
     comparison_notes: tuple[str, ...] = ()
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
     """Collect, and write everything into ``reports/<grid name>/``; prints the table and returns the paths."""
-    from bench import comparison, origins, plots, published, sections, summary, tables, terminal
+    from bench import comparison, findings, origins, plots, published, sections, summary, tables, terminal
     from bench.record import write_atomic
 
     folder = grid.report_folder
     table, records, source = measured(grid, plan)
     cells = summary.cells(plan, table)
     compared = comparison.compare(plan, table, published.load())
-    report = sections.report(grid, cells, compared, source)
+    report = sections.report(grid, cells, compared, source, findings.examine(grid.claims, plan, table))
     drawn = plots.draw(grid, cells, folder) if figures else []
     paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
     paths += [folder / "provenance.md", folder / "table.txt"]

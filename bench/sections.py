@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import recipe
+from bench import findings, recipe
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.published_block import LETTERS, published_blocks, published_notes
 
 if TYPE_CHECKING:
+    from bench.findings import Finding
     from bench.grid import Grid
 
 NOT_ASKED = Text("–")
@@ -33,7 +35,9 @@ class _Notes:
         return str(self.texts.index(text) + 1)
 
 
-def report(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str) -> Report:
+def report(
+    grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str, found: Sequence[Finding] = ()
+) -> Report:
     """The report of a grid.
 
     Args:
@@ -41,6 +45,7 @@ def report(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str)
         cells: from `bench.summary.cells`.
         compared: from `bench.comparison.compare`.
         source: one sentence on where the values come from.
+        found: from `bench.findings.examine`.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
     sections = []
@@ -54,6 +59,8 @@ def report(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str)
         facts=(*_facts(grid, cells), source),
         legend=_legend(cells, compared),
         sections=tuple(sections),
+        claims=(findings.block(found),) if found else (),
+        claims_notes=findings.notes(grid.claims),
         comparison=published_blocks(compared),
         comparison_notes=published_notes(compared),
     )

@@ -37,6 +37,11 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
         console.print(_table(section.blocks[0], f"{section.architecture} on {section.dataset}"))
         for index, note in enumerate(section.notes, 1):
             _say(console, f"{index}. {note}", "dim")
+    for block in report.claims:
+        console.print()
+        console.print(_table(block, block.title))
+        for note in report.claims_notes:
+            _say(console, note, "dim")
     console.print()
     _say(console, " ".join(facts(report, "txt")), "dim")
     for note in report.comparison_notes[:1]:
