@@ -159,8 +159,9 @@ def _note(line: dict[str, Any], failure: str) -> str:
 
 
 def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
-    """Methods × sparsities; methods with a knob of their own are only in the next block."""
-    knobs = set(grid.points)
+    """Methods × sparsities; methods whose points are none of these are only in the next block."""
+    columns = {0.0, *grid.sparsities}
+    knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
     shown = [line for line in lines if parse(line["method"])[0] not in knobs]
     targets = sorted({line["point"] for line in shown if not math.isnan(line["point"])} | {0.0})
     rows = []

@@ -158,6 +158,12 @@ def test_methods_with_a_knob_of_their_own_are_not_put_under_sparsities(tmp_path:
     assert list(frame(section.blocks[1]).index) == ["gmp", "dpf"]
 
 
+def test_points_that_are_sparsities_of_the_table_or_dense_stand_in_it(tmp_path: Path) -> None:
+    plan, records = factories.plan({("gmp", 0.9): [91.0], ("dpf", 0.9): [90.0], ("dpf", 0.0): [92.0]})
+    (section,) = report(tmp_path, plan, records, points={"dpf": (0.9, 0.0)}).sections
+    assert frame(section.blocks[0]).loc["dpf"].tolist() == ["92.00 (1)", "90.00 (1)"]
+
+
 def test_nothing_run_yet(tmp_path: Path) -> None:
     plan, _ = factories.plan(ACCURACIES)
     made = report(tmp_path, plan, [])
