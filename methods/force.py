@@ -8,6 +8,9 @@ from bench.schedule import Exponential, Ramp
 if TYPE_CHECKING:
     import torch
 
+UNSEEN = 2**20
+"""Number of a round that no ramp reaches: its images are those the sensitivity is measured on."""
+
 
 def raw_logit(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
     """Minus the mean logit of the right class, 0-d: what the authors' code differentiates (`nll_loss` of logits)."""
@@ -23,6 +26,9 @@ class Force(Method):
     ``floor(m · k)`` of m weights, and everything if too few scores differ from 0; here the count is rounded as
     everywhere, and the latter is the outcome ``collapsed``.
 
+    Kept with the result is the objective, `sensitivity` of the final masks, on images that no round has seen: the same
+    for all ramps and scores of a seed, so `ramp.steps` of 1 gives the one of SNIP to compare with.
+
     Attributes:
         ramp: ``exponential`` or ``linear``, with ``ramp.steps`` rounds (60 in the authors' examples, 10 by default in
             their command line; 300 on CIFAR in the paper, from memory).
@@ -35,9 +41,16 @@ class Force(Method):
     loss: Literal["cross_entropy", "raw_logit"] = "cross_entropy"
 
     def update_masks(self, run: Run) -> None:
-        """All rounds at once."""
+        """All rounds at once, and the objective they end with."""
         for number, sparsity in enumerate(self.ramp.ramp(run.target)):
             run.masks.keep(self.saliency(run, number), sparsity, target=run.target)
+        passes = run.scoring_passes
+        run.state["sensitivity"] = self.sensitivity(run)
+        run.scoring_passes = passes  # measuring is no part of what the method costs
+
+    def sensitivity(self, run: Run) -> "torch.Tensor":
+        """Σ |θ · g| over the kept weights, with g at the masked network, 0-d: what FORCE maximises by its masks."""
+        return (run.weights * run.masks * self.gradients(run, UNSEEN)).abs().sum()
 
     def saliency(self, run: Run, number: int = 0) -> NamedTensors:
         """|θ · g| in round `number`, for pruned weights too."""
@@ -48,3 +61,7 @@ class Force(Method):
         if self.loss == "raw_logit":
             return run.gradients(self.batches, first=number * self.batches, loss=raw_logit)
         return run.gradients(self.batches, first=number * self.batches)
+
+    def diagnostics(self, run: Run) -> dict[str, float]:
+        """The objective at initialisation, under the masks that were trained."""
+        return {"sensitivity": float(run.state["sensitivity"])}
