@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import init
@@ -15,6 +17,9 @@ from bench.prunable import layer_weights
 from bench.recipe import Initialisation, Recipe
 from bench.seeds import generator, seed_for
 from bench.weights import fit, load_state
+
+CUT = 0.87962566103423978
+"""The standard deviation of a standard normal number between −2 and 2; TensorFlow divides by it."""
 
 
 def build(
@@ -50,9 +55,10 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
     """Draw the weights that the recipe wants drawn, and set momentum and eps of batch normalisation; in place.
 
     Each tensor is a pure function of `seed` and its own name, whatever the order of the layers: He et al. 2015
-    (arXiv:1502.01852) with the gain of ReLU, or Glorot and Bengio 2010, for every convolution and linear weight.
-    Then biases of these layers and shifts of batch normalisation are 0 and its scales 1. With ``architecture``
-    nothing of this is touched. ``norm_weight: uniform`` draws the scales from [0, 1) in either case.
+    (arXiv:1502.01852) with the gain of ReLU, Glorot and Bengio 2010, or LeCun et al. 1998, for every convolution and
+    linear weight. Then biases of these layers and shifts of batch normalisation are 0 and its scales 1; with
+    ``pytorch``, weights and biases are what torch's own layers draw. With ``architecture`` nothing of this is touched.
+    ``norm_weight`` other than ones sets the scales in either case.
     """
     chosen = recipe.initialisation
     if chosen.weights != "architecture":
@@ -62,6 +68,8 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
             continue
         if module.affine and chosen.norm_weight == "uniform":
             _fill(module.weight, torch.rand(module.weight.shape, generator=_generator(seed, f"{name}.weight")))
+        elif module.affine and chosen.norm_weight == "half":
+            init.constant_(module.weight, 0.5)
         if recipe.batch_norm.momentum is not None:
             module.momentum = recipe.batch_norm.momentum
         if recipe.batch_norm.eps is not None:
@@ -86,11 +94,14 @@ def _reset(model: nn.Module, chosen: Initialisation, seed: int) -> None:
     weights = layer_weights(model)
     for name, parameter in weights.items():
         _fill(parameter, _draw(parameter.shape, chosen, _generator(seed, name)))
-    layers = {name.rpartition(".")[0] for name in weights}
+    layers = {name.rpartition(".")[0]: parameter.shape for name, parameter in weights.items()}
     for name, parameter in model.named_parameters():
         path, _, leaf = name.rpartition(".")
         norm = isinstance(model.get_submodule(path), _BatchNorm)
-        if leaf.endswith("bias") and (norm or path in layers):
+        if leaf == "bias" and path in layers and chosen.weights == "pytorch":
+            bound = layers[path][1:].numel() ** -0.5
+            _fill(parameter, torch.empty(parameter.shape).uniform_(-bound, bound, generator=_generator(seed, name)))
+        elif leaf.endswith("bias") and (norm or path in layers):
             init.zeros_(parameter)
         elif norm:
             init.ones_(parameter)
@@ -102,6 +113,13 @@ def _draw(shape: torch.Size, chosen: Initialisation, draws: torch.Generator) -> 
         return init.kaiming_normal_(weight, mode=chosen.mode, nonlinearity="relu", generator=draws)
     if chosen.weights == "kaiming_uniform":
         return init.kaiming_uniform_(weight, mode=chosen.mode, nonlinearity="relu", generator=draws)
+    if chosen.weights == "pytorch":  # torch.nn.Conv2d and Linear: U(−1/√fan in, 1/√fan in)
+        return init.kaiming_uniform_(weight, a=math.sqrt(5), generator=draws)
+    if chosen.weights == "lecun_normal":
+        std = shape[1:].numel() ** -0.5 / CUT
+        return init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=draws)
+    if chosen.weights == "xavier_uniform":
+        return init.xavier_uniform_(weight, generator=draws)
     return init.xavier_normal_(weight, generator=draws)
 
 

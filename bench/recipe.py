@@ -101,15 +101,18 @@ class Data(Strict):
 
     Attributes:
         crop_padding: random crops after padding by so many pixels on each side; 0 means none.
+        padding_mode: what lies outside: ``zeros``, or the image mirrored without (``reflect``) or with (``symmetric``)
+            its border pixels repeated; the names are numpy's.
         mean, std: per channel in units of [0, 1]; None means the data set's own.
-        normalise: by the data set's ``channel`` statistics, per ``image``, or ``none`` (only scaled to [0, 1]).
+        normalise: by the data set's ``channel`` statistics, per ``image`` as the network sees it or as it was before
+            the crop (``whole_image``), or ``none`` (only scaled to [0, 1]).
         validation: images held out of the training set (a fixed, stratified choice).
     """
 
     crop_padding: int = Field(default=0, ge=0)
-    padding_mode: Literal["zeros", "reflect"] = "zeros"
+    padding_mode: Literal["zeros", "reflect", "symmetric"] = "zeros"
     flip: bool = False
-    normalise: Literal["channel", "image", "none"] = "channel"
+    normalise: Literal["channel", "image", "whole_image", "none"] = "channel"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     validation: int = Field(default=0, ge=0)
@@ -119,17 +122,30 @@ class Data(Strict):
 class Initialisation(Strict):
     """Initial weights: ``architecture`` leaves what the model's constructor drew (from the run's seed).
 
-    Biases of convolution and linear layers become 0 unless ``architecture`` is chosen.
+    Biases of convolution and linear layers become 0 unless ``architecture`` or ``pytorch`` is chosen.
 
     Attributes:
+        weights: of convolution and linear layers: He's (``kaiming``), Glorot's (``xavier``; TensorFlow 1 draws it
+            uniformly by default), ``lecun_normal`` (variance 1 / fan in, cut off at two standard deviations:
+            TensorFlow's ``variance_scaling_initializer``), or what ``pytorch`` does by default, biases included.
+        mode: for He's, by which fan.
+        norm_weight: the scales of batch normalisation: ones, all 0.5 (``half``), or uniform in [0, 1).
         file: trained weights to start from instead, a path inside the data folder. They are the dense network of
             every seed: it is not trained further, and methods that prune after training prune it.
         sha256: the file's checksum (64 hex digits), which is part of a run's identity.
     """
 
-    weights: Literal["architecture", "kaiming_normal", "kaiming_uniform", "xavier_normal"] = "architecture"
+    weights: Literal[
+        "architecture",
+        "kaiming_normal",
+        "kaiming_uniform",
+        "xavier_normal",
+        "xavier_uniform",
+        "lecun_normal",
+        "pytorch",
+    ] = "architecture"
     mode: Literal["fan_in", "fan_out"] = "fan_out"
-    norm_weight: Literal["ones", "uniform"] = "ones"
+    norm_weight: Literal["ones", "uniform", "half"] = "ones"
     file: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
@@ -148,11 +164,16 @@ class Normalisation(Strict):
 
 
 class Scoring(Strict):
-    """How saliencies that need gradients see the data and batch normalisation."""
+    """How saliencies that need gradients see the data and batch normalisation.
+
+    Attributes:
+        balanced: every batch holds equally many images of each class, as far as its size allows.
+    """
 
     batch_size: int | None = Field(default=None, gt=0)
     norm: Literal["train", "eval"] = "train"
     augment: bool = True
+    balanced: bool = False
 
 
 class Recipe(Strict):

@@ -80,7 +80,9 @@ class Batches:
         Batches of the same keys have no image in common until the training set is used up; then it is shuffled anew.
         """
         again, index = divmod(batch, self.train_size // self.scoring_size)
-        chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
+        order = self._order("scoring", *keys, again)
+        order = self._alternating(order) if self.recipe.scoring.balanced else order
+        chosen = self._slice(order, index, self.scoring_size)
         if not self.recipe.scoring.augment:
             return self._plain(self.images.train_x, self.images.train_y, chosen)
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
@@ -101,6 +103,12 @@ class Batches:
         order = torch.randperm(self.train_size, generator=generator("cpu", self.seed, purpose, *keys))
         return self._training[order.to(self.device)]
 
+    def _alternating(self, order: torch.Tensor) -> torch.Tensor:
+        """The same order within each class, the classes taking turns until some of them are used up."""
+        labels, by_class = self.images.train_y[order].sort(stable=True)
+        turn = torch.arange(len(order), device=order.device) - torch.searchsorted(labels, labels)
+        return order[by_class[turn.argsort(stable=True)]]
+
     @staticmethod
     def _slice(order: torch.Tensor, index: int, size: int) -> torch.Tensor:
         return order[index * size : (index + 1) * size]
@@ -113,20 +121,23 @@ class Batches:
         drawn = generator("cpu", self.seed, purpose, *keys)
         corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)
         flips = torch.randint(2, (count,), generator=drawn).bool() & data.flip
-        pixels = self.images.train_x.index_select(0, chosen)
-        pixels = crop_and_flip(pixels, corners.to(self.device), flips.to(self.device), data)
-        return self._finished(pixels), self.images.train_y[chosen]
+        whole = self.images.train_x.index_select(0, chosen)
+        pixels = crop_and_flip(whole, corners.to(self.device), flips.to(self.device), data)
+        return self._finished(pixels, whole), self.images.train_y[chosen]
 
     def _plain(self, images: torch.Tensor, labels: torch.Tensor, chosen: torch.Tensor) -> Batch:
-        return self._finished(images.index_select(0, chosen)), labels[chosen]
+        pixels = images.index_select(0, chosen)
+        return self._finished(pixels, pixels), labels[chosen]
 
-    def _finished(self, pixels: torch.Tensor) -> torch.Tensor:
-        """From uint8 to what the network sees."""
+    def _finished(self, pixels: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+        """From uint8 to what the network sees; `whole` are the images before they were cropped."""
         images = pixels.to(self._dtype).div_(255)
         if self.recipe.data.normalise == "channel":
             images = by_channel(images, self._mean, self._std)
         elif self.recipe.data.normalise == "image":
             images = by_image(images)
+        elif self.recipe.data.normalise == "whole_image":
+            images = by_image(images, whole.to(self._dtype).div_(255))
         # Last, because arithmetic by channel is several times slower where channels are innermost.
         return images.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else images
 
@@ -149,9 +160,11 @@ def _check(recipe: Recipe, info: DataInfo) -> None:
     for field, values in (("mean", data.mean), ("std", data.std)):
         if values is not None and len(values) != info.channels:
             raise UserError(f"{where}: field 'data.{field}' has {len(values)} values for {info.channels} channels.")
-    if data.padding_mode == "reflect" and data.crop_padding >= min(info.height, info.width):
-        smallest = min(info.height, info.width)
+    smallest = min(info.height, info.width)
+    if data.padding_mode == "reflect" and data.crop_padding >= smallest:
         raise UserError(f"{where}: field 'data.crop_padding': {data.crop_padding} is not below {smallest} to reflect.")
+    if data.padding_mode == "symmetric" and data.crop_padding > smallest:
+        raise UserError(f"{where}: field 'data.crop_padding': {data.crop_padding} is more than {smallest} to mirror.")
     left, at_least = info.train_images - data.validation, recipe.batch_size if data.drop_last else 1
     if left < at_least:
         raise UserError(

@@ -23,8 +23,9 @@ def crop_and_flip(images: torch.Tensor, corners: torch.Tensor, flips: torch.Tens
     steps = torch.arange(width, device=images.device).expand(n, width)
     rows = torch.arange(height, device=images.device) + corners[0][:, None] - data.crop_padding
     columns = torch.where(flips[:, None], width - 1 - steps, steps) + corners[1][:, None] - data.crop_padding
-    if data.padding_mode == "reflect":
-        rows, columns = _reflected(rows, height), _reflected(columns, width)
+    if data.padding_mode != "zeros":
+        mirror = _reflected if data.padding_mode == "reflect" else _symmetric
+        rows, columns = mirror(rows, height), mirror(columns, width)
     inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
     source = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
     source = source.flatten(1)[:, None].expand(n, channels, height * width)
@@ -35,6 +36,12 @@ def _reflected(position: torch.Tensor, size: int) -> torch.Tensor:
     """Positions outside [0, size) mirrored at the outermost pixels, which are not repeated."""
     last = size - 1
     return last - (last - position.abs()).abs()
+
+
+def _symmetric(position: torch.Tensor, size: int) -> torch.Tensor:
+    """Positions outside [0, size) mirrored at the border, so that the outermost pixels are repeated."""
+    inner = torch.where(position < 0, -1 - position, position)
+    return torch.where(inner >= size, 2 * size - 1 - inner, inner)
 
 
 def _within(position: torch.Tensor, size: int) -> torch.Tensor:
@@ -49,13 +56,14 @@ def by_channel(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> t
     return images.sub_(mean).div_(std)
 
 
-def by_image(images: torch.Tensor) -> torch.Tensor:
+def by_image(images: torch.Tensor, whole: torch.Tensor | None = None) -> torch.Tensor:
     """Give every image mean 0 and standard deviation 1 over its own pixels and channels.
 
     As in TensorFlow's `per_image_standardization`: the population's deviation, and at least 1 / √(number of values),
-    so that a uniform image becomes 0. `images` are floating-point in [0, 1], (n, channels, height, width).
+    so that a uniform image becomes 0. `images` are floating-point in [0, 1], (n, channels, height, width); `whole`,
+    if given, are the images whose mean and deviation count, those before a crop.
     """
-    count = images[0].numel()
-    centred = images - images.mean((1, 2, 3), keepdim=True)
-    std = centred.square().mean((1, 2, 3), keepdim=True).sqrt()
-    return centred.div_(std.clamp(min=count**-0.5))
+    whole = images if whole is None else whole
+    mean = whole.mean((1, 2, 3), keepdim=True)
+    std = (whole - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+    return (images - mean).div_(std.clamp(min=images[0].numel() ** -0.5))

@@ -162,6 +162,18 @@ def test_a_split_that_is_not_there_is_an_error(split: str) -> None:
         next(batches().evaluation(split))
 
 
+def test_whole_images_are_standardised_as_they_were_before_the_crop() -> None:
+    """So batches equal crops of standardised images wherever padding repeats pixels of the image itself."""
+    mirrored = AUGMENTED | {"padding_mode": "symmetric"}
+    raw, _ = batches(data=mirrored | {"normalise": "none"}).train(0, 1)
+    found, labels = batches(data=mirrored | {"normalise": "whole_image"}).train(0, 1)
+    whole = images().train_x[labels].float() / 255
+    mean, std = whole.mean((1, 2, 3)), whole.flatten(1).std(1, correction=0)
+    expected = (raw - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)
+    torch.testing.assert_close(found, expected, check_stride=False)
+    assert not torch.allclose(found.mean((1, 2, 3)), torch.zeros(len(labels)), atol=1e-3)
+
+
 # -- scoring --------------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +186,22 @@ def test_scoring_batches_are_full_and_from_the_training_part() -> None:
     # Two of the batches fit into 40 images: they share none, and the third begins anew.
     assert not set(drawn[0]) & set(drawn[1])
     assert drawn[2] != drawn[0]
+
+
+def test_balanced_scoring_batches_hold_each_class_equally_often() -> None:
+    few = images(labels=np.arange(TRAIN) % 5)  # ten images of each class
+    made = Batches(few, info(), recipe({}, scoring=Scoring(batch_size=10, balanced=True)), 0)
+    drawn = [made.scoring(number, "stage") for number in range(5)]
+    assert all(labels.bincount().tolist() == [2] * 5 for _, labels in drawn)
+    assert len({tuple(image.flatten().tolist()) for pixels, _ in drawn for image in pixels}) == TRAIN  # each once
+    assert not torch.equal(drawn[0][0], made.scoring(0, "another stage")[0])
+
+
+def test_balanced_scoring_batches_run_out_of_the_rare_class() -> None:
+    few = images(labels=(np.arange(TRAIN) >= 46).astype(np.int64))  # 46 images of class 0, 4 of class 1
+    made = Batches(few, info(), recipe({}, scoring=Scoring(batch_size=6, balanced=True)), 0)
+    assert made.scoring(0, "stage")[1].bincount().tolist() == [3, 3]
+    assert made.scoring(1, "stage")[1].bincount().tolist() == [5, 1]
 
 
 def test_scoring_batches_are_no_larger_than_the_training_part() -> None:
@@ -279,6 +307,7 @@ def test_the_memory_format_follows_the_recipe(channels_last: bool) -> None:
         ({"mean": (0.5,)}, "field 'data.mean' has 1 values for 3 channels"),
         ({"std": (0.5, 0.5)}, "field 'data.std' has 2 values for 3 channels"),
         ({"crop_padding": 5, "padding_mode": "reflect"}, "field 'data.crop_padding': 5 is not below 5 to reflect"),
+        ({"crop_padding": 6, "padding_mode": "symmetric"}, "field 'data.crop_padding': 6 is more than 5 to mirror"),
         ({"validation": 50}, "leaves 0 of 50 images to train on, and at least 1 must be left"),
         ({"validation": 43, "drop_last": True}, "leaves 7 of 50 images to train on, and at least 8 must be left"),
     ],

@@ -15,18 +15,21 @@ from bench.recipe import Data
 def naive(image: np.ndarray, row: int, column: int, flip: bool, padding: int, mode: str) -> np.ndarray:
     """One image, the way one would explain it: pad it, cut a window out, mirror the window."""
     around = ((0, 0), (padding, padding), (padding, padding))
-    padded = np.pad(image, around) if mode == "zeros" else np.pad(image, around, mode="reflect")
+    padded = np.pad(image, around) if mode == "zeros" else np.pad(image, around, mode=mode)  # type: ignore[call-overload]
     window = padded[:, row : row + image.shape[1], column : column + image.shape[2]]
     return window[:, :, ::-1] if flip else window
 
 
 @settings(deadline=None)
 @given(st.data())
-@pytest.mark.parametrize("mode", ["zeros", "reflect"])
-def test_crops_and_flips_equal_those_of_single_images(mode: Literal["zeros", "reflect"], data: st.DataObject) -> None:
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "symmetric"])
+def test_crops_and_flips_equal_those_of_single_images(
+    mode: Literal["zeros", "reflect", "symmetric"], data: st.DataObject
+) -> None:
     count, channels = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 3]))
     height, width = data.draw(st.integers(2, 7)), data.draw(st.integers(2, 7))
-    padding = data.draw(st.integers(0, min(height, width) - 1 if mode == "reflect" else 9))
+    smallest = min(height, width)
+    padding = data.draw(st.integers(0, {"zeros": 9, "reflect": smallest - 1, "symmetric": smallest}[mode]))
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))
     images = random.integers(0, 256, (count, channels, height, width), dtype=np.uint8)
     corners = random.integers(0, 2 * padding + 1, (2, count))
@@ -62,6 +65,30 @@ def test_reflection_does_not_repeat_the_border() -> None:
         assert found[0, 0, 0].tolist() == [3, 2, 1]
 
 
+def test_the_symmetric_mirror_repeats_the_border() -> None:
+    # 1 2 3 mirrored by two: 2 1 1 2 3 3 2. The window at column 0 is 2 1 1, at column 4 it is 3 3 2.
+    image = torch.tensor([[[[1, 2, 3]] * 3]], dtype=torch.uint8)
+    mode = Data(crop_padding=2, padding_mode="symmetric")
+    for column, wanted in ((0, [2, 1, 1]), (4, [3, 3, 2])):
+        found = crop_and_flip(image, torch.tensor([[2], [column]]), torch.tensor([False]), mode)
+        assert found[0, 0, 0].tolist() == wanted
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+def test_mirrors_equal_torchvision_s(mode: Literal["reflect", "symmetric"]) -> None:
+    functional = pytest.importorskip("torchvision.transforms.functional", exc_type=(ImportError, RuntimeError))
+    image = torch.arange(3 * 5 * 5, dtype=torch.uint8).view(1, 3, 5, 5)
+    padded = functional.pad(image, [4] * 4, padding_mode=mode)
+    for row, column in ((0, 0), (3, 8), (8, 1)):
+        found = crop_and_flip(
+            image,
+            torch.tensor([[row], [column]]),
+            torch.tensor([False]),
+            Data(crop_padding=4, padding_mode=mode),
+        )
+        assert torch.equal(found, padded[:, :, row : row + 5, column : column + 5])
+
+
 def test_by_channel() -> None:
     images = torch.tensor([0.5, 1.0]).view(1, 2, 1, 1)
     found = by_channel(images, torch.tensor([0.5, 0.5]).view(1, 2, 1, 1), torch.tensor([0.1, 0.25]).view(1, 2, 1, 1))
@@ -81,3 +108,9 @@ def test_by_image_by_hand() -> None:
     images = torch.tensor([[0.0, 1, 0, 1], [0.2, 0.4, 0.2, 0.4], [0.7, 0.7, 0.7, 0.7]]).view(3, 1, 2, 2)
     wanted = torch.tensor([[-1.0, 1, -1, 1], [-0.2, 0.2, -0.2, 0.2], [0, 0, 0, 0]])
     assert torch.allclose(by_image(images).flatten(1), wanted, atol=1e-6)
+
+
+def test_by_image_with_the_statistics_of_the_image_before_a_crop() -> None:
+    # 0 and 1 in equal shares have mean ½ and deviation ½, so a crop that shows only ones is 1 everywhere, not 0.
+    whole = torch.tensor([0.0, 1, 0, 1]).view(1, 1, 2, 2)
+    assert by_image(torch.ones(1, 1, 2, 2), whole).flatten().tolist() == [1.0] * 4

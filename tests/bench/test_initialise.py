@@ -89,6 +89,9 @@ def test_the_order_of_layers_does_not_matter() -> None:
         ("kaiming_normal", "fan_out", math.sqrt(2 / 144), math.sqrt(2 / 4)),
         ("kaiming_uniform", "fan_in", math.sqrt(2 / 72), math.sqrt(2 / 16)),
         ("xavier_normal", "fan_in", math.sqrt(2 / 216), math.sqrt(2 / 20)),
+        ("xavier_uniform", "fan_in", math.sqrt(2 / 216), math.sqrt(2 / 20)),
+        ("lecun_normal", "fan_out", math.sqrt(1 / 72), math.sqrt(1 / 16)),
+        ("pytorch", "fan_out", math.sqrt(1 / 72 / 3), math.sqrt(1 / 16 / 3)),
     ],
 )
 def test_the_scale_of_the_draws(weights: str, mode: str, conv: float, fc: float) -> None:
@@ -98,8 +101,30 @@ def test_the_scale_of_the_draws(weights: str, mode: str, conv: float, fc: float)
     # 1,152 and 64 draws: the estimate of a standard deviation is off by 1 / sqrt(2 n), 2 % and 9 %; four times that.
     assert found["conv.weight"].std().item() == pytest.approx(conv, rel=0.085)
     assert found["fc.weight"].std().item() == pytest.approx(fc, rel=0.36)
-    if weights == "kaiming_uniform":
+    if weights in ("kaiming_uniform", "xavier_uniform", "pytorch"):
         assert found["conv.weight"].abs().max() <= math.sqrt(3) * conv
+    if weights == "lecun_normal":  # cut off at two standard deviations of the normal number before the cut
+        assert found["conv.weight"].abs().max() <= 2 * conv / 0.8796
+
+
+def test_pytorch_s_own_draw_is_recognised_by_its_bounds() -> None:
+    """Weights and biases are uniform in ±1/√fan in, as after `reset_parameters`: ±1/√72 and ±1/√16."""
+    model = network()
+    initialise(model, recipe(weights="pytorch"), 0)
+    found, own = state(model), state(network())
+    for layer, bound in (("conv", 72**-0.5), ("fc", 0.25)):
+        for tensor in (f"{layer}.weight", f"{layer}.bias"):
+            assert found[tensor].abs().max() <= bound
+            assert own[tensor].abs().max() <= bound
+        assert found[f"{layer}.bias"].abs().sum() > 0
+    assert found["bn.bias"].abs().sum() == 0
+    assert found["conv.weight"].abs().max() > 0.95 * 72**-0.5  # of 1,152 draws
+
+
+def test_scales_of_batch_normalisation_of_one_half() -> None:
+    model = network()
+    initialise(model, recipe(weights="kaiming_normal", norm_weight="half"), 0)
+    assert state(model)["bn.weight"].tolist() == [0.5] * 16
 
 
 def test_a_normal_draw_is_the_named_seeds_own_times_the_scale() -> None:
