@@ -170,9 +170,22 @@ def retry(config: Config, fields: Changes = None) -> None:
     print(f"{len(cleared)} runs will be run again" if cleared else "No run of this grid ended in an error.")
 
 
+@app.command()
+def keep(
+    config: Config,
+    to: Annotated[Path, typer.Option(help="the folder, such as reports/reproductions/NAME")],
+    fields: Changes = None,
+) -> None:
+    """Keep a grid's records, without weights, in a folder to be committed, with its tables; repeat it at will."""
+    from bench import kept
+
+    print(kept.keep(_grid(config, fields), to))
+    kept.rebuild(to)
+
+
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def report(context: typer.Context) -> None:
-    """Collect a grid's records and write its tables and plots, whether or not all runs are finished."""
+    """Write the tables of a grid, whether or not all runs are finished, or of a kept folder (`report --help`)."""
     from bench.report import main as write
 
     raise typer.Exit(write(context.args))
