@@ -159,6 +159,14 @@ class Method:
     def build(self, run: Run) -> None:
         """Add trainable parts to ``run.extras`` or hooks to ``run.model``; called before a stage, and to load."""
 
+    def parameter_groups(self, run: Run) -> list[dict[str, Any]]:
+        """Parameters of ``run.extras`` with settings of their own, as groups of a torch optimizer.
+
+        ``{"params": […], "lr": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}``: the rate, which must be
+        given, stays constant; what a group leaves out is the recipe's. All other parameters train as the recipe says.
+        """
+        return []
+
     def on_train_start(self, run: Run) -> None:
         """Before the first step of a stage (not when it is resumed)."""
 

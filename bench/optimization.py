@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +34,9 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
     return phase.lr
 
 
-def build(settings: Optimizer, modules: list[nn.Module], own_decay: set[int]) -> torch.optim.Optimizer:
+def build(
+    settings: Optimizer, modules: list[nn.Module], own_decay: set[int], own_groups: Sequence[dict[str, Any]] = ()
+) -> torch.optim.Optimizer:
     """The optimizer over all parameters of `modules`.
 
     Args:
@@ -40,17 +44,28 @@ def build(settings: Optimizer, modules: list[nn.Module], own_decay: set[int]) ->
         modules: the network, and what a method added to it.
         own_decay: ids of parameters whose decay the training loop applies itself (alive weights under a mask, where
             the recipe decays only what is kept).
+        own_groups: groups with settings of their own (`Method.parameter_groups`); `set_rate` leaves their rates alone.
     """
     free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)} | own_decay
+    apart = {id(parameter) for group in own_groups for parameter in group["params"]}
     parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
+    parameters = [parameter for parameter in parameters if id(parameter) not in apart]
     groups = [
         {"params": [p for p in parameters if id(p) not in free], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if id(p) in free], "weight_decay": 0.0},
     ]
+    groups += [group | {"constant": True} for group in own_groups]
     groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":
         return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.eps)
     return torch.optim.SGD(groups, lr=0.0, momentum=settings.momentum, nesterov=settings.nesterov)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group but those that keep one of their own."""
+    for group in optimizer.param_groups:
+        if not group.get("constant"):
+            group["lr"] = rate
 
 
 def _not_decayed(module: nn.Module, settings: Optimizer) -> list[nn.Parameter]:

@@ -19,7 +19,7 @@ from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
 from bench.macs import TrainingMacs
-from bench.optimization import build, learning_rate
+from bench.optimization import build, learning_rate, set_rate
 from bench.record import Curve
 from bench.seeds import seed_for
 
@@ -80,7 +80,12 @@ class Trainer:
         self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
         self._stop_requested = False
         self._own_decay = _own_decay(run)
-        run.optimizer = build(run.recipe.optimizer, [run.model, run.extras], {id(p) for p, _ in self._own_decay})
+        run.optimizer = build(
+            run.recipe.optimizer,
+            [run.model, run.extras],
+            {id(p) for p, _ in self._own_decay},
+            run.method.parameter_groups(run),
+        )
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -164,8 +169,7 @@ class Trainer:
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, rate)
         run.model.train()
         with autocast(run.recipe, run.device):
             loss = self.loss(images, labels)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.optimization import build, learning_rate
+from bench.optimization import build, learning_rate, set_rate
 from bench.recipe import Optimizer, Phase
 
 
@@ -70,3 +70,17 @@ def test_parameters_decayed_elsewhere_are_left_out():
     model = nn.Linear(2, 2)
     groups = build(Optimizer(weight_decay=0.1), [model], {id(model.weight)}).param_groups
     assert [len(group["params"]) for group in groups if group["weight_decay"]] == [1]
+
+
+def test_a_group_of_its_own_keeps_its_rate_and_settings():
+    network, extra = nn.Linear(2, 2), nn.Linear(2, 1)
+    own = {"params": list(extra.parameters()), "lr": 0.1, "momentum": 0.5, "weight_decay": 0.0}
+    optimizer = build(Optimizer(momentum=0.9, weight_decay=0.01), [network, extra], set(), [own])
+    set_rate(optimizer, 0.3)
+    mine, theirs = optimizer.param_groups
+    assert (mine["lr"], mine["momentum"], mine["weight_decay"], len(mine["params"])) == (0.3, 0.9, 0.01, 2)
+    assert (theirs["lr"], theirs["momentum"], theirs["weight_decay"], len(theirs["params"])) == (0.1, 0.5, 0.0, 2)
+    again = build(Optimizer(momentum=0.9, weight_decay=0.01), [network, extra], set(), [own])
+    again.load_state_dict(optimizer.state_dict())
+    set_rate(again, 0.2)
+    assert [group["lr"] for group in again.param_groups] == [0.2, 0.1], "also after a checkpoint"

@@ -48,6 +48,7 @@ def trainer_for(method: Method, model: nn.Module, images, labels, point: float, 
     model.double()
     stage = method.stages((point,))[-1]
     run = Run(method, model, prunable(model, "all"), Recipe.read(values, "by hand"), batches, stage, seed=0)
+    method.build(run)
     sizes = {name: weight.numel() for name, weight in run.weights.items()}
     return Trainer(run, TrainingMacs(dict.fromkeys(sizes, 1), sizes, method.zeros))
 

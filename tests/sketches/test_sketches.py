@@ -102,22 +102,6 @@ def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
     assert found.results[2].counts.prunable_sparsity < 0.01
 
 
-def test_ftwt_needs_its_predictors_at_inference(lab):
-    found, folder, _ = carry_out(lab, "ftwt", (0.9,))
-    assert found.results[0].extras is not None
-    extras = load_file(folder / found.results[0].extras)
-    assert any(name.startswith("predictors.") for name in extras)
-    assert found.cost.parents == ["pretrain"]
-
-
-def test_the_mass_rule_on_the_poster_s_example():
-    from tests.sketches.ftwt import mass_mask
-
-    # Activations 5.5 7.9 0.3 8.6 2.2 3.1 0.9, r = 0.95: the shares add up to .302 .579 .772 .881 .958; keep four.
-    output = torch.tensor([5.5, 7.9, 0.3, 8.6, 2.2, 3.1, 0.9]).view(1, 7, 1, 1)
-    assert mass_mask(output, 0.95).tolist() == [[1, 1, 0, 1, 0, 1, 0]]
-
-
 def test_filters_take_bias_and_batch_norm_along(lab, tmp_path):
     """Structured pruning through the same interface: a removed filter leaves nothing behind."""
     (tmp_path / "more").mkdir()
