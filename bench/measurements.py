@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
+from bench import per_input
 from bench.record import Record
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ METRICS = (
     "seconds",
     "images_per_second",
     "peak_memory",
+    *per_input.DIAGNOSTICS,
 )
-"""Columns of numbers, NaN where the run has none. `bench.record` says what they are; ``empty_layers`` counts them."""
+"""Columns of numbers, NaN where the run has none. `bench.record` says what they are; ``empty_layers`` counts them.
+
+Where a method decides per input, ``macs`` are its exact multiply-adds per test image.
+"""
 
 
 LONGEST_TEXT = 4000
@@ -166,7 +171,7 @@ def metrics(record: Record, point: float | None) -> dict[str, float | None]:
     if result is None:
         return cost
     values = result.model_dump(exclude={"counts", "layers", "empty_layers"}) | result.counts.model_dump()
-    values |= cost | {"empty_layers": len(result.empty_layers)}
+    values |= cost | {"empty_layers": len(result.empty_layers)} | per_input.shown(result.diagnostics)
     return {name: values[name] for name in METRICS}
 
 

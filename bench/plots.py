@@ -73,10 +73,12 @@ def draw(grid: Grid, cells: pd.DataFrame, folder: Path) -> list[Path]:
     Data sets of which no pruned run has ended get no figure.
     """
     paths = []
+    sparsity = replace(SPARSITY, ticks=grid.sparsities or SPARSITY.ticks)
     for dataset in grid.datasets:
-        shown = cells[(cells["dataset"] == dataset) & (cells["n"] > 0)]
-        if shown["point"].notna().any():
-            for kind in (replace(SPARSITY, ticks=grid.sparsities or SPARSITY.ticks), MACS):
+        ended = cells[(cells["dataset"] == dataset) & (cells["n"] > 0)]
+        sparse = ended[ended["reduction_strict"].isna()]  # decided per input, the network itself is dense
+        for kind, shown in ((sparsity, sparse), (MACS, ended)):
+            if shown["point"].notna().any():
                 paths += _figure(grid, shown, kind, folder / f"accuracy-{kind.name}-{dataset}")
     return paths
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import findings, recipe
+from bench import findings, per_input, recipe
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.published_block import LETTERS, published_blocks, published_notes
@@ -120,7 +120,8 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame) -> Section
         )
         for line in lines
     }
-    blocks = [_accuracies(grid, lines, accuracy), _remains(lines, accuracy), _costs(lines)]
+    dynamic = per_input.block(lines, accuracy)
+    blocks = [_accuracies(grid, lines, accuracy), dynamic, _remains(lines, accuracy), _costs(lines)]
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
@@ -162,7 +163,7 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
     """Methods × sparsities; methods whose points are none of these are only in the next block."""
     columns = {0.0, *grid.sparsities}
     knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
-    shown = [line for line in lines if parse(line["method"])[0] not in knobs]
+    shown = [line for line in lines if parse(line["method"])[0] not in knobs and not per_input.decides(line["method"])]
     targets = sorted({line["point"] for line in shown if not math.isnan(line["point"])} | {0.0})
     rows = []
     for method in dict.fromkeys(line["method"] for line in shown):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.measurements import key
+from bench.per_input import DIAGNOSTICS, decides
 from bench.statistics import difference, interval, summarise
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ MEANS = (
     "empty_layers",
     "seconds",
     "peak_memory",
+    *DIAGNOSTICS,
 )
 """Columns of `bench.measurements` that are averaged over seeds as they are."""
 
@@ -115,11 +117,12 @@ def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tupl
     """Which cells are best in their column, and which are not distinguishable from the best.
 
     A column is a point within a data set, an architecture and a prunable set. It has no marks if its highest mean rests
-    on fewer than `FEWEST` seeds or has no rival that does not.
+    on fewer than `FEWEST` seeds or has no rival that does not. Points at which filters are chosen per input are no
+    column: what they cost is an outcome.
     """
     columns: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
-        if line["n"] and not math.isnan(line["point"]):
+        if line["n"] and not math.isnan(line["point"]) and not decides(line["method"]):
             columns[line["dataset"], line["architecture"], line["prunable"], line["point"]].append(index)
     best, tied = [False] * len(lines), [False] * len(lines)
     for column in columns.values():
