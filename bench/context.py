@@ -117,7 +117,14 @@ class Run:
             for name, weight in self.weights.items()
         )
 
-    def gradients(self, batches: int = 1, *, first: int = 0, loss: Loss = nn.functional.cross_entropy) -> NamedTensors:
+    def gradients(
+        self,
+        batches: int = 1,
+        *,
+        first: int = 0,
+        loss: Loss = nn.functional.cross_entropy,
+        per_class: int | None = None,
+    ) -> NamedTensors:
         """Dense gradients of the loss at the masked network, averaged over scoring batches.
 
         The derivative is with respect to mask · weight, so pruned positions have one too. Batch normalisation is in
@@ -127,6 +134,7 @@ class Run:
             batches: how many scoring batches.
             first: the number of the first, for methods that score several times in a step, each time on other images.
             loss: from logits (n, classes) and labels (n,) to a 0-d tensor.
+            per_class: images of every class in a batch, for balanced ones; None is the recipe's scoring batch.
         """
 
         def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -134,8 +142,7 @@ class Run:
                 value = loss(functional_call(self.model, point, (images,)), labels)
             return torch.autograd.grad(value, point.tensors())
 
-        self.scoring_passes += batches * self.batches.scoring_size
-        return self._averaged(derivative, range(first, first + batches))
+        return self._averaged(derivative, range(first, first + batches), per_class)
 
     def hessian_product(
         self,
@@ -144,6 +151,7 @@ class Run:
         *,
         first: int = 0,
         loss: Loss = nn.functional.cross_entropy,
+        per_class: int | None = None,
     ) -> NamedTensors:
         """The Hessian of the loss times `vector`, over the prunable weights; otherwise as `gradients`.
 
@@ -158,20 +166,26 @@ class Run:
                 along = (NamedTensors(zip(point, gradient, strict=True)) * vector).sum()
                 return torch.autograd.grad(along, point.tensors(), materialize_grads=True)
 
-        self.scoring_passes += 2 * batches * self.batches.scoring_size
-        return self._averaged(derivative, range(first, first + batches))
+        return self._averaged(derivative, range(first, first + batches), per_class, passes=2)
 
-    def _averaged(self, derivative: Derivative, numbers: range) -> NamedTensors:
-        """The mean over scoring batches of what `derivative` finds at the masked network."""
+    def _averaged(self, derivative: Derivative, numbers: range, per_class: int | None, passes: int = 1) -> NamedTensors:
+        """The mean over scoring batches of what `derivative` finds at the masked network, in so many passes each."""
         total: list[torch.Tensor] = []
         with _no_trace(self.model, self.recipe.scoring.norm == "train"):
             for number in numbers:
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
-                images, labels = self.batches.scoring(number, self.stage.name, self.stage.copy, self.step)
+                images, labels = self._scoring(number, per_class)
+                self.scoring_passes += passes * len(images)
                 found = derivative(point, images, labels)
                 total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
         return NamedTensors((name, value / len(numbers)) for name, value in zip(self.weights, total, strict=True))
+
+    def _scoring(self, number: int, per_class: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+        keys = (self.stage.name, self.stage.copy, self.step)
+        if per_class is None:
+            return self.batches.scoring(number, *keys)
+        return self.batches.balanced(per_class, number, *keys)
 
     def parent(self, name: str) -> Mapping[str, Any]:
         """The state of an earlier stage (``model``, ``masks``, ``state``), by the reference given in ``parents``."""

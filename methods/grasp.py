@@ -1,6 +1,8 @@
 """GraSP: pruning at initialisation that preserves gradient flow."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Literal
 
 from bench.method import Method, NamedTensors, Run
 
@@ -13,21 +15,46 @@ class Grasp(Method):
 
     The published score is −θ · Hg, and the highest are removed; here its negative is kept from the top, which is the
     same ranking. H and g are those of the cross-entropy of logits / T. Scores have both signs, and an exact 0 ranks
-    between them. The authors' code draws class-balanced images (10 of each class) and scores a copy whose linear
-    layers were drawn anew; here the batch is the recipe's scoring batch, and the network the one that is trained.
+    between them.
 
     Attributes:
         batches: mini-batches over which both gradient and Hessian are averaged.
         temperature: T.
+        per_class: images of every class in a mini-batch: 10, as in the authors' code on CIFAR; None takes the recipe's
+            scoring batch, whatever classes are in it (10 · classes random images in SynFlow's and NTK-SAP's code).
+        linear: ``trained`` scores the network that is trained. ``redrawn`` gives linear layers other weights (Xavier
+            normal) while scoring, as the authors' code does: their scores do not belong to the trained weights.
     """
 
     batches: int = 1
     temperature: float = 200.0
+    per_class: int | None = 10
+    linear: Literal["trained", "redrawn"] = "trained"
 
     def saliency(self, run: Run) -> NamedTensors:
         """θ · Hg, with sign."""
-        gradient = run.gradients(self.batches, loss=self._loss)
-        return run.weights * run.hessian_product(gradient, self.batches, loss=self._loss)
+        with _redrawn(run) if self.linear == "redrawn" else nullcontext():
+            gradient = run.gradients(self.batches, loss=self._loss, per_class=self.per_class)
+            product = run.hessian_product(gradient, self.batches, loss=self._loss, per_class=self.per_class)
+            return run.weights * product
 
     def _loss(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
         return -(logits / self.temperature).log_softmax(1).gather(1, labels[:, None]).mean()
+
+
+@contextmanager
+def _redrawn(run: Run) -> Iterator[None]:
+    """Other weights in the linear layers, and the right ones again afterwards."""
+    import torch
+    from torch import nn
+
+    weights = [module.weight for module in run.model.modules() if isinstance(module, nn.Linear)]
+    before, drawn = [weight.detach().clone() for weight in weights], run.generator("linear")
+    try:
+        for weight in weights:
+            nn.init.xavier_normal_(weight, generator=drawn)
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, before, strict=True):
+                weight.copy_(value)

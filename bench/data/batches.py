@@ -43,6 +43,7 @@ class Batches:
         train_size: images trained on, without those held out for validation.
         steps_per_epoch: training batches in an epoch; the last is a partial one unless the recipe drops it.
         scoring_size: images in a scoring batch.
+        classes: of the data set.
 
     Raises:
         UserError: the recipe does not fit the data set.
@@ -62,6 +63,7 @@ class Batches:
         self._dtype = torch.float64 if recipe.precision == "fp64" else torch.float32
         self._mean = self._per_channel(recipe.data.mean or info.mean)
         self._std = self._per_channel(recipe.data.std or info.std)
+        self.classes = info.classes
         self._order = lru_cache(maxsize=4)(self._shuffled)  # training and scoring take turns within an epoch
 
     def train(self, epoch: int, index: int, *, phase: str = "train", copy: int = 0) -> Batch:
@@ -86,6 +88,30 @@ class Batches:
         if not self.recipe.scoring.augment:
             return self._plain(self.images.train_x, self.images.train_y, chosen)
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
+
+    def balanced(self, per_class: int, batch: int, *keys: int | str) -> Batch:
+        """Balanced scoring batch number `batch` of those drawn for `keys`: `per_class` images of every class, in order.
+
+        Batches of the same keys have no image in common until the smallest class is used up; then all are shuffled
+        anew. Augmented where scoring batches are.
+
+        Raises:
+            UserError: a class has fewer than `per_class` training images.
+        """
+        sizes = self.images.train_y[self._training].bincount(minlength=self.classes)
+        smallest = int(sizes.min())
+        if not 1 <= per_class <= smallest:
+            raise UserError(
+                f"'per_class' is {per_class}, and of every class 1 to {smallest} training images can be had."
+            )
+        again, index = divmod(batch, smallest // per_class)
+        order = self._order("balanced scoring", *keys, again)
+        by_class = order[self.images.train_y[order].argsort(stable=True)]
+        firsts = sizes.cumsum(0) - sizes + index * per_class
+        chosen = by_class[(firsts[:, None] + torch.arange(per_class, device=self.device)).flatten()]
+        if not self.recipe.scoring.augment:
+            return self._plain(self.images.train_x, self.images.train_y, chosen)
+        return self._augmented(chosen, "balanced augmentation", *keys, batch)
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """All images of ``test`` or ``validation`` once, in order, not augmented; the last batch may be partial."""
