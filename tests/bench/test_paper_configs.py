@@ -24,6 +24,7 @@ REPRODUCED = {
     "rigl": {"rigl_cifar10"},
     "rigl_2x": {"rigl_cifar10_2x"},
     "rescience": {"rescience_cifar10", "rescience_cifar10_gmp"},
+    "rescience_2x": {"rescience_cifar10_2x"},
     "dpf": {"dpf_cifar10"},
 }
 
