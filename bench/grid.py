@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from bench.claims import Claim
 from bench.errors import UserError
 from bench.lineage import identify, method_of, stages_of
 from bench.method import Dense
+from bench.overrides import Override, settings
+from bench.overrides import check as check_overrides
 from bench.prunable import check as check_prunable
 from bench.schema import Strict, read_yaml
 from bench.spec import RunSpec
@@ -23,11 +26,13 @@ class Grid(Strict):
     """The fields of a file in `configs/`.
 
     Attributes:
-        name: the folder under `reports/`; the file's name if not given.
+        name: the folder under `reports/`; if not given, the file's path below `configs/`, or its name elsewhere.
         methods: names, or ``name[field=value]``; `dense` is always run, since every table states its baseline.
         sparsities: targets in [0, 1).
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
+        overrides: where recipe, points or prunable set are others (`bench.overrides`).
+        paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
         slots_per_gpu: how many runs share one GPU.
@@ -44,6 +49,8 @@ class Grid(Strict):
     points: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     seeds: tuple[int, ...] = Field(min_length=1)
     prunable: str = "all"
+    overrides: tuple[Override, ...] = ()
+    paper: str = ""
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
     slots_per_gpu: int = Field(default=1, gt=0)
@@ -112,7 +119,7 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
     source = "the grid" if isinstance(config, dict) else str(config)
     values = config if isinstance(config, dict) else read_yaml(Path(config))
     if isinstance(values, dict):
-        values = {"name": "" if isinstance(config, dict) else Path(config).stem} | values | (changes or {})
+        values = {"name": "" if isinstance(config, dict) else _name(Path(config))} | values | (changes or {})
     grid = Grid.read(values, source)
     try:
         _check_names(grid)
@@ -121,19 +128,26 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
     return grid
 
 
+def _name(file: Path) -> str:
+    """``papers/rigl`` for ``configs/papers/rigl.yaml``; just the file's name if it does not lie below ``configs``."""
+    folders = file.parent.parts
+    below = folders[len(folders) - folders[::-1].index("configs") :] if "configs" in folders else ()
+    return "/".join([*below, file.stem])
+
+
 def _check_names(grid: Grid) -> None:
     for dataset in grid.datasets:
         data.info(dataset)
     for architecture in grid.architectures:
         archs.check(architecture)
     for text in grid.methods:
-        method = catalog.create(*names.parse(text))
-        if method.meaning != "none" and not _points(grid, text):
+        if catalog.create(*names.parse(text)).meaning != "none" and not _has_points(grid, text):
             raise UserError(f"field 'sparsities': method '{text}' needs at least one.")
     for name in grid.points:
         if name not in {names.parse(text)[0] for text in grid.methods}:
             raise UserError(f"field 'points': '{name}' is not among the grid's methods.")
     _check_claims(grid)
+    check_overrides(grid)
     check_prunable(grid.prunable)
     recipe.load(grid.recipe)
 
@@ -146,52 +160,46 @@ def _check_claims(grid: Grid) -> None:
                 raise UserError(f"field 'claims': '{method}' of '{claim.claim}' is not among the grid's methods.")
 
 
-def _points(grid: Grid, method: str) -> tuple[float, ...]:
-    return grid.points.get(names.parse(method)[0], grid.sparsities)
+def _has_points(grid: Grid, text: str) -> bool:
+    method = names.show(*catalog.parse(text))
+    pairs = product(grid.datasets, grid.architectures)
+    return any(settings(grid, dataset, architecture, method).points for dataset, architecture in pairs)
 
 
 def expand(grid: Grid) -> Plan:
     """All cells and runs of a grid, the dense runs first."""
-    scaled = recipe.load(grid.recipe).scaled(grid.budget)
     texts = dict.fromkeys(["dense", *(names.show(*catalog.parse(text)) for text in grid.methods)])
     runs: dict[str, RunSpec] = {}
     cells: list[Cell] = []
     parent: dict[str, str] = {}
-    for dataset in grid.datasets:
-        for architecture in grid.architectures:
-            dense: dict[int, str] = {}
-            for text in texts:
-                for points in _jobs(grid, text):
-                    specs = [_spec(grid, scaled, dataset, architecture, text, points, seed) for seed in grid.seeds]
-                    skipped = method_of(specs[0]).skip(specs[0])
-                    ids = [] if skipped else [_add(runs, spec) for spec in specs]
-                    pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
-                    dense |= dict(pairs) if text == "dense" else {}
-                    if not skipped and _starts_dense(specs[0]) and text != "dense":
-                        parent |= {run: dense[seed] for seed, run in pairs}
-                    cells += [Cell(dataset, architecture, text, point, pairs, skipped) for point in points or (None,)]
+    for dataset, architecture in product(grid.datasets, grid.architectures):
+        dense: dict[tuple[str, int], str] = {}
+        for text in texts:
+            for points in _jobs(text, settings(grid, dataset, architecture, text).points):
+                specs = [_spec(grid, dataset, architecture, text, points, seed) for seed in grid.seeds]
+                skipped = method_of(specs[0]).skip(specs[0])
+                ids = [] if skipped else [_add(runs, spec) for spec in specs]
+                pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
+                if text == "dense":
+                    dense = {(specs[0].recipe_text, seed): run for seed, run in pairs}
+                elif not skipped and _starts_dense(specs[0]):
+                    starts = {run: dense.get((specs[0].recipe_text, seed)) for seed, run in pairs}
+                    parent |= {run: start for run, start in starts.items() if start is not None}
+                cells += [Cell(dataset, architecture, text, point, pairs, skipped) for point in points or (None,)]
     return Plan(list(runs.values()), cells, parent)
 
 
-def _jobs(grid: Grid, text: str) -> list[tuple[float, ...]]:
+def _jobs(text: str, points: tuple[float, ...]) -> list[tuple[float, ...]]:
     """The points of each run: all of them in one, or one in each."""
     method = catalog.create(*catalog.parse(text))
     if method.meaning == "none":
         return [()]
-    points = _points(grid, text)
-    return [points] if method.joint else [(point,) for point in points]
+    return [points] if method.joint and points else [(point,) for point in points]
 
 
-def _spec(
-    grid: Grid,
-    scaled: recipe.Recipe,
-    dataset: str,
-    architecture: str,
-    text: str,
-    points: tuple[float, ...],
-    seed: int,
-) -> RunSpec:
+def _spec(grid: Grid, dataset: str, architecture: str, text: str, points: tuple[float, ...], seed: int) -> RunSpec:
     name, fields = _parsed(text)
+    chosen = settings(grid, dataset, architecture, text)
     return RunSpec(
         dataset=dataset,
         architecture=architecture,
@@ -199,11 +207,16 @@ def _spec(
         hyperparameters=fields,
         points=points,
         seed=seed,
-        recipe=scaled,
-        recipe_text=grid.recipe,
+        recipe=_scaled(chosen.recipe, grid.budget),
+        recipe_text=chosen.recipe,
         budget=grid.budget,
-        prunable=grid.prunable,
+        prunable=chosen.prunable,
     )
+
+
+@cache
+def _scaled(text: str, budget: float) -> recipe.Recipe:
+    return recipe.load(text).scaled(budget)
 
 
 @cache

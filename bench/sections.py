@@ -13,6 +13,7 @@ import pandas as pd
 from bench import findings, per_input, recipe
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
+from bench.paper_block import paper_block
 from bench.published_block import LETTERS, published_blocks, published_notes
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _warning(grid: Grid) -> str:
     found = []
     if grid.budget != 1:
         found.append(
-            f"SCALED DOWN: every run had {grid.budget:g} of the length of recipe '{grid.recipe}'. "
+            f"SCALED DOWN: every run had {grid.budget:g} of the length of recipe {_recipes(grid)}. "
             "These numbers are not comparable with published ones."
         )
     if parent := recipe.load(grid.recipe).initialisation.file:
@@ -79,6 +80,11 @@ def _warning(grid: Grid) -> str:
             "says how results vary between trainings of it."
         )
     return " ".join(found)
+
+
+def _recipes(grid: Grid) -> str:
+    used = dict.fromkeys([grid.recipe, *(override.recipe for override in grid.overrides if override.recipe)])
+    return " or ".join(f"'{text}'" for text in used)
 
 
 def _facts(grid: Grid, cells: pd.DataFrame) -> tuple[str, ...]:
@@ -122,12 +128,15 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame) -> Section
     }
     dynamic = per_input.block(lines, accuracy)
     blocks = [_accuracies(grid, lines, accuracy), dynamic, _remains(lines, accuracy), _costs(lines)]
+    if grid.paper:
+        rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
+        blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
         facts=_network(lines),
         blocks=tuple(block for block in blocks if block.rows),
-        notes=(*notes.texts, *_warnings(lines), *_unequal(lines)),
+        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines)),
     )
 
 
@@ -220,6 +229,24 @@ def _costs(lines: list[dict[str, Any]]) -> Block:
     return Block(
         "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)
     )
+
+
+def _overridden(grid: Grid, lines: list[dict[str, Any]]) -> list[str]:
+    """Which methods are under another recipe or prunable set than the grid's."""
+    run = [line for line in lines if line["expected"]] if grid.overrides else []
+    found: dict[str, dict[str, None]] = {}
+    for line in run:
+        for what, own, used in (
+            ("recipe", grid.recipe, line["recipe"]),
+            ("prunable set", grid.prunable, line["prunable"]),
+        ):
+            if used != own:
+                found.setdefault(f"{what} {used}", {})[line["method"]] = None
+    everything = len({line["method"] for line in run})
+    return [
+        f"{'All methods here' if len(methods) == everything else ', '.join(methods)}: {what}."
+        for what, methods in found.items()
+    ]
 
 
 def _warnings(lines: list[dict[str, Any]]) -> list[str]:

@@ -116,14 +116,15 @@ def _failures(runs: pd.DataFrame) -> str:
 def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tuple[list[bool], list[bool]]:
     """Which cells are best in their column, and which are not distinguishable from the best.
 
-    A column is a point within a data set, an architecture and a prunable set. It has no marks if its highest mean rests
-    on fewer than `FEWEST` seeds or has no rival that does not. Points at which filters are chosen per input are no
-    column: what they cost is an outcome.
+    A column is a point within a data set, an architecture, a recipe and a prunable set. It has no marks if its highest
+    mean rests on fewer than `FEWEST` seeds or has no rival that does not. Points at which filters are chosen per input
+    are no column: what they cost is an outcome.
     """
     columns: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
         if line["n"] and not math.isnan(line["point"]) and not decides(line["method"]):
-            columns[line["dataset"], line["architecture"], line["prunable"], line["point"]].append(index)
+            same = tuple(line[name] for name in ("dataset", "architecture", "recipe", "prunable", "point"))
+            columns[same].append(index)
     best, tied = [False] * len(lines), [False] * len(lines)
     for column in columns.values():
         top = max(column, key=lambda index: float(lines[index]["mean"]))

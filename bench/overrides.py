@@ -1,0 +1,94 @@
+"""Where some cells of a grid differ from the others: in recipe, points or prunable set, as in a paper's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from bench import catalog, names, recipe
+from bench.errors import UserError
+from bench.prunable import check as check_prunable
+from bench.schema import Strict
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+
+
+class Override(Strict):
+    """One entry of a grid's field `overrides`: which cells, and what holds for them instead.
+
+    Attributes:
+        datasets, architectures, methods: which cells; those left out mean all. A method is named as in the grid's list,
+            with its hyper-parameters; ``dense`` may be named too.
+        recipe: instead of the grid's.
+        points: instead of `sparsities` and `points`; an empty list leaves the methods out there.
+        prunable: instead of the grid's.
+    """
+
+    datasets: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    recipe: str | None = None
+    points: tuple[float, ...] | None = None
+    prunable: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.recipe is None and self.points is None and self.prunable is None:
+            raise ValueError("give at least one of 'recipe', 'points' and 'prunable'")
+        return self
+
+    def covers(self, dataset: str, architecture: str, method: str) -> bool:
+        """Whether it is about these cells; `method` as cells name it."""
+        chosen = tuple(map(_canonical, self.methods))
+        pairs = ((dataset, self.datasets), (architecture, self.architectures), (method, chosen))
+        return all(not allowed or name in allowed for name, allowed in pairs)
+
+
+@cache
+def _canonical(method: str) -> str:
+    return names.show(*catalog.parse(method))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for one method on one architecture and data set."""
+
+    recipe: str
+    points: tuple[float, ...]
+    prunable: str
+
+
+def settings(grid: Grid, dataset: str, architecture: str, method: str) -> Settings:
+    """The grid's own, changed by every override that covers these cells, in their order."""
+    found = Settings(grid.recipe, grid.points.get(names.parse(method)[0], grid.sparsities), grid.prunable)
+    for override in grid.overrides:
+        if override.covers(dataset, architecture, method):
+            found = Settings(
+                override.recipe or found.recipe,
+                found.points if override.points is None else override.points,
+                override.prunable or found.prunable,
+            )
+    return found
+
+
+def check(grid: Grid) -> None:
+    """Raise `UserError` if an override names what the grid does not have, or asks for what there is not."""
+    methods = tuple(map(_canonical, ("dense", *grid.methods)))
+    for override in grid.overrides:
+        pairs = (
+            ("datasets", override.datasets, grid.datasets),
+            ("architectures", override.architectures, grid.architectures),
+            ("methods", tuple(map(_canonical, override.methods)), methods),
+        )
+        for field, named, known in pairs:
+            for name in named:
+                if name not in known:
+                    raise UserError(f"field 'overrides': '{name}' is not among the grid's {field}.")
+        if override.recipe is not None:
+            recipe.load(override.recipe)
+        if override.prunable is not None:
+            check_prunable(override.prunable)
