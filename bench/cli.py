@@ -24,6 +24,7 @@ Config = Annotated[Path, typer.Argument(help="a grid, such as configs/quick.yaml
 Changes = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help="fields of the grid to change")]
 DataDir = Annotated[Path | None, typer.Option(help="where the originals of data sets lie; else $REPRUNE_DATA")]
 Results = Annotated[Path, typer.Option(help="the folder of results")]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 QUICK = Path("configs/quick.yaml")
 
 
@@ -52,20 +53,14 @@ def doctor(config: Config = QUICK) -> None:
 
 
 @app.command()
-def methods() -> None:
+def methods(
+    name: Annotated[str | None, typer.Argument(help="one method, with its card")] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the methods with their hyper-parameters, and method files that are broken."""
-    from bench import catalog
+    from bench import listing
 
-    broken = catalog.problems()
-    for name in catalog.names():
-        if name not in broken:
-            method = catalog.method_class(name)
-            first_paragraph = (method.__doc__ or "").partition("\n\n")[0]
-            print(f"{name}: {' '.join(first_paragraph.split())}")
-            for field, value in method().hyperparameters.items():
-                print(f"    {field} = {value}")
-    for problem in broken.values():
-        print(f"reprune: {problem}", file=sys.stderr)
+    listing.show(name, as_json)
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -56,8 +56,13 @@ def test_a_mistake_is_one_sentence(reprune) -> None:
 def test_methods_are_listed_with_their_defaults(reprune) -> None:
     status, out, err = reprune("methods")
     assert (status, err) == (0, "")
-    assert "snip: Lee, Ajanthan, Torr 2019, arXiv:1810.02340" in out
-    assert "    batches = 1\n" in out
+    assert any("snip" in line and "arXiv:1810.02340" in line and "batches = 1" in line for line in out.splitlines())
+    status, out, _ = reprune("methods", "snip", "--json")
+    assert (status, json.loads(out)["hyperparameters"]["batches"]) == (0, 1)
+    assert reprune("methods", "snipp")[0::2] == (
+        2,
+        "reprune: there is no method 'snipp' in methods/; did you mean 'snip'?\n",
+    )
 
 
 def test_prepare_decodes_a_data_set(reprune, tmp_path: Path) -> None:
