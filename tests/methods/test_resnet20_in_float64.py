@@ -1,0 +1,296 @@
+"""What the engine prunes from a real ResNet-20 on images of 3×32×32, against a computation of another kind in float64.
+
+The other computation shares nothing with the engine but the initial weights and the scoring images: ResNet-20 is written
+out as functions of a dictionary of tensors, scores come from plain `torch.autograd.grad` (GraSP's Hessian product from
+forward over reverse mode instead of a double backward pass), and what is kept is found by sorting.
+"""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch.nn import functional
+
+from bench.data import DATASETS
+from bench.lineage import identify
+from bench.recipe import Recipe
+from bench.spec import RunSpec
+from tests.contract.harness import VALUES, Laboratory
+
+EPS = 0.01  # of batch normalisation in the contract tests' recipe
+IMAGES = 4
+KEEP = 0.03
+
+
+# -- the engine's masks --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A results folder with a small data set of four classes."""
+    yield Laboratory(tmp_path_factory.mktemp("resnet20"))
+    DATASETS.pop("tiny", None)
+
+
+class Pruned:
+    """The state before and after the engine's first step, and the scoring batches it drew."""
+
+    def __init__(self, lab, method, norm="eval", precision="fp64", seed=0, **hyperparameters):
+        values = VALUES | {"precision": precision, "scoring": {"batch_size": IMAGES, "norm": norm}}
+        recipe = Recipe.read(values, "ResNet-20")
+        spec = RunSpec(
+            dataset="tiny",
+            architecture="resnet20_cifar",
+            method=method,
+            hyperparameters=hyperparameters,
+            points=(1 - KEEP,),
+            seed=seed,
+            recipe=recipe,
+            recipe_text="ResNet-20",
+        )
+        workshop = lab.workshop(identify(spec))
+        trainer = lab.begin(workshop, workshop.stages[-1])
+        self.run, self.batches = trainer.run, []
+        self.initial = {key: value.double() for key, value in deepcopy(self.run.model.state_dict()).items()}
+        self.dense = {name: self.initial[name] for name in self.run.masks}
+        self.size = sum(weight.numel() for weight in self.dense.values())
+        draw = self.run.batches.scoring
+        self.run.batches.scoring = lambda *place: (self.batches.append(draw(*place)), self.batches[-1])[1]
+        self.run.at(0)
+        trainer._update(self.run.method.update_masks)
+        assert list(self.dense) == [key for key, value in self.initial.items() if value.dim() > 1], "a layer is missing"
+
+    def equals(self, mask):
+        """Whether the engine's masks are these."""
+        return all(torch.equal(kept.bool(), mask[name]) for name, kept in self.run.masks.items())
+
+
+# -- the other computation -----------------------------------------------------------------------------------------
+
+
+def resnet20(t, x, training):
+    """Logits of the CIFAR ResNet-20 with 1×1 shortcuts, from a dictionary of tensors under timm's names."""
+
+    def norm(h, key):
+        mean, var = (None, None) if training else (t[f"{key}.running_mean"], t[f"{key}.running_var"])
+        return functional.batch_norm(h, mean, var, t[f"{key}.weight"], t[f"{key}.bias"], training, eps=EPS)
+
+    h = norm(functional.conv2d(x, t["conv1.weight"], padding=1), "bn1").relu()
+    for stage in (1, 2, 3):
+        for block in (0, 1, 2):
+            at, stride = f"layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
+            inner = norm(functional.conv2d(h, t[f"{at}.conv1.weight"], stride=stride, padding=1), f"{at}.bn1").relu()
+            inner = norm(functional.conv2d(inner, t[f"{at}.conv2.weight"], padding=1), f"{at}.bn2")
+            if stride == 2:
+                h = norm(functional.conv2d(h, t[f"{at}.downsample.0.weight"], stride=2), f"{at}.downsample.1")
+            h = (h + inner).relu()
+    return functional.linear(h.mean((2, 3)), t["fc.weight"], t["fc.bias"])
+
+
+def cross_entropy(logits, labels, temperature=1.0):
+    """The mean of −log softmax of the right class, from its definition."""
+    scaled = logits / temperature
+    return (scaled.logsumexp(1) - scaled[torch.arange(len(labels)), labels]).mean()
+
+
+def minus_logit(logits, labels):
+    """What the authors of FORCE differentiate."""
+    return -logits[torch.arange(len(labels)), labels].mean()
+
+
+def slopes(state, weights, batch, training, loss):
+    """Gradients with respect to `weights`, which stand in for those of `state`."""
+    leaves = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
+    value = loss(resnet20(state | leaves, batch[0].double(), training), batch[1])
+    return dict(zip(leaves, torch.autograd.grad(value, list(leaves.values())), strict=True))
+
+
+def top(scores, count):
+    """The `count` largest of all layers by sorting, and no near tie at the threshold."""
+    ordered = torch.cat([score.flatten() for score in scores.values()]).sort(descending=True).values
+    assert ordered[count - 1] - ordered[count] > 1e-11 * ordered[count].abs(), "the test's numbers do not decide"
+    return {name: score >= ordered[count - 1] for name, score in scores.items()}
+
+
+def snip(pruned, training):
+    """|w · g| of every weight."""
+    found = slopes(pruned.initial, pruned.dense, pruned.batches[0], training, cross_entropy)
+    return {name: (weight * found[name]).abs() for name, weight in pruned.dense.items()}
+
+
+def rounds(pruned, name, training, loss, steps, per_round):
+    """The masks after `steps` rounds of FORCE, Iterative SNIP or GRASP-It."""
+    mask = {key: torch.ones_like(weight) for key, weight in pruned.dense.items()}
+    batches = iter(pruned.batches)
+    for t in range(1, steps + 1):
+        there = {key: weight * mask[key] for key, weight in pruned.dense.items()}
+        found = [slopes(pruned.initial, there, next(batches), training, loss) for _ in range(per_round)]
+        mean = {key: sum(one[key] for one in found) / per_round for key in mask}
+        if name == "force":
+            scores = {key: (pruned.dense[key] * mean[key]).abs() for key in mask}
+        elif name == "iterative_snip":
+            scores = {key: (there[key] * mean[key]).abs() for key in mask}
+        else:
+            scores = {key: mean[key] ** 2 * mask[key] for key in mask}
+        mask = {key: kept.double() for key, kept in top(scores, round(pruned.size * KEEP ** (t / steps))).items()}
+    return {key: kept.bool() for key, kept in mask.items()}
+
+
+def grasp(pruned, training):
+    """θ · Hg; the forward derivative of the gradient along g is Hg."""
+    images, labels = pruned.batches[0]
+
+    def loss(weights):
+        return cross_entropy(resnet20(pruned.initial | weights, images.double(), training), labels, 200.0)
+
+    gradient = torch.func.grad(loss)
+    along = gradient(pruned.dense)
+    _, product = torch.func.jvp(gradient, (pruned.dense,), (along,))
+    return {name: weight * product[name] for name, weight in pruned.dense.items()}
+
+
+def synflow(pruned, steps):
+    """The masks after `steps` rounds with a network made positive."""
+    positive = {key: value.abs() for key, value in pruned.initial.items()}
+    weights = {name: positive[name] for name in pruned.dense}
+    for t in range(1, steps + 1):
+        leaves = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
+        flow = resnet20(positive | leaves, torch.ones(1, 3, 32, 32, dtype=torch.float64), False).sum()
+        found = torch.autograd.grad(flow, list(leaves.values()))
+        scores = {name: weights[name] * g for name, g in zip(leaves, found, strict=True)}
+        mask = top(scores, round(pruned.size * KEEP ** (t / steps)))
+        weights = {name: weight * mask[name] for name, weight in weights.items()}
+    return mask
+
+
+# -- methods -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", ["eval", "train"])
+def test_snip(lab, norm):
+    pruned = Pruned(lab, "snip", norm)
+    assert len(pruned.batches) == 1
+    assert pruned.equals(top(snip(pruned, norm == "train"), round(KEEP * pruned.size)))
+
+
+@pytest.mark.parametrize(
+    ("norm", "loss", "function"), [("eval", "cross_entropy", cross_entropy), ("train", "raw_logit", minus_logit)]
+)
+@pytest.mark.parametrize("name", ["force", "iterative_snip", "grasp_it"])
+def test_rounds(lab, name, norm, loss, function):
+    pruned = Pruned(lab, name, norm, **{"ramp.steps": 3, "batches": 2, "loss": loss})
+    assert len(pruned.batches) == 6
+    assert not torch.equal(pruned.batches[0][0], pruned.batches[2][0]), "every round looks at other images"
+    assert pruned.equals(rounds(pruned, name, norm == "train", function, 3, 2))
+
+
+@pytest.mark.parametrize("norm", ["eval", "train"])
+def test_grasp(lab, norm):
+    pruned = Pruned(lab, "grasp", norm)
+    assert pruned.equals(top(grasp(pruned, norm == "train"), round(KEEP * pruned.size)))
+
+
+@pytest.mark.parametrize(("norm", "steps"), [("train", 100), ("eval", 1)])
+def test_synflow_in_inference_mode_whatever_the_recipe_scores_in(lab, norm, steps):
+    pruned = Pruned(lab, "synflow", norm, **{"ramp.steps": steps})
+    assert pruned.equals(synflow(pruned, steps))
+
+
+def test_magnitude_at_initialisation(lab):
+    pruned = Pruned(lab, "magnitude", schedule="atinit")
+    assert pruned.equals(top({k: w.abs() for k, w in pruned.dense.items()}, round(KEEP * pruned.size)))
+
+
+# -- a pure function of seed and batch -----------------------------------------------------------------------------
+
+CHEAP = {
+    "random": {},
+    "snip": {},
+    "grasp": {},
+    "force": {"ramp.steps": 2},
+    "iterative_snip": {"ramp.steps": 2},
+    "grasp_it": {"ramp.steps": 2},
+    "synflow": {"ramp.steps": 2},
+    "sanity_check": {},
+}
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_masks_follow_the_seed_and_no_other_state(lab, name):
+    torch.manual_seed(1)
+    first = Pruned(lab, name, **CHEAP[name])
+    torch.manual_seed(2)
+    torch.rand(5)
+    again, other = Pruned(lab, name, **CHEAP[name]), Pruned(lab, name, seed=1, **CHEAP[name])
+    assert first.run.masks.digest() == again.run.masks.digest()
+    assert first.run.masks.digest() != other.run.masks.digest()
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "force", "iterative_snip", "grasp_it"])
+def test_masks_follow_the_images(lab, name):
+    first = Pruned(lab, name, **CHEAP[name])
+    twin = Pruned(lab, name, **CHEAP[name])
+    run = twin.run
+    batches = [(images.flip(3).flip(0), labels) for images, labels in twin.batches]  # others under the same labels
+    draws = iter(batches)
+    run.batches.scoring = lambda *place: next(draws)
+    run.weights.copy_(type(run.weights)(twin.dense))
+    for mask in run.masks.values():
+        mask.fill_(1)
+    run.method.update_masks(run)
+    assert run.masks.digest() != first.run.masks.digest()
+
+
+@pytest.mark.parametrize("norm", ["eval", "train"])
+def test_float32_decides_the_same_but_for_weights_at_the_threshold(lab, norm):
+    pruned = Pruned(lab, "snip", norm, precision="fp32")
+    scores = snip(pruned, norm == "train")
+    ordered = torch.cat([score.flatten() for score in scores.values()]).sort(descending=True).values
+    threshold = float(ordered[round(KEEP * pruned.size) - 1])
+    for name, mask in pruned.run.masks.items():
+        differing = scores[name][mask.bool() != (scores[name] >= threshold)]
+        assert all(abs(float(score) / threshold - 1) < 1e-2 for score in differing)
+
+
+# -- sanity checks -------------------------------------------------------------------------------------------------
+
+RANKINGS = {"snip": snip, "grasp": grasp}
+
+
+def expected(pruned, name):
+    """The other method's masks, from the computation above in inference mode."""
+    if name in RANKINGS:
+        return top(RANKINGS[name](pruned, False), round(KEEP * pruned.size))
+    return synflow(pruned, 3) if name == "synflow" else rounds(pruned, name, False, cross_entropy, 3, 1)
+
+
+OTHERS = {"snip": "snip", "grasp": "grasp", "synflow": "synflow[ramp.steps=3]", "force": "force[ramp.steps=3]"}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_shuffled_masks_have_the_other_method_s_counts_at_random_places(lab, name):
+    pruned = Pruned(lab, "sanity_check", of=OTHERS[name])
+    wanted = expected(pruned, name)
+    assert pruned.run.masks.kept() == {key: int(mask.sum()) for key, mask in wanted.items()}
+    # In a layer of n weights with k kept, k²/n of a random mask coincide with any other; at most n − k differ.
+    flat = torch.cat([mask.flatten() for mask in pruned.run.masks.values()]).bool()
+    same = int((flat & torch.cat([mask.flatten() for mask in wanted.values()])).sum())
+    chance = sum(int(mask.sum()) ** 2 / mask.numel() for mask in wanted.values())
+    assert abs(same - chance) < 5 * chance**0.5
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_reinitialised_networks_have_the_other_method_s_masks_and_other_weights(lab, name):
+    pruned = Pruned(lab, "sanity_check", of=OTHERS[name], check="reinitialise")
+    assert pruned.equals(expected(pruned, name))
+    for key, weight in pruned.run.weights.items():
+        kept = pruned.run.masks[key].bool()
+        assert not (weight[kept] == pruned.dense[key][kept]).any()
+        assert not weight[~kept].any()
+
+
+@pytest.mark.parametrize("name", RANKINGS)
+def test_inverted_rankings_keep_what_scores_lowest(lab, name):
+    pruned = Pruned(lab, "sanity_check", "train", of=OTHERS[name], check="invert")
+    scores = {key: -score for key, score in RANKINGS[name](pruned, True).items()}
+    assert pruned.equals(top(scores, round(KEEP * pruned.size)))
