@@ -72,18 +72,17 @@ def run(context: typer.Context) -> None:
 
 
 @app.command()
-def plan(config: Config = QUICK, fields: Changes = None) -> None:
-    """List the runs of a grid and how many cells they fill."""
-    from bench.grid import expand
-    from bench.progress import label
+def plan(
+    config: Config = QUICK,
+    fields: Changes = None,
+    runs: Annotated[bool, typer.Option("--runs", help="a line for each run, too")] = False,
+    probe: Annotated[bool, typer.Option(help="measure the speed of training, some seconds per network")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many runs and cells a grid has, what is done, and the hours and the disk that the rest will take."""
+    from bench import plan as plans
 
-    found = expand(_grid(config, fields))
-    for spec in found.runs:
-        print(label(spec))
-    skipped = [cell for cell in found.cells if cell.skipped]
-    for cell in skipped:
-        print(f"skipped: {cell.dataset} · {cell.architecture} · {cell.method} · {cell.point:g}: {cell.skipped}")
-    print(f"{len(found.runs)} runs, {len(found.cells)} cells" + (f", {len(skipped)} skipped" if skipped else ""))
+    plans.show(_grid(config, fields), runs=runs, probe=probe, as_json=as_json)
 
 
 @app.command()

@@ -36,14 +36,16 @@ def test_help_and_plans_need_no_torch() -> None:
     assert ended.stdout == "False\n"
 
 
-def test_plan_lists_runs_and_counts_them(reprune) -> None:
-    status, out, _ = reprune("plan", QUICK, "seeds=[5]", "methods=[gmp]", "sparsities=[0.5]")
-    lines = out.splitlines()
-    assert status == 0
+def test_plan_counts_runs_and_lists_them_when_asked_to(reprune) -> None:
+    words = (QUICK, "seeds=[5]", "methods=[gmp]", "sparsities=[0.5]", "--no-probe")
     # dense comes along; two architectures
+    status, out, _ = reprune("plan", *words)
+    assert status == 0
+    assert "\n4 runs; 4 cells\n" in out and "seed 5" not in out
+    lines = reprune("plan", *words, "--runs")[1].splitlines()
     assert lines[0] == "digits · resnet8_cifar · dense · seed 5"
     assert lines[1] == "digits · resnet8_cifar · gmp · 50 % · seed 5"
-    assert lines[-1] == "4 runs, 4 cells"
+    assert json.loads(reprune("plan", *words, "--json")[1])["runs"] == 4
 
 
 def test_a_mistake_is_one_sentence(reprune) -> None:

@@ -1,0 +1,139 @@
+"""A short measurement of how fast a network trains here, and how large its files are. It leaves nothing behind.
+
+The images are noise: a step takes as long on them as on others, and no data set has to be there.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from bench import archs, data, determinism
+from bench.context import Run
+from bench.data.batches import Batches
+from bench.data.images import Images
+from bench.initialise import build
+from bench.macs import TrainingMacs
+from bench.method import Dense, Stage
+from bench.prunable import prunable
+from bench.recipe import Phase, Recipe
+from bench.spec import RunSpec
+from bench.train import Trainer, evaluate_run
+
+EPOCH = 64
+"""Steps in the probe's epoch; it ends before the epoch does, since that would evaluate the network."""
+
+LONGEST = EPOCH - 1
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds per image of dense training and of evaluation, and the number of steps that were timed.
+
+    Seconds of CPU time where a single thread computes, so that other processes on the machine hardly matter.
+    """
+
+    training: float
+    evaluation: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of a network's files: exported weights, a finished stage, a checkpoint on the way there."""
+
+    weights: int
+    state: int
+    checkpoint: int
+
+
+def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Speed:
+    """Train the dense network of a run for about so many seconds, at least three steps, and evaluate it once.
+
+    Args:
+        spec: its data set, architecture and recipe are what matters.
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads.
+        seconds: how long to train, after a few steps that are not timed.
+    """
+    determinism.configure(spec.recipe, threads)
+    clock = time.process_time if device == "cpu" and threads == 1 else time.perf_counter
+    trainer = _trainer(spec, torch.device(device))
+    _train(trainer, 8 if device == "cuda" else 2)
+    begin, first = clock(), trainer.progress.step
+    while trainer.progress.step < first + 3 or (clock() - begin < seconds and trainer.progress.step < LONGEST):
+        _train(trainer, 1)
+    taken, steps = clock() - begin, trainer.progress.step - first
+    return Speed(taken / (steps * spec.recipe.batch_size), _evaluation(trainer.run, clock), steps)
+
+
+def hardware(device: str, threads: int) -> str:
+    """What the measurement was made on: the name of the GPU, or how many CPU threads."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return "one CPU thread" if threads == 1 else f"{threads} CPU threads"
+
+
+def sizes(spec: RunSpec) -> Sizes:
+    """The sizes of a network's files, by writing them to memory; what a method remembers comes on top."""
+    info = data.info(spec.dataset)
+    model = archs.create(spec.architecture, info.classes, info.channels, (info.height, info.width))
+    masks = {
+        name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in prunable(model, spec.prunable).items()
+    }
+    state = {"model": model.state_dict(), "masks": masks}
+    copies = {"adamw": 2}.get(spec.recipe.optimizer.name, int(spec.recipe.optimizer.momentum > 0))
+    moments = [[torch.empty_like(parameter) for parameter in model.parameters()] for _ in range(copies)]
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    return Sizes(len(safetensors.torch.save(weights)), _saved(state), _saved(state | {"optimizer": moments}))
+
+
+def _trainer(spec: RunSpec, device: torch.device) -> Trainer:
+    recipe, info = _short(spec.recipe), data.info(spec.dataset)
+    shape = (info.channels, info.height, info.width)
+    model = build(spec.architecture, info.classes, info.channels, shape[1:], recipe, 0).to(device)
+    test = min(info.test_images, 1000 if device.type == "cuda" else 250)
+    images = [_noise(count, shape, info.classes, device) for count in (EPOCH * recipe.batch_size, test)]
+    batches = Batches(Images(*images[0], *images[1]), info, recipe, 0, device)
+    run = Run(Dense(), model, prunable(model, spec.prunable), recipe, batches, Stage("probe"), 0)
+    return Trainer(run, TrainingMacs({}, {}, run.method.zeros), checkpoint_seconds=float("inf"))
+
+
+def _short(recipe: Recipe) -> Recipe:
+    """The recipe for two epochs in which weights hardly move, so that noise as data lets nothing diverge."""
+    no_file = recipe.initialisation.model_copy(update={"file": None, "sha256": None})
+    everything = recipe.data.model_copy(update={"validation": 0})
+    return recipe.model_copy(update={"train": Phase(epochs=2, lr=1e-6), "initialisation": no_file, "data": everything})
+
+
+def _noise(count: int, shape: tuple[int, ...], classes: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    drawn = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (count, *shape), generator=drawn, dtype=torch.uint8)
+    return images.to(device), torch.randint(classes, (count,), generator=drawn).to(device)
+
+
+def _train(trainer: Trainer, steps: int) -> None:
+    trainer.stop = trainer.progress.step + steps
+    trainer.train(resumed=trainer.progress.step > 0)
+    if trainer.run.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _evaluation(run: Run, clock: Callable[[], float]) -> float:
+    """Seconds per image, of the second time; results come back to the CPU, so all is done when it returns."""
+    evaluate_run(run, "test")
+    begin = clock()
+    found = evaluate_run(run, "test")
+    return (clock() - begin) / int(found.images)
+
+
+def _saved(content: Mapping[str, Any]) -> int:
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    return buffer.tell()
