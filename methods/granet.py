@@ -36,6 +36,8 @@ class GraNet(Method):
         """Prune to the ramp, then drop and grow as many per layer."""
         # What is active and exactly 0 ranks above what is pruned.
         run.masks.keep(run.weights.abs() + run.masks * 1e-30, min(run.sparsity, run.target))
+        run.mask_weights()
+        run.mask_optimizer()
         fraction = self.drop.fraction(run.step, run.steps)
         count = {name: math.ceil(kept * fraction) for name, kept in run.masks.kept().items()}
         gradients = run.gradients().abs()  # at the network pruned to the ramp, before anything is regenerated

@@ -34,5 +34,6 @@ class RigL(Method):
         """Drop, then grow as many."""
         fraction = self.drop.fraction(run.step, run.end_of_updates)
         count = {name: int(kept * fraction) for name, kept in run.masks.kept().items()}
+        gradients = run.gradients().abs()  # before anything is dropped, as in the paper and the authors' code
         run.masks.drop(lowest=run.weights.abs() + run.normal() * self.drop_noise, n=count)
-        run.masks.grow(highest=run.gradients().abs(), n=count)
+        run.masks.grow(highest=gradients, n=count)

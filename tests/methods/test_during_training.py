@@ -132,3 +132,21 @@ def test_the_schedule_sets_what_update_masks_is_asked_for():
     # Ten steps, ramp from 0 to step 8: 0.5 (1 − (1 − t/8)³) at 0 2 4 6, and the target at 8.
     assert [step for step, _ in seen] == [0, 2, 4, 6, 8]
     assert [value for _, value in seen] == pytest.approx([0.5 * (1 - (1 - t / 8) ** 3) for t in (0, 2, 4, 6, 8)])
+
+
+def test_rigl_grows_by_the_gradient_before_anything_is_dropped():
+    # x = (1, 2), label 0, W1 = [[1.5, 2], [·, ·]], W2 = [[·, ·], [1.5, 1]]; pruned are the dots, 0 with a gradient.
+    #   h = (5.5, 0), logits (0, 8.25), δ = (−p, p);  |∂L/∂W1| / p = v_j x_i = [[1.5, 3], [1, 2]] for v = (1.5, 1);
+    #   |∂L/∂W2| / p = [[5.5, 0], [5.5, 0]].
+    # Half of each layer's two goes: W1's 1.5 and W2's 1. Largest among what is left: 2 in W1, 5.5 in W2. Had the 1 of
+    # W2 been dropped first, nothing would flow to the second row of W1, and its 1.5 would come back.
+    rows = [[1.5, 2.0], [0.0, 0.0]], [[0.0, 0.0], [1.5, 1.0]]
+    method = catalog.create("rigl", {"drop.initial": 0.5, "drop_noise": 0.0})
+    trainer = trainer_for(method, linear(*rows), [[1.0, 2.0]], [0], 0.5)
+    for mask, weights in zip(trainer.run.masks.values(), rows, strict=True):
+        mask.copy_((torch.tensor(weights) != 0).double())
+    trainer.run.at(0)
+    trainer._update(method.update_masks)
+    assert trainer.run.masks["0.weight"].tolist() == [[0, 1], [0, 1]]
+    assert trainer.run.masks["1.weight"].tolist() == [[1, 0], [1, 0]]
+    assert trainer.run.weights["0.weight"].tolist() == [[0, 2], [0, 0]]

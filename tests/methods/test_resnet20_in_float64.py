@@ -1,8 +1,8 @@
-"""What the engine prunes from a real ResNet-20 on images of 3×32×32, against a computation of another kind in float64.
+"""What the engine prunes from a real ResNet-20 on images of 3×32×32, against another computation in float64.
 
-The other computation shares nothing with the engine but the initial weights and the scoring images: ResNet-20 is written
-out as functions of a dictionary of tensors, scores come from plain `torch.autograd.grad` (GraSP's Hessian product from
-forward over reverse mode instead of a double backward pass), and what is kept is found by sorting.
+That shares nothing with the engine but the initial weights and the scoring images: ResNet-20 is written out as
+functions of a dictionary of tensors, scores come from plain `torch.autograd.grad` (GraSP's Hessian product from forward
+over reverse mode instead of a double backward pass), and what is kept is found by sorting.
 """
 
 from copy import deepcopy
