@@ -55,7 +55,7 @@ def effective_masks(
         Boolean masks, on the masks' devices; or None for a network that multiplies or normalises activations across
         channels (attention, layer normalisation, squeeze-and-excitation), where the notion is undefined.
     """
-    copy = deepcopy(model).cpu().double().eval()
+    copy = _without_hooks(deepcopy(model)).cpu().double().eval()
     image = torch.ones(1, *shape, dtype=torch.float64)
     try:
         weights = _as_paths(copy, masks)
@@ -68,6 +68,14 @@ def effective_masks(
         name: (mask != 0) & (gradient > 0).to(mask.device) if gradient is not None else torch.zeros_like(mask).bool()
         for (name, mask), gradient in zip(masks.items(), gradients, strict=True)
     }
+
+
+def _without_hooks(model: nn.Module) -> nn.Module:
+    """Take off what a method hooked to the network: which paths exist is a matter of weights, not of gates."""
+    for module in model.modules():
+        module._forward_pre_hooks.clear()
+        module._forward_hooks.clear()
+    return model
 
 
 def _as_paths(model: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:

@@ -169,3 +169,12 @@ def test_the_network_is_left_as_it_was_and_gradients_may_be_off() -> None:
     assert (model.training, repr(model)) == (True, described)
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_what_a_method_hooked_to_the_network_is_neither_asked_nor_lost() -> None:
+    model, seen = two_layers(), []
+    model[1].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs))
+    model[2].register_forward_hook(lambda _module, _inputs, output: output * 0)  # a closed gate
+    assert all(bool(mask.all()) for mask in live(model, ones(model), FLAT).values())
+    assert seen == []
+    assert not model[2](torch.ones(2)).any()

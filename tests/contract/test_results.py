@@ -103,3 +103,15 @@ def test_methods_separate_from_dense_in_sparsity_only_where_they_should(lab: Lab
     counts = lab.finished("dense", network).results[0].counts
     assert counts.prunable_sparsity < 0.01
     assert counts.macs == pytest.approx(counts.macs_dense)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if catalog.create(name, {}).meaning == "dynamic"])
+def test_what_is_decided_per_input_is_counted_per_input(lab: Laboratory, method):
+    """Two independent counts of the dense network agree; what decides is kept beside the weights."""
+    (result,) = lab.finished(method, NETWORKS[0]).results
+    found = result.diagnostics
+    assert found["macs_dense"] == result.counts.macs_dense
+    assert found["reduction_strict"] == pytest.approx(100 * (1 - found["flops_strict"] / found["macs_dense"]))
+    assert 0 < found["filters_kept"] < 100
+    assert result.extras is not None
+    assert (lab.folder(method, NETWORKS[0]) / result.extras).exists()
