@@ -15,7 +15,7 @@ from bench.claims import Claim
 from bench.errors import UserError
 from bench.lineage import identify, method_of, stages_of
 from bench.method import Dense
-from bench.overrides import Override, settings
+from bench.overrides import Override, Settings, Training, entries, settings
 from bench.overrides import check as check_overrides
 from bench.prunable import check as check_prunable
 from bench.schema import Strict, read_yaml
@@ -32,6 +32,7 @@ class Grid(Strict):
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
         overrides: where recipe, points or prunable set are others (`bench.overrides`).
+        trainings: methods that are in the table once more, under another recipe (`bench.overrides`).
         paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
@@ -50,6 +51,7 @@ class Grid(Strict):
     seeds: tuple[int, ...] = Field(min_length=1)
     prunable: str = "all"
     overrides: tuple[Override, ...] = ()
+    trainings: tuple[Training, ...] = ()
     paper: str = ""
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
@@ -88,7 +90,8 @@ class Cell:
     """One number in a paper's table: dataset × architecture × method × point, over all seeds.
 
     Attributes:
-        method: with its non-default hyper-parameters, ``gmp[allocation=global]``.
+        method: with its non-default hyper-parameters, ``gmp[allocation=global]``, and the label of its training if it
+            has a recipe of its own, ``rigl[training=2x]``.
         point: the target, or None for the dense network.
         runs: (seed, run id) pairs.
         skipped: why the method skips the cell; empty if it does not.
@@ -168,24 +171,24 @@ def _has_points(grid: Grid, text: str) -> bool:
 
 def expand(grid: Grid) -> Plan:
     """All cells and runs of a grid, the dense runs first."""
-    texts = dict.fromkeys(["dense", *(names.show(*catalog.parse(text)) for text in grid.methods)])
     runs: dict[str, RunSpec] = {}
     cells: list[Cell] = []
     parent: dict[str, str] = {}
     for dataset, architecture in product(grid.datasets, grid.architectures):
         dense: dict[tuple[str, int], str] = {}
-        for text in texts:
-            for points in _jobs(text, settings(grid, dataset, architecture, text).points):
-                specs = [_spec(grid, dataset, architecture, text, points, seed) for seed in grid.seeds]
+        for name, (method, training) in entries(grid).items():
+            chosen = settings(grid, dataset, architecture, method, training)
+            for points in _jobs(method, chosen.points):
+                specs = [_spec(grid, dataset, architecture, method, chosen, points, seed) for seed in grid.seeds]
                 skipped = method_of(specs[0]).skip(specs[0])
                 ids = [] if skipped else [_add(runs, spec) for spec in specs]
                 pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
-                if text == "dense":
-                    dense = {(specs[0].recipe_text, seed): run for seed, run in pairs}
+                if method == "dense":
+                    dense |= {(chosen.recipe, seed): run for seed, run in pairs}
                 elif not skipped and _starts_dense(specs[0]):
-                    starts = {run: dense.get((specs[0].recipe_text, seed)) for seed, run in pairs}
+                    starts = {run: dense.get((chosen.recipe, seed)) for seed, run in pairs}
                     parent |= {run: start for run, start in starts.items() if start is not None}
-                cells += [Cell(dataset, architecture, text, point, pairs, skipped) for point in points or (None,)]
+                cells += [Cell(dataset, architecture, name, point, pairs, skipped) for point in points or (None,)]
     return Plan(list(runs.values()), cells, parent)
 
 
@@ -197,9 +200,10 @@ def _jobs(text: str, points: tuple[float, ...]) -> list[tuple[float, ...]]:
     return [points] if method.joint and points else [(point,) for point in points]
 
 
-def _spec(grid: Grid, dataset: str, architecture: str, text: str, points: tuple[float, ...], seed: int) -> RunSpec:
+def _spec(
+    grid: Grid, dataset: str, architecture: str, text: str, chosen: Settings, points: tuple[float, ...], seed: int
+) -> RunSpec:
     name, fields = _parsed(text)
-    chosen = settings(grid, dataset, architecture, text)
     return RunSpec(
         dataset=dataset,
         architecture=architecture,

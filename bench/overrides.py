@@ -1,4 +1,4 @@
-"""Where some cells of a grid differ from the others: in recipe, points or prunable set, as in a paper's tables."""
+"""Where some cells of a grid differ from the others, in recipe, points or prunable set, and methods trained twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bench import catalog, names, recipe
 from bench.errors import UserError
@@ -48,6 +48,22 @@ class Override(Strict):
         return all(not allowed or name in allowed for name, allowed in pairs)
 
 
+class Training(Strict):
+    """One entry of a grid's field `trainings`: methods that the table has once more, under another recipe.
+
+    Attributes:
+        label: tells these rows from the others: ``2x`` makes ``rigl[training=2x]``.
+        methods: which, as in the grid's list; ``dense`` may be one of them.
+        recipe: what they are trained under.
+        points: theirs, if not those they have otherwise.
+    """
+
+    label: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    methods: tuple[str, ...] = Field(min_length=1)
+    recipe: str
+    points: tuple[float, ...] | None = None
+
+
 @cache
 def _canonical(method: str) -> str:
     return names.show(*catalog.parse(method))
@@ -62,8 +78,20 @@ class Settings:
     prunable: str
 
 
-def settings(grid: Grid, dataset: str, architecture: str, method: str) -> Settings:
-    """The grid's own, changed by every override that covers these cells, in their order."""
+def entries(grid: Grid) -> dict[str, tuple[str, Training | None]]:
+    """The methods of a grid by the name of their rows, dense first: the method itself and how it is trained."""
+    found: dict[str, tuple[str, Training | None]] = {}
+    for method in map(_canonical, ("dense", *grid.methods)):
+        found[method] = (method, None)
+    for training in grid.trainings:
+        for method in map(_canonical, training.methods):
+            name, fields = names.parse(method)
+            found[names.show(name, fields | {"training": training.label})] = (method, training)
+    return found
+
+
+def settings(grid: Grid, dataset: str, architecture: str, method: str, training: Training | None = None) -> Settings:
+    """The grid's own, changed by every override that covers these cells, in their order, and then by the training."""
     found = Settings(grid.recipe, grid.points.get(names.parse(method)[0], grid.sparsities), grid.prunable)
     for override in grid.overrides:
         if override.covers(dataset, architecture, method):
@@ -72,12 +100,19 @@ def settings(grid: Grid, dataset: str, architecture: str, method: str) -> Settin
                 found.points if override.points is None else override.points,
                 override.prunable or found.prunable,
             )
-    return found
+    if training is None:
+        return found
+    return Settings(training.recipe, found.points if training.points is None else training.points, found.prunable)
 
 
 def check(grid: Grid) -> None:
     """Raise `UserError` if an override names what the grid does not have, or asks for what there is not."""
     methods = tuple(map(_canonical, ("dense", *grid.methods)))
+    for training in grid.trainings:
+        for name in map(_canonical, training.methods):
+            if name not in methods:
+                raise UserError(f"field 'trainings': '{name}' is not among the grid's methods.")
+        recipe.load(training.recipe)
     for override in grid.overrides:
         pairs = (
             ("datasets", override.datasets, grid.datasets),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bench import catalog, names
+from bench import per_input
 from bench.layout import Block, Text, percent, same, signed
 
 NO_NUMBER = "no published number"
@@ -50,8 +50,7 @@ _BLANK = (Text("–"), Text("–"), Text(""), Text(""))
 def _column(method: str, point: float | None) -> str:
     if point is None:
         return percent(0)
-    dynamic = catalog.create(*names.parse(method)).meaning == "dynamic"
-    return f"r = {point:g}" if dynamic else percent(point)
+    return f"r = {point:g}" if per_input.decides(method) else percent(point)
 
 
 def _name(method: str, theirs: Mapping[Key, Line]) -> Text:

@@ -167,7 +167,7 @@ class Scoring(Strict):
     """How saliencies that need gradients see the data and batch normalisation.
 
     Attributes:
-        balanced: every batch holds equally many images of each class, as far as its size allows.
+        balanced: every batch holds equally many images of each class; its size is a multiple of their number.
     """
 
     batch_size: int | None = Field(default=None, gt=0)

@@ -83,7 +83,8 @@ def _warning(grid: Grid) -> str:
 
 
 def _recipes(grid: Grid) -> str:
-    used = dict.fromkeys([grid.recipe, *(override.recipe for override in grid.overrides if override.recipe)])
+    others = [*(each.recipe for each in grid.overrides if each.recipe), *(each.recipe for each in grid.trainings)]
+    used = dict.fromkeys([grid.recipe, *others])
     return " or ".join(f"'{text}'" for text in used)
 
 
@@ -233,7 +234,7 @@ def _costs(lines: list[dict[str, Any]]) -> Block:
 
 def _overridden(grid: Grid, lines: list[dict[str, Any]]) -> list[str]:
     """Which methods are under another recipe or prunable set than the grid's."""
-    run = [line for line in lines if line["expected"]] if grid.overrides else []
+    run = [line for line in lines if line["expected"]] if grid.overrides or grid.trainings else []
     found: dict[str, dict[str, None]] = {}
     for line in run:
         for what, own, used in (

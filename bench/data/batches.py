@@ -81,10 +81,10 @@ class Batches:
 
         Batches of the same keys have no image in common until the training set is used up; then it is shuffled anew.
         """
+        if self.recipe.scoring.balanced:
+            return self.balanced(self.scoring_size // self.classes, batch, *keys)
         again, index = divmod(batch, self.train_size // self.scoring_size)
-        order = self._order("scoring", *keys, again)
-        order = self._alternating(order) if self.recipe.scoring.balanced else order
-        chosen = self._slice(order, index, self.scoring_size)
+        chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
         if not self.recipe.scoring.augment:
             return self._plain(self.images.train_x, self.images.train_y, chosen)
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
@@ -128,12 +128,6 @@ class Batches:
     def _shuffled(self, purpose: str, *keys: int | str) -> torch.Tensor:
         order = torch.randperm(self.train_size, generator=generator("cpu", self.seed, purpose, *keys))
         return self._training[order.to(self.device)]
-
-    def _alternating(self, order: torch.Tensor) -> torch.Tensor:
-        """The same order within each class, the classes taking turns until some of them are used up."""
-        labels, by_class = self.images.train_y[order].sort(stable=True)
-        turn = torch.arange(len(order), device=order.device) - torch.searchsorted(labels, labels)
-        return order[by_class[turn.argsort(stable=True)]]
 
     @staticmethod
     def _slice(order: torch.Tensor, index: int, size: int) -> torch.Tensor:
@@ -191,6 +185,11 @@ def _check(recipe: Recipe, info: DataInfo) -> None:
         raise UserError(f"{where}: field 'data.crop_padding': {data.crop_padding} is not below {smallest} to reflect.")
     if data.padding_mode == "symmetric" and data.crop_padding > smallest:
         raise UserError(f"{where}: field 'data.crop_padding': {data.crop_padding} is more than {smallest} to mirror.")
+    scored = recipe.scoring.batch_size or recipe.batch_size
+    if recipe.scoring.balanced and scored % info.classes:
+        raise UserError(
+            f"{where}: field 'scoring.balanced': batches of {scored} images are no multiple of {info.classes} classes."
+        )
     left, at_least = info.train_images - data.validation, recipe.batch_size if data.drop_last else 1
     if left < at_least:
         raise UserError(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -188,20 +189,15 @@ def test_scoring_batches_are_full_and_from_the_training_part() -> None:
     assert drawn[2] != drawn[0]
 
 
-def test_balanced_scoring_batches_hold_each_class_equally_often() -> None:
+def test_a_recipe_may_want_scoring_batches_balanced() -> None:
     few = images(labels=np.arange(TRAIN) % 5)  # ten images of each class
-    made = Batches(few, info(), recipe({}, scoring=Scoring(batch_size=10, balanced=True)), 0)
+    facts = replace(info(), classes=5)
+    made = Batches(few, facts, recipe({}, scoring=Scoring(batch_size=10, balanced=True)), 0)
     drawn = [made.scoring(number, "stage") for number in range(5)]
     assert all(labels.bincount().tolist() == [2] * 5 for _, labels in drawn)
     assert len({tuple(image.flatten().tolist()) for pixels, _ in drawn for image in pixels}) == TRAIN  # each once
-    assert not torch.equal(drawn[0][0], made.scoring(0, "another stage")[0])
-
-
-def test_balanced_scoring_batches_run_out_of_the_rare_class() -> None:
-    few = images(labels=(np.arange(TRAIN) >= 46).astype(np.int64))  # 46 images of class 0, 4 of class 1
-    made = Batches(few, info(), recipe({}, scoring=Scoring(batch_size=6, balanced=True)), 0)
-    assert made.scoring(0, "stage")[1].bincount().tolist() == [3, 3]
-    assert made.scoring(1, "stage")[1].bincount().tolist() == [5, 1]
+    with pytest.raises(UserError, match=r"'scoring\.balanced': batches of 8 images are no multiple of 5 classes"):
+        Batches(few, facts, recipe({}, scoring=Scoring(balanced=True)), 0)
 
 
 def test_scoring_batches_are_no_larger_than_the_training_part() -> None:

@@ -85,6 +85,33 @@ def test_a_method_may_have_its_points_from_overrides_alone() -> None:
     assert points(grid.expand(grid.load(values)), "gmp") == [0.9]
 
 
+def test_a_training_adds_rows_under_another_recipe() -> None:
+    longer = {"label": "2x", "methods": ["dense", "magnitude", "gmp[schedule.every=10]"], "recipe": LONGER}
+    values = PAPER | {"trainings": [longer | {"points": [0.9]}], "overrides": [{"methods": ["gmp"], "recipe": LONGER}]}
+    plan = grid.expand(grid.load(values))
+    specs = {spec.id: spec for spec in plan.runs}
+    found = {cell.method: specs[cell.runs[0][1]] for cell in plan.cells}
+    assert points(plan, "magnitude[training=2x]") == [0.9]
+    assert points(plan, "magnitude") == [0.9, 0.95]
+    assert points(plan, "dense[training=2x]") == [None]
+    assert found["gmp[schedule.every=10,training=2x]"].method_text == "gmp[schedule.every=10]"
+    assert found["magnitude[training=2x]"].recipe_text == LONGER
+    assert found["magnitude"].recipe_text == "digits"
+    dense = {run.id: run.recipe_text for run in plan.runs if run.method == "dense"}
+    assert {(specs[run].recipe_text, dense[start]) for run, start in plan.parent.items()} == {
+        ("digits", "digits"),
+        (LONGER, LONGER),
+    }
+
+
+def test_a_training_of_what_the_grid_does_not_have_is_one_sentence() -> None:
+    training = {"label": "2x", "methods": ["snip"], "recipe": LONGER}
+    with pytest.raises(UserError, match="field 'trainings': 'snip' is not among the grid's methods"):
+        grid.load(PAPER | {"trainings": [training]})
+    with pytest.raises(UserError, match="recipe 'none' is not in"):
+        grid.load(PAPER | {"trainings": [training | {"methods": ["gmp"], "recipe": "none"}]})
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
