@@ -55,12 +55,15 @@ COLUMNS = (
     "note",
 )
 
+EPOCHS = {"best": "best_accuracy", "best_validation": "selected_accuracy"}
+"""Which of our accuracies stands beside a row that reports another epoch than the last."""
+
 _TRUST = ("primary", "secondary", "unverified")
 
 
 @dataclass(frozen=True)
 class _Ours:
-    """Accuracies over seeds by cell, last and best epoch, of the runs that ended well."""
+    """Accuracies over seeds by cell, of the last and of chosen epochs, of the runs that ended well."""
 
     table: pd.DataFrame
     plan: Plan
@@ -109,7 +112,7 @@ def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, int,
 
 
 def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: Published) -> dict[str, Any]:
-    column = "best_accuracy" if row.report == "best" else "accuracy"
+    column = EPOCHS.get(row.report or "last", "accuracy")
     values = ours.values(cell, column)
     n, mean, std = summarise(values)
     if blocked:

@@ -47,6 +47,7 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
         test_images=found.images,
         best_accuracy=progress.best_accuracy if held_out is None and progress.best_accuracy >= 0 else None,
         best_epoch=progress.best_epoch,
+        selected_accuracy=progress.selected_accuracy if progress.selected_accuracy >= 0 else None,
         validation_accuracy=held_out,
         counts=_counts(workshop, run, loaded, layers),
         layers=layers,

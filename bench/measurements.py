@@ -31,6 +31,7 @@ METRICS = (
     "loss",
     "best_accuracy",
     "best_epoch",
+    "selected_accuracy",
     "validation_accuracy",
     "test_images",
     "prunable_weights",

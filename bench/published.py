@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench import catalog, names, statistics
+from bench import catalog, data, names, statistics
 from bench.errors import UserError
 from bench.schema import Strict, read_yaml
 
@@ -26,7 +26,10 @@ PUBLISHED = Path(__file__).parent.parent / "published"
 SAME_SPARSITY = 5e-4
 """Targets closer than this are the same target: papers round 89.26 % to 89.3 %."""
 
-Report = Literal["last", "best", "best_validation"]
+Report = Literal["last", "best", "best_validation", "unknown"]
+Structure = Literal[
+    "dense", "unstructured", "filter", "N:M", "dynamic channels", "dynamic positions", "nested", "ensemble"
+]
 
 
 class Protocol(Strict):
@@ -36,8 +39,9 @@ class Protocol(Strict):
         recipe: of `configs/recipes/`, ``name`` or ``name[field=value]``; None if no recipe can state it.
         reason: why there is no recipe; its rows are not comparable for this reason.
         prunable: the set of tensors its methods may zero.
-        report: accuracy on the test set after the ``last`` epoch, in the ``best`` epoch, or in the epoch that was best
-            on a validation set.
+        report: accuracy on the test set after the ``last`` epoch, in the ``best`` epoch, in the epoch that was best on
+            a validation set, or ``unknown``.
+        known: what was read of a protocol without recipe, for whoever writes one.
         deviations: where the recipe is known to differ from the source in ways the recipe's fields cannot state.
     """
 
@@ -46,6 +50,7 @@ class Protocol(Strict):
     prunable: str
     report: Report
     source: str
+    known: str = ""
     deviations: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -60,10 +65,17 @@ class Row(Strict):
 
     Attributes:
         id: stable, unique over all papers.
-        dataset, architecture, method: our names; the ``_printed`` ones are the source's.
+        dataset, architecture, method: our names; the ``_printed`` ones are the source's. An empty architecture or
+            method is not in the suite, or the source does not say which it is.
         method: with the hyper-parameters in which it differs from our defaults.
-        sparsity: target in [0, 1), a fraction of `sparsity_of`; 0 for the dense network.
+        structure: what is removed together; ``dense`` for dense networks, small ones too.
+        sparsity: target in [0, 1), a fraction of `sparsity_of`; 0 for the dense network, None if not stated.
+        target: of the method where that is no sparsity (FTWT's r), in [0, 1].
+        variant: what else tells the row from its neighbours, as ``2:4``, ``width 0.5``, ``5x training``.
+        flops_reduction: fraction of the dense network's multiply-adds that is saved, as the source counts.
         prunable, report: the protocol's, unless this row says otherwise.
+        metric: ``top1_drop`` is the dense network's accuracy minus the pruned one's, ``churn`` the share of test images
+            on which two runs disagree.
         value, std, dense_value: in percent of the test images.
         std_kind: what the number after ± is; ``unknown`` if the source does not say.
         n_seeds: None if the source does not say.
@@ -78,16 +90,19 @@ class Row(Strict):
     arxiv: str = ""
     table: str = Field(min_length=1)
     dataset: str
-    architecture: str
+    architecture: str = ""
     architecture_printed: str
-    method: str
+    method: str = ""
     method_printed: str
-    structure: Literal["dense", "unstructured"]
-    sparsity: float = Field(ge=0, lt=1)
-    sparsity_of: str = Field(min_length=1)
+    structure: Structure
+    sparsity: float | None = Field(default=None, ge=0, lt=1)
+    sparsity_of: str = ""
+    target: float | None = Field(default=None, ge=0, le=1)
+    variant: str = ""
+    flops_reduction: float | None = Field(default=None, lt=1)
     prunable: str = ""
-    metric: Literal["top1"]
-    value: float = Field(ge=0, le=100)
+    metric: Literal["top1", "top5", "top1_drop", "churn"]
+    value: float = Field(ge=-100, le=100)
     std: float | None = Field(default=None, ge=0)
     std_kind: Literal["std", "sem", "ci95", "unknown"] = "unknown"
     n_seeds: int | None = Field(default=None, gt=0)
@@ -102,16 +117,27 @@ class Row(Strict):
     duplicate_of: str = ""
 
     @model_validator(mode="after")
-    def _dense_is_dense(self) -> Self:
-        if len({self.structure == "dense", self.sparsity == 0, self.method == "dense"}) > 1:
+    def _consistent(self) -> Self:
+        if self.method and len({self.structure == "dense", self.sparsity == 0, self.method == "dense"}) > 1:
             raise ValueError("the structure 'dense', the method 'dense' and sparsity 0 go together")
+        if (self.sparsity is None) != (not self.sparsity_of):
+            raise ValueError("'sparsity' and 'sparsity_of' belong together")
+        if self.sparsity is None and self.target is None and self.flops_reduction is None and not self.variant:
+            raise ValueError("give at least one of 'sparsity', 'target', 'flops_reduction', 'variant'")
+        if self.value < 0 and self.metric != "top1_drop":
+            raise ValueError(f"'value' is an accuracy and cannot be {self.value:g}")
         return self
+
+    @property
+    def point(self) -> float | None:
+        """The point of our grid that the row is about: the method's target, else the sparsity; None if not stated."""
+        return self.sparsity if self.target is None else self.target
 
     @property
     def seed_std(self) -> float | None:
         """The standard deviation over seeds, whatever the source printed; None if nothing is known of it."""
         if self.std is None or self.n_seeds is None:
-            return self.std
+            return self.std if self.std_kind in ("std", "unknown") else None
         if self.std_kind == "sem":
             return self.std * math.sqrt(self.n_seeds)
         if self.std_kind == "ci95":
@@ -132,6 +158,22 @@ def _canonical(method: str) -> str:
         return method
 
 
+def barriers(row: Row, protocol: Protocol) -> list[str]:
+    """Why no run of ours can be compared with the row, whatever it does; empty if one can be."""
+    name = names.parse(row.method)[0] if row.method else ""
+    stated = {
+        "unverified: nobody read this number in a source": row.verified == "unverified",
+        f"data set: {row.dataset} is not in the suite": row.dataset not in data.DATASETS,
+        f"architecture: {row.architecture_printed} is not in the suite": not row.architecture,
+        f"method: no module for {name or row.method_printed}": name not in catalog.names(),
+        f"metric: {row.metric} instead of top1": row.metric != "top1",
+        "sparsity: not stated": row.point is None,
+        f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.DATASETS,
+        "reported epoch: not stated": row.report == "unknown" and protocol.recipe is not None,
+    }
+    return [reason for reason, holds in stated.items() if holds]
+
+
 @dataclass(frozen=True)
 class Published:
     """All rows, and the protocols by id."""
@@ -144,16 +186,22 @@ class Published:
 
         Same data set, architecture and sparsity, and the same method, be it with other hyper-parameters (a variant).
         """
-        name = names.parse(cell.method)[0]
         target = 0.0 if cell.point is None else cell.point
-        return [
-            row
-            for row in self.rows
-            if (row.dataset, row.architecture) == (cell.dataset, cell.architecture)
-            and names.parse(row.method)[0] == name
-            and abs(row.sparsity - target) < SAME_SPARSITY
-            and not row.duplicate_of
-        ]
+        found = self._index.get((cell.dataset, cell.architecture, _name(cell.method)), [])
+        return [row for row in found if row.point is not None and abs(row.point - target) < SAME_SPARSITY]
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str], list[Row]]:
+        """Accuracies by data set, architecture and name of the method, duplicates left out."""
+        index: dict[tuple[str, str, str], list[Row]] = {}
+        for row in self.rows:
+            if row.architecture and row.method and row.metric == "top1" and not row.duplicate_of:
+                index.setdefault((row.dataset, row.architecture, _name(row.method)), []).append(row)
+        return index
+
+
+def _name(method: str) -> str:
+    return names.parse(method)[0]
 
 
 def load(folder: Path = PUBLISHED) -> Published:

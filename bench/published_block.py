@@ -37,7 +37,7 @@ def published_blocks(compared: pd.DataFrame) -> tuple[Block, ...]:
 
 def _compared(line: dict[str, Any]) -> tuple[Text, ...]:
     half = "" if math.isnan(line["half_width"]) else f" ± {line['half_width']:.2f}"
-    best = ", best epoch" if line["report"] == "best" else ""
+    best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(line["report"], "")
     ours = "no result" if math.isnan(line["ours"]) else f"{_value(line['ours'], line['ours_std'])} ({line['ours_n']})"
     texts = (
         f"{line['method']}{at(line['point'])}, {line['architecture']}, {line['dataset']}",

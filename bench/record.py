@@ -69,6 +69,7 @@ class Result(Part):
     Attributes:
         accuracy: of the exported network, after the last epoch. This is the number.
         best_accuracy, best_epoch: the best epoch *on the test set*; only for rows that report it so.
+        selected_accuracy: on the test set, in the epoch that was best on the held-out images, where there are any.
         validation_accuracy: on the held-out part of the training set, where the recipe has one.
         weights, predictions: file names inside the run's folder; `weights_sha256` is the hash of the file.
         extras: file of parts the method added (predictors, say), None if plain timm is enough.
@@ -82,6 +83,7 @@ class Result(Part):
     test_images: int
     best_accuracy: float | None = None
     best_epoch: float | None = None
+    selected_accuracy: float | None = None
     validation_accuracy: float | None = None
     counts: Counts
     layers: list[Layer]

@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 class Progress:
     """What a stage has measured so far; saved in every checkpoint.
 
-    `changed` counts mask entries that flipped since the last evaluation, `mask_updates` updates since the start.
+    `selected_accuracy` is the test accuracy of the epoch that is best on held-out images, if there are any; else the
+    best epoch is the best on the test set. `changed` counts mask entries that flipped since the last evaluation,
+    `mask_updates` updates since the start.
     """
 
     step: int = 0
@@ -43,6 +45,7 @@ class Progress:
     changed: float = 0.0
     best_accuracy: float = -1.0
     best_epoch: float = 0.0
+    selected_accuracy: float = -1.0
     curve: dict[str, Any] = field(default_factory=dict)
 
 
@@ -226,10 +229,13 @@ class Trainer:
 
     def _evaluate(self, train_loss: float) -> None:
         run, curve = self.run, self.curve
-        found = evaluate_run(run, "validation" if run.recipe.data.validation else "test")
+        held_out = run.recipe.data.validation > 0
+        found = evaluate_run(run, "validation" if held_out else "test")
         epoch = self.progress.step / run.batches.steps_per_epoch
         if found.accuracy > self.progress.best_accuracy:
             self.progress.best_accuracy, self.progress.best_epoch = found.accuracy, epoch
+            if held_out:
+                self.progress.selected_accuracy = evaluate_run(run, "test").accuracy
         curve.epoch.append(epoch)
         curve.step.append(self.progress.step)
         curve.train_loss.append(train_loss)

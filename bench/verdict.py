@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench import lineage, recipe
-from bench.published import SAME_SPARSITY, Protocol, Row
+from bench.published import SAME_SPARSITY, Protocol, Row, barriers
 from bench.spec import RunSpec
 from bench.statistics import pooled_std, quantile, summarise, welch_degrees
 
@@ -92,19 +92,18 @@ def spread(groups: Mapping[float, Sequence[float]], point: float) -> Spread:
 
 def obstacles(row: Row, protocol: Protocol, spec: RunSpec) -> list[str]:
     """Why a published row and a run of ours cannot be compared; empty if they can."""
-    found = []
-    if row.verified == "unverified":
-        found.append("unverified: nobody read this number in a source")
+    found = barriers(row, protocol)
     if row.canonical_method != spec.method_text:
         found.append(f"variant: the paper's is {row.canonical_method}")
-    if protocol.recipe is None:
-        found.append(f"protocol: {protocol.reason}")
     if spec.budget != 1:
         found.append(f"budget: {spec.budget:g} of the recipe's length")
     if spec.prunable != row.prunable:
         found.append(f"prunable set: {spec.prunable} instead of {row.prunable}")
-    if row.report == "best_validation":
-        found.append("reported epoch: the paper's is the one best on validation images, ours the last")
+    held_out = spec.recipe.data.validation > 0
+    if row.report == "best" and held_out:
+        found.append("reported epoch: the best on the test set, which a run with held-out images does not look at")
+    if row.report == "best_validation" and not held_out:
+        found.append("reported epoch: the best on held-out images, of which our recipe has none")
     if protocol.recipe is not None:
         found += [f"recipe: {difference}" for difference in _recipe_differences(spec, protocol.recipe)]
     return found
@@ -122,14 +121,14 @@ def judge(values: Sequence[float], ours: Spread, row: Row, chance: float) -> Ver
     """The verdict on comparable numbers.
 
     Args:
-        values: our accuracies at this cell, one per seed; best-epoch ones if the row is.
+        values: our accuracies at this cell, one per seed, of the epoch that the row reports.
         ours: their pooled spread.
         row: the published number.
         chance: accuracy of guessing, in percent.
     """
     if not values:
         return Verdict("inconclusive", "no finished run of ours")
-    delta = margin(row.dataset, row.sparsity)
+    delta = margin(row.dataset, row.sparsity or 0.0)
     if delta is None:
         return Verdict("not comparable", f"margin: none is fixed for {row.dataset}")
     difference = summarise(values).mean - row.value

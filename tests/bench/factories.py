@@ -83,6 +83,7 @@ def result(point: float | None = 0.9, accuracy: float = 91.0, **changes: Any) ->
         "test_images": 10_000,
         "best_accuracy": accuracy + 0.2,
         "best_epoch": 9.0,
+        "selected_accuracy": accuracy + 0.1,
         "counts": counts,
         "layers": [layer],
         "weights": "weights.safetensors",

@@ -66,6 +66,11 @@ def test_best_epoch_rows_are_compared_with_our_best_epoch(tmp_path: Path) -> Non
     assert line["ours_drop"] == pytest.approx(2.0)  # drops are always of last epochs
 
 
+def test_rows_chosen_on_held_out_images_are_compared_with_ours_chosen_alike(tmp_path: Path) -> None:
+    line = compare(tmp_path, GMP, ROW.model_copy(update={"report": "best_validation", "n_seeds": 3})).loc["row"]
+    assert line["ours"] == pytest.approx(91.1)  # the factory's chosen epoch is 0.1 above the last
+
+
 def test_one_anchor_per_cell_chosen_before_any_result(tmp_path: Path) -> None:
     rows = [
         ROW.model_copy(update={"id": "variant", "method": "gmp[allocation=global]"}),

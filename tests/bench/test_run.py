@@ -1,5 +1,7 @@
 """A job leaves a record whatever happens; each outcome has its reason."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import bench.train
@@ -138,3 +140,22 @@ def test_data_that_are_not_prepared_are_one_sentence_and_no_record(tmp_path, cap
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("reprune: data set 'digits' is not prepared: there is no ")
     assert not list(tmp_path.glob("runs/*/record.json"))
+
+
+def test_held_out_images_choose_an_epoch_whose_test_accuracy_is_kept(lab, monkeypatch):
+    # Accuracies are made up: of four epochs the second is the first of the best on held-out images.
+    accuracies = {"validation": iter([50.0, 60.0, 55.0, 60.0]), "test": iter([40.0, 41.0])}
+    seen = []
+
+    def made_up(run, split):
+        seen.append(split)
+        return SimpleNamespace(accuracy=next(accuracies[split]), loss=1.0)
+
+    monkeypatch.setattr(bench.train, "evaluate_run", made_up)
+    found = execute(spec_for("random", data={"validation": 12}), lab.results).results[0]
+    assert seen == ["validation", "test"] * 2 + ["validation"] * 2, "the test set only where it matters"
+    assert (found.selected_accuracy, found.best_accuracy) == (41.0, None)
+
+
+def test_without_held_out_images_no_epoch_is_chosen(lab):
+    assert execute(spec_for("random"), lab.results).results[0].selected_accuracy is None

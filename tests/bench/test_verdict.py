@@ -216,12 +216,21 @@ def test_a_name_is_no_difference() -> None:
         (ROW, PROTOCOL.model_copy(update={"recipe": None, "reason": "not known"}), {}, "protocol: not known"),
         (row(prunable="conv"), PROTOCOL, {}, "prunable set: all instead of conv"),
         (row(report="best_validation"), PROTOCOL, {}, "reported epoch"),
+        (row(architecture=""), PROTOCOL, {}, "architecture"),
     ],
 )
 def test_obstacles(one: Row, protocol: Protocol, changes: dict[str, Any], reason: str) -> None:
     found = verdict.obstacles(one, protocol, ours(**changes))
     assert len(found) == 1
     assert found[0].startswith(reason)
+
+
+@pytest.mark.parametrize(("report", "count"), [("last", 0), ("best", 1), ("best_validation", 0)])
+def test_what_a_run_with_held_out_images_can_answer(report: str, count: int) -> None:
+    text = "cifar10[data.validation=5000]"
+    protocol = PROTOCOL.model_copy(update={"recipe": text})
+    spec = factories.spec("gmp", recipe=recipe.load(text), recipe_text=text)
+    assert len(verdict.obstacles(row(report=report), protocol, spec)) == count
 
 
 def test_a_scaled_run_differs_in_its_budget_only() -> None:
