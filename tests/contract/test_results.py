@@ -46,8 +46,10 @@ def test_the_count_of_zeros_in_the_file_is_exact(lab: Laboratory, method, networ
     units = {layer.name: made.structure.units(layer.shape) for layer in prunable}
     zeros_inside = found.results[0].counts.active_zeros
     for group in made.allocation.groups(shapes, units, point):
-        kept = sum(int((weights[name] != 0).sum()) for name in group.names)
+        kept = sum(int((made.structure.pool((weights[name] != 0).float()) > 0).sum()) for name in group.names)
         assert abs(kept + (zeros_inside if isinstance(made.allocation, Global) else 0) - group.keep) <= 1 + zeros_inside
+    if units != {name: weights[name].numel() for name in units}:
+        return  # whole filters: their counts are exact, and layers of few of them miss the sparsity of weights
     # New weights that never saw a gradient (kernel borders that only meet padding) are kept, and 0 in the file.
     share = zeros_inside / sum(weights[layer.name].numel() for layer in prunable)
     assert found.results[0].counts.prunable_sparsity - share == pytest.approx(point, abs=0.01)

@@ -13,8 +13,7 @@ from bench.lineage import identify
 from bench.recipe import Recipe
 from bench.run import execute
 from bench.spec import RunSpec
-from bench.structure import Filters
-from tests.contract.harness import RESNET, VALUES, Laboratory, write_tiny_images
+from tests.contract.harness import RESNET, VALUES, Laboratory
 
 HERE = Path(__file__).parent
 
@@ -100,37 +99,3 @@ def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
                 assert torch.equal(sparse[layer.name][kept], denser[layer.name][kept])
     assert found.results[0].counts.prunable_sparsity == pytest.approx(0.9, abs=0.001)
     assert found.results[2].counts.prunable_sparsity < 0.01
-
-
-def test_filters_take_bias_and_batch_norm_along(lab, tmp_path):
-    """Structured pruning through the same interface: a removed filter leaves nothing behind."""
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "filters_first.py").write_text(
-        "from bench.method import Method\nfrom bench.structure import Filters\n"
-        "class FiltersFirst(Method):\n    structure = Filters()\n"
-        "    def saliency(self, run):\n        return run.weights.abs()\n"
-    )
-    methods.__path__.append(str(tmp_path / "more"))
-    recipe = Recipe.read(VALUES, "the sketches")
-    write_tiny_images(lab.results / "data")
-    spec = identify(
-        RunSpec(
-            dataset="tiny",
-            architecture="resnet8_cifar",
-            method="filters_first",
-            hyperparameters={"allocation": "uniform"},
-            points=(0.5,),
-            seed=0,
-            recipe=recipe,
-            recipe_text="contract",
-            prunable="conv",
-        )
-    )
-    found = execute(spec, lab.results)
-    assert (found.outcome, found.reason) == ("ok", "")
-    assert isinstance(catalog.create("filters_first", {}).structure, Filters)
-    state = load_file(lab.results / "runs" / found.id / found.results[0].weights)
-    removed = state["conv1.weight"].flatten(1).abs().sum(1) == 0
-    assert bool(removed.any())
-    assert not bool(state["bn1.weight"][removed].any() or state["bn1.bias"][removed].any())
-    assert found.results[0].counts.effective_macs < found.results[0].counts.macs
