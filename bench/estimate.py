@@ -20,7 +20,7 @@ from bench.workload import Network, Piece
 if TYPE_CHECKING:
     from bench.probe import Sizes, Speed
 
-PROBED = "Time: {steps} steps of dense training of each network were measured just now on {hardware}, {clock}."
+PROBED = "Time: dense training of each network was measured just now, {images} images of it on {hardware}, {clock}."
 COUNTED = (
     "Times the images of all stages, those that runs share counted once, and of all evaluations. Not included: scoring "
     "and mask updates, what a method does in each step beyond dense training, and starting a job's process (seconds)."
@@ -137,36 +137,33 @@ class Estimate:
         }
 
     def _network(self, network: Network) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "dataset": network[0],
-            "architecture": network[1],
-            "bytes": asdict(self.sizes[network]),
-        }
+        found: dict[str, Any] = dict(zip(("dataset", "architecture", "recipe"), network, strict=True))
+        found["bytes"] = asdict(self.sizes[network])
         if speed := self.speeds.get(network):
-            found |= {"training_images_per_second": 1 / speed.training, "probed_steps": speed.steps}
+            found |= {"training_images_per_second": 1 / speed.training, "probed_images": speed.images}
             found |= {"evaluation_images_per_second": 1 / speed.evaluation}
         return found
 
     def _basis(self) -> list[str]:
         if not self.speeds:
             return [NOT_PROBED, DISK]
-        counts = sorted({speed.steps for speed in self.speeds.values()})
-        steps = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        counts = sorted({speed.images for speed in self.speeds.values()})
+        images = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
         busy = f"while {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores were busy"
         clock = "in CPU time, so other load hardly matters" if self.device == "cpu" and self.grid.threads == 1 else busy
-        return [PROBED.format(steps=steps, hardware=self.hardware or self.device, clock=clock), COUNTED, DISK]
+        return [PROBED.format(images=images, hardware=self.hardware or self.device, clock=clock), COUNTED, DISK]
 
 
 def of(grid: Grid, plan: Plan, probe: bool = True) -> Estimate:
     """The estimate of a grid on this machine; with `probe` each network is measured, on a GPU once one is free."""
     from bench import probe as probes
 
-    dense = {(spec.dataset, spec.architecture): spec for spec in plan.runs if spec.method == "dense"}
-    sizes = {network: probes.sizes(spec) for network, spec in dense.items()}
+    specs = {workload.network(spec): spec for spec in plan.runs}
+    sizes = {network: probes.sizes(spec) for network, spec in specs.items()}
     if not probe:
         return Estimate(grid, plan, "cuda" if devices.gpus() else "cpu", {}, sizes)
     with devices.device_slot(grid.slots_per_gpu) as device:
-        speeds = {network: probes.speed(spec, device, grid.threads) for network, spec in dense.items()}
+        speeds = {network: probes.speed(spec, device, grid.threads) for network, spec in specs.items()}
         return Estimate(grid, plan, device, speeds, sizes, probes.hardware(device, grid.threads))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -80,10 +81,13 @@ def _skipped(found: dict[str, Any]) -> list[str]:
 def _networks(found: dict[str, Any]) -> Table:
     heads = ("Training, images/s", "Evaluation, images/s", "Weights", "Finished stage", "Checkpoint")
     table = _table("Network", heads)
+    counted = Counter((each["dataset"], each["architecture"]) for each in found["networks"])
     for each in found["networks"]:
+        several = counted[each["dataset"], each["architecture"]] > 1
+        name = f"{each['architecture']} on {each['dataset']}" + (f", {each['recipe']}" if several else "")
         speeds = [each.get(f"{what}_images_per_second") for what in ("training", "evaluation")]
         shown = ["–" if speed is None else f"{speed:,.0f}" for speed in speeds]
-        table.add_row(f"{each['architecture']} on {each['dataset']}", *shown, *map(size, each["bytes"].values()))
+        table.add_row(Text(name), *shown, *map(size, each["bytes"].values()))
     return table
 
 
@@ -96,7 +100,8 @@ def _methods(found: dict[str, Any]) -> Table:
 
 
 def _table(first: str, others: tuple[str, ...]) -> Table:
-    table = Table(first, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, overflow="fold")
     for head in others:
         table.add_column(head, justify="right")
     return table

@@ -31,17 +31,20 @@ EPOCH = 64
 
 LONGEST = EPOCH - 1
 
+SMALLEST = 8
+"""Images in the batches that a large network is measured with on the CPU."""
+
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds per image of dense training and of evaluation, and the number of steps that were timed.
+    """Seconds per image of dense training and of evaluation, and the number of images that training was timed on.
 
     Seconds of CPU time where a single thread computes, so that other processes on the machine hardly matter.
     """
 
     training: float
     evaluation: float
-    steps: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Sizes:
 
 
 def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Speed:
-    """Train the dense network of a run for about so many seconds, at least three steps, and evaluate it once.
+    """Train the dense network of a run for about so many seconds, at least one step, and evaluate it.
 
     Args:
         spec: its data set, architecture and recipe are what matters.
@@ -64,13 +67,22 @@ def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Spe
     """
     determinism.configure(spec.recipe, threads)
     clock = time.process_time if device == "cpu" and threads == 1 else time.perf_counter
-    trainer = _trainer(spec, torch.device(device))
-    _train(trainer, 8 if device == "cuda" else 2)
-    begin, first = clock(), trainer.progress.step
-    while trainer.progress.step < first + 3 or (clock() - begin < seconds and trainer.progress.step < LONGEST):
+    trainer = _trainer(spec, torch.device(device), _batch(spec, device, seconds, clock))
+    _train(trainer, 8 if device == "cuda" else 1)
+    begin, first = clock(), trainer.progress.trained_images
+    while trainer.progress.trained_images == first or (clock() - begin < seconds and trainer.progress.step < LONGEST):
         _train(trainer, 1)
-    taken, steps = clock() - begin, trainer.progress.step - first
-    return Speed(taken / (steps * spec.recipe.batch_size), _evaluation(trainer.run, clock), steps)
+    taken, images = clock() - begin, trainer.progress.trained_images - first
+    return Speed(taken / images, _evaluation(trainer.run, clock), images)
+
+
+def _batch(spec: RunSpec, device: str, seconds: float, clock: Callable[[], float]) -> int:
+    """The recipe's batch size, or on the CPU, where an image takes as long in any batch, as many as fit the time."""
+    if device == "cuda" or spec.recipe.batch_size <= SMALLEST:
+        return spec.recipe.batch_size
+    trainer, begin = _trainer(spec, torch.device(device), SMALLEST), clock()
+    _train(trainer, 1)
+    return min(spec.recipe.batch_size, max(SMALLEST, round(SMALLEST * seconds / (clock() - begin))))
 
 
 def hardware(device: str, threads: int) -> str:
@@ -94,22 +106,27 @@ def sizes(spec: RunSpec) -> Sizes:
     return Sizes(len(safetensors.torch.save(weights)), _saved(state), _saved(state | {"optimizer": moments}))
 
 
-def _trainer(spec: RunSpec, device: torch.device) -> Trainer:
-    recipe, info = _short(spec.recipe), data.info(spec.dataset)
+def _trainer(spec: RunSpec, device: torch.device, batch: int) -> Trainer:
+    recipe, info = _short(spec.recipe, batch), data.info(spec.dataset)
     shape = (info.channels, info.height, info.width)
     model = build(spec.architecture, info.classes, info.channels, shape[1:], recipe, 0).to(device)
-    test = min(info.test_images, 1000 if device.type == "cuda" else 250)
-    images = [_noise(count, shape, info.classes, device) for count in (EPOCH * recipe.batch_size, test)]
+    test = min(info.test_images, 1000 if device.type == "cuda" else batch)
+    images = [_noise(count, shape, info.classes, device) for count in (EPOCH * batch, test)]
     batches = Batches(Images(*images[0], *images[1]), info, recipe, 0, device)
     run = Run(Dense(), model, prunable(model, spec.prunable), recipe, batches, Stage("probe"), 0)
     return Trainer(run, TrainingMacs({}, {}, run.method.zeros), checkpoint_seconds=float("inf"))
 
 
-def _short(recipe: Recipe) -> Recipe:
+def _short(recipe: Recipe, batch: int) -> Recipe:
     """The recipe for two epochs in which weights hardly move, so that noise as data lets nothing diverge."""
-    no_file = recipe.initialisation.model_copy(update={"file": None, "sha256": None})
-    everything = recipe.data.model_copy(update={"validation": 0})
-    return recipe.model_copy(update={"train": Phase(epochs=2, lr=1e-6), "initialisation": no_file, "data": everything})
+    return recipe.model_copy(
+        update={
+            "batch_size": batch,
+            "train": Phase(epochs=2, lr=1e-6),
+            "initialisation": recipe.initialisation.model_copy(update={"file": None, "sha256": None}),
+            "data": recipe.data.model_copy(update={"validation": 0}),
+        }
+    )
 
 
 def _noise(count: int, shape: tuple[int, ...], classes: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,8 +17,8 @@ from bench.lineage import identities, method_of, stages_of
 from bench.method import Dense, Stage
 from bench.spec import RunSpec
 
-Network = tuple[str, str]
-"""Data set and architecture: what the speed of a step depends on, under one recipe."""
+Network = tuple[str, str, str]
+"""Data set, architecture and recipe: what the speed of a step depends on."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Piece:
     """A part of the work.
 
     Attributes:
-        network: data set and architecture.
+        network: data set, architecture and recipe.
         method: whose work it is; dense training belongs to ``dense``, whoever asks for it.
         epochs: of training.
         trained, evaluated: images that pass through the network, each as often as it does.
@@ -54,6 +54,11 @@ class _Training:
     stage: Stage
     snapshots: set[str] = field(default_factory=set)
     needed: bool = False
+
+
+def network(spec: RunSpec) -> Network:
+    """What a run trains, and how."""
+    return spec.dataset, spec.architecture, spec.recipe_text
 
 
 def finished(plan: Plan, results: Path) -> set[str]:
@@ -98,7 +103,7 @@ def _piece(training: _Training, done: bool) -> Piece:
     spec, stage = training.spec, training.stage
     epochs, images, evaluations = (0.0, 0, 0) if stage.phase is None else _length(spec, stage, stage.phase)
     return Piece(
-        network=(spec.dataset, spec.architecture),
+        network=network(spec),
         method=training.method,
         epochs=epochs,
         trained=epochs * images,
@@ -125,5 +130,4 @@ def _measuring(spec: RunSpec, done: bool) -> Piece:
     """The results of a run: each network is exported, loaded back and evaluated."""
     count = max(1, len(spec.points))
     images = data.info(spec.dataset).test_images + spec.recipe.data.validation
-    network = (spec.dataset, spec.architecture)
-    return Piece(network, spec.method_text, evaluated=count * images, results=count, done=done)
+    return Piece(network(spec), spec.method_text, evaluated=count * images, results=count, done=done)

@@ -13,8 +13,8 @@ from bench.estimate import Estimate
 from bench.probe import Sizes, Speed
 from tests.bench import factories
 
-NETWORK = ("digits", "convnet_small")
-SPEED = Speed(training=0.01, evaluation=0.001, steps=40)
+NETWORK = ("digits", "convnet_small", "digits")
+SPEED = Speed(training=0.01, evaluation=0.001, images=400)
 SIZES = Sizes(weights=100, state=150, checkpoint=300)
 # dense and two of snip train 24 epochs of 898 images, two of magnitude 8; one of four epochs is evaluated (899 images),
 # and every run's result.

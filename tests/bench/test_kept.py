@@ -14,7 +14,9 @@ from bench.errors import UserError
 from bench.grid import Grid
 from tests.bench import factories
 
-REPRODUCTIONS = Path(__file__).parents[2] / "reports" / "reproductions"
+ROOT = Path(__file__).parents[2]
+REPRODUCTIONS = ROOT / "reports" / "reproductions"
+CONFIGS = sorted([*(ROOT / "configs").glob("*.yaml"), *(ROOT / "configs" / "papers").glob("*.yaml")])
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,12 @@ def test_the_grid_is_kept_without_what_belongs_to_the_machine(results: Grid, fol
     found = kept.read(folder).grid
     assert (found.results, found.reports) == ("results", "reports")
     assert found.model_copy(update={"results": results.results, "reports": results.reports}) == results
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_grid_can_be_written_and_read_again(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text(kept.description(grids.load(config)))
+    assert grids.load(tmp_path / "grid.yaml") == grids.load(config)
 
 
 def test_rebuilt_tables_are_those_of_the_results(

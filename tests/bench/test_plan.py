@@ -21,7 +21,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grid:
-    monkeypatch.setattr(probe, "speed", lambda *_: Speed(training=0.01, evaluation=0.001, steps=40))
+    monkeypatch.setattr(probe, "speed", lambda *_: Speed(training=0.01, evaluation=0.001, images=400))
     monkeypatch.setattr(probe, "sizes", lambda _: Sizes(weights=100_000, state=150_000, checkpoint=300_000))
     fields = {
         **{"title": "Small", "recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"]},
@@ -65,9 +65,18 @@ def test_people_see_counts_and_what_they_rest_on(small: Grid, capsys: pytest.Cap
     assert "convnet_small on digits 100 1,000 100 kB 150 kB 300 kB" in lines
     assert any(line.startswith("gmp 1 12 ") for line in lines)
     assert "2 runs; 2 cells" in lines
-    assert "40 steps of dense training of each network" in " ".join(lines)
+    assert "400 images of it on" in " ".join(lines)
     assert "seed 5" not in printed.out
     assert printed.err.startswith("measuring")
+
+
+def test_recipes_are_named_where_one_network_has_several(small: Grid, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {"methods": ["gmp"], "recipe": "digits[batch_size=32]"}
+    config = grid.load(small.model_dump() | {"overrides": [other]})
+    plan.show(config)
+    printed = capsys.readouterr().out
+    assert "convnet_small on digits, digits " in printed
+    assert "digits[batch_size=32]" in printed
 
 
 def test_runs_are_listed_when_asked_for(small: Grid, capsys: pytest.CaptureFixture[str]) -> None:

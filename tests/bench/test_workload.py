@@ -14,7 +14,7 @@ from bench.lineage import identities
 from bench.workload import Piece
 from tests.bench import factories
 
-NETWORK = ("digits", "convnet_small")
+NETWORK = ("digits", "convnet_small", "digits")
 DIGITS: dict[str, Any] = {
     **{"name": "small", "recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"]},
     **{"methods": ["magnitude", "snip"], "sparsities": [0.9], "seeds": [0]},
