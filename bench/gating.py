@@ -163,6 +163,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 Mode = Literal["decide", "observe", "replay"]
 
 
+class Predictor(nn.Linear):
+    """A linear layer in its weights' own precision, also under autocast: rounding would make equal what is ranked."""
+
+    def forward(self, summary: Tensor) -> Tensor:
+        """Map (images, channels) to (images, filters)."""
+        with torch.autocast(summary.device.type, enabled=False):
+            return super().forward(summary.to(self.weight.dtype))
+
+
 class Gate(nn.Module):
     """Decides per input which filters of one convolution are used. What it decides by is the method's.
 
@@ -176,7 +185,8 @@ class Gate(nn.Module):
     Attributes:
         mask: of the last batch, (images, filters), 1 where a filter is used.
         mode: ``decide``; ``observe`` for methods that can look at the ungated network; ``replay`` applies `mask`.
-        activate: the activation that follows the place where the gate acts, without side effects.
+        activate: the activation that follows the place where the gate acts, without side effects and not in half
+            precision.
     """
 
     mask: Tensor
@@ -187,19 +197,19 @@ class Gate(nn.Module):
     def __init__(
         self,
         layer: Layer,
-        predictor: nn.Linear,
+        predictor: Predictor,
         look: Callable[[Gate, Tensor], None],
         let_through: Callable[[Gate, Tensor, bool], Tensor],
     ) -> None:
         super().__init__()
         self.layer, self.predictor, self._look, self._let_through = layer, predictor, look, let_through
-        self.activate: Callable[[Tensor], Tensor] = lambda x: x
+        self.activate: Callable[[Tensor], Tensor] = _at_least_single
 
     def attach(self, model: nn.Module, place: str) -> None:
         """Look at the convolution's input, and change the output of the module called `place`."""
         if place == self.layer.norm and self.layer.activation:
             following = model.get_submodule(self.layer.activation)
-            self.activate = lambda x: following(x.clone())  # it may work in place
+            self.activate = lambda x: following(_at_least_single(x).clone())  # it may work in place
 
         # Functions rather than methods: a copy of the model then refers to this gate and does not copy it.
         def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -213,6 +223,10 @@ class Gate(nn.Module):
 
         model.get_submodule(self.layer.name).register_forward_pre_hook(before)
         model.get_submodule(place).register_forward_hook(after)
+
+
+def _at_least_single(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def gates_for(
@@ -244,9 +258,9 @@ def _an_image(run: Run) -> Tensor:
     return run.batches.scoring(0, "gates")[0][:1]
 
 
-def _predictor(layer: Layer, run: Run, drawn: torch.Generator) -> nn.Linear:
+def _predictor(layer: Layer, run: Run, drawn: torch.Generator) -> Predictor:
     like = next(run.model.parameters())
-    predictor = nn.Linear(layer.inputs, layer.outputs, device=like.device, dtype=like.dtype)
+    predictor = Predictor(layer.inputs, layer.outputs, device=like.device, dtype=like.dtype)
     with torch.no_grad():
         for parameter in predictor.parameters():
             parameter.uniform_(-(layer.inputs**-0.5), layer.inputs**-0.5, generator=drawn)

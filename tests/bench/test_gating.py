@@ -169,3 +169,15 @@ def test_counting_leaves_the_network_as_it_was():
     before = run.forward(images)
     measure(run, [images])
     assert torch.equal(run.forward(images), before)
+
+
+def test_what_is_ranked_is_not_rounded_under_autocast():
+    run, images = masked(residual(), *RESIDUAL_MASKS)
+    run.model.float(), run.extras.float(), run.model.eval()
+    gate = gates_of(run)[1]
+    gate.predictor.bias.data[0] = 1 + 2**-10  # 1 in bfloat16
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert run.model[0](images.float()).dtype == torch.bfloat16
+        run.forward(images.float())
+    assert gate.logits[:, 0].tolist() == [1 + 2**-10] * 3
+    assert gate.activate(torch.ones(1, dtype=torch.bfloat16)).dtype == torch.float32
