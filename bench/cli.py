@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import UserError
+from bench.published_cli import app as published
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -19,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(published, name="published")
 
 Config = Annotated[Path, typer.Argument(help="a grid, such as configs/quick.yaml")]
 Changes = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help="fields of the grid to change")]

@@ -59,6 +59,12 @@ def test_there_are_rows() -> None:
     assert len(PUBLISHED.rows) > 3000
 
 
+@pytest.mark.parametrize("file", sorted(published.PUBLISHED.glob("*.csv")), ids=lambda file: file.stem)
+def test_every_file_has_all_columns(file: Path) -> None:
+    with file.open(encoding="utf-8", newline="") as stream:
+        assert next(csv.reader(stream)) == list(published.Row.model_fields)
+
+
 def test_rows_speak_our_language() -> None:
     for dataset in {one.dataset for one in PUBLISHED.rows}:
         assert dataset in data.DATASETS or dataset in ("imagenet", "tiny_imagenet", "imagenette", "mnist")

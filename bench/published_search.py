@@ -1,0 +1,150 @@
+"""Looking for published rows, and showing what was found."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from bench import names
+from bench.errors import UserError
+from bench.published import SAME_SPARSITY, Published, Row, barriers
+
+WHY = "recipe, or why not comparable"
+TRUST = ("primary", "secondary", "unverified")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a row must be like; None and an empty text ask for nothing.
+
+    Attributes:
+        method: our name (``gmp``), or words of the printed one.
+        dataset, architecture: ours, or a part of the printed one; case, spaces and hyphens do not matter.
+        paper: a part of its id, title, authors or arXiv number.
+        sparsity: a fraction in [0, 1); for methods with another target, that.
+    """
+
+    method: str = ""
+    dataset: str = ""
+    architecture: str = ""
+    paper: str = ""
+    sparsity: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sparsity is not None and not 0 <= self.sparsity <= 1:
+            raise UserError(f"--sparsity {self.sparsity:g} is not a fraction between 0 and 1.")
+
+    def __bool__(self) -> bool:
+        return self != Query()
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row is like that."""
+        return (
+            (not self.method or self._method(row))
+            and _plain(self.dataset) in _plain(row.dataset)
+            and (_plain(self.architecture) in _plain(row.architecture_printed) or self.architecture == row.architecture)
+            and _plain(self.paper) in _plain(f"{row.id} {row.paper} {row.arxiv}")
+            and (self.sparsity is None or (row.point is not None and abs(row.point - self.sparsity) < SAME_SPARSITY))
+        )
+
+    def _method(self, row: Row) -> bool:
+        ours = names.parse(row.method)[0] if row.method else ""
+        printed = row.method_printed.partition(" (")[0].casefold()
+        words = re.search(rf"(?<![a-z0-9]){re.escape(self.method.casefold())}(?![a-z0-9])", printed)
+        return self.method in (ours, row.method) or words is not None
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum() or character == ".")
+
+
+def find(published: Published, query: Query) -> list[Row]:
+    """The rows that fit, by data set, architecture, method and sparsity.
+
+    A data set is the whole name (``cifar10`` does not find CIFAR-100) if any row has it.
+    """
+    exact = {row.dataset for row in published.rows if _plain(row.dataset) == _plain(query.dataset)}
+    found = [row for row in published.rows if query.fits(row) and (not exact or row.dataset in exact)]
+    return sorted(found, key=lambda row: (row.dataset, _architecture(row), _method(row), row.point or 0.0, row.id))
+
+
+def overview(published: Published) -> Table:
+    """A line per paper: how many numbers, how well they were read, how many a run of ours can be compared with."""
+    table = _table("paper", "arXiv", "rows", *TRUST, "comparable")
+    papers: dict[tuple[str, str], list[Row]] = {}
+    for row in published.rows:
+        papers.setdefault((row.paper, row.arxiv), []).append(row)
+    for (paper, arxiv), rows in sorted(papers.items()):
+        read = Counter[str](row.verified for row in rows)
+        comparable = sum(not hindrances(published, row) for row in rows)
+        table.add_row(paper, arxiv, *(str(n or "") for n in (len(rows), *(read[word] for word in TRUST), comparable)))
+    return table
+
+
+def listing(published: Published, rows: Iterable[Row]) -> Table:
+    """A line per row, with its recipe or why no run of ours can be compared with it."""
+    table = _table("id", "paper", "architecture", "method", "sparsity", "value", "n", "verified", WHY)
+    for row in rows:
+        why = "; ".join(hindrances(published, row))
+        recipe = published.protocols[row.protocol].recipe or ""
+        network = f"{_architecture(row)}, {row.dataset}"
+        cells = (row.id, _paper(row), network, _method(row), _point(row), _value(row), str(row.n_seeds or "?"))
+        table.add_row(*map(Text, (*cells, row.verified, why or recipe)))  # as text: brackets are no markup here
+    return table
+
+
+def as_json(published: Published, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """The rows with all their fields, their recipe, and under ``obstacles`` why they are not comparable."""
+    return [
+        row.model_dump() | {"recipe": published.protocols[row.protocol].recipe, "obstacles": hindrances(published, row)}
+        for row in rows
+    ]
+
+
+def hindrances(published: Published, row: Row) -> list[str]:
+    """Why no run of ours is compared with a row: `barriers`, or another row stands for it."""
+    copy = [f"copy: {row.duplicate_of} stands for it"] if row.duplicate_of else []
+    return copy + barriers(row, published.protocols[row.protocol])
+
+
+def _paper(row: Row) -> str:
+    authors, year = row.paper.partition(",")[0], row.paper.rpartition(" ")[2]
+    return f"{authors[:40]} {year}" if year.isdigit() else row.paper[:45]
+
+
+def _architecture(row: Row) -> str:
+    return row.architecture or row.architecture_printed
+
+
+def _method(row: Row) -> str:
+    name = row.method or row.method_printed
+    return f"{name} ({row.variant})" if row.variant else name
+
+
+def _point(row: Row) -> str:
+    if row.sparsity is not None:
+        return f"{100 * row.sparsity:.5g} %"
+    if row.target is not None:
+        return f"target {row.target:g}"
+    return "" if row.flops_reduction is None else f"{100 * row.flops_reduction:.3g} % of MACs"
+
+
+def _value(row: Row) -> str:
+    digits = max(1, -math.floor(math.log10(2 * row.reading_error)))
+    value = f"{row.value:.{digits}f}" + ("" if row.std is None else f" ± {row.std:g}")
+    return value if row.metric == "top1" else f"{value} ({row.metric})"
+
+
+def _table(*head: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in head:
+        numbers = name in ("rows", *TRUST, "comparable", "sparsity", "value", "n")
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != WHY)
+    return table
