@@ -8,6 +8,7 @@ import pytest
 
 from bench import catalog, names
 from bench.method import Method
+from bench.schedule import Never
 
 CARDS = Path(__file__).parents[2] / "docs" / "methods"
 OWN = [name for name, file in catalog.files().items() if file.parent == CARDS.parents[1] / "methods"]
@@ -20,10 +21,17 @@ def card(name):
 
 
 def chosen(name):
-    """Fields that the method adds, or whose default it changes; what pruned weights do is the engine's word."""
+    """Fields that the method adds, or whose default it changes.
+
+    Left out are what pruned weights do, which is the engine's word, and a schedule that never fires.
+    """
     method, base = catalog.create(name, {}), Method()
     fields = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-    return [key for key, value in fields.items() if key != "zeros" and value != getattr(base, key, None)]
+    return [
+        key
+        for key, value in fields.items()
+        if key != "zeros" and value != Never() and value != getattr(base, key, None)
+    ]
 
 
 @pytest.mark.parametrize("name", OWN)
