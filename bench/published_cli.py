@@ -10,7 +10,7 @@ import typer
 
 app = typer.Typer(help="Search the published numbers (the default), or verify one with the paper at hand.")
 
-WIDTH = 250
+WIDTH = 240
 """Columns of a table where the output is no terminal."""
 
 

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,10 @@ from bench import names
 from bench.errors import UserError
 from bench.published import SAME_SPARSITY, Published, Row, barriers
 
-WHY = "recipe, or why not comparable"
+WHY = "comparable under"
+LONGEST = 44
+"""Columns of a printed name; what is longer ends in an ellipsis (``--json`` has all of it)."""
+
 TRUST = ("primary", "secondary", "unverified")
 
 
@@ -88,16 +92,18 @@ def overview(published: Published) -> Table:
     return table
 
 
-def listing(published: Published, rows: Iterable[Row]) -> Table:
-    """A line per row, with its recipe or why no run of ours can be compared with it."""
+def listing(published: Published, rows: Iterable[Row]) -> Group:
+    """A line per row with its recipe, or the numbers of notes that say why no run of ours can be compared with it."""
     table = _table("id", "paper", "architecture", "method", "sparsity", "value", "n", "verified", WHY)
+    reasons: dict[str, int] = {}
     for row in rows:
-        why = "; ".join(hindrances(published, row))
-        recipe = published.protocols[row.protocol].recipe or ""
+        why = [str(reasons.setdefault(reason, len(reasons) + 1)) for reason in hindrances(published, row)]
+        last = f"no: {', '.join(why)}" if why else published.protocols[row.protocol].recipe or ""
         network = f"{_architecture(row)}, {row.dataset}"
         cells = (row.id, _paper(row), network, _method(row), _point(row), _value(row), str(row.n_seeds or "?"))
-        table.add_row(*map(Text, (*cells, row.verified, why or recipe)))  # as text: brackets are no markup here
-    return table
+        table.add_row(*map(Text, (*cells, row.verified, last)))  # as text: brackets are no markup here
+    notes = [Text(f"{number:>3}. {reason}", "dim") for reason, number in reasons.items()]
+    return Group(table, *([Text("\nNot comparable because"), *notes] if notes else []))
 
 
 def as_json(published: Published, rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -146,5 +152,8 @@ def _table(*head: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in head:
         numbers = name in ("rows", *TRUST, "comparable", "sparsity", "value", "n")
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != WHY)
+        longest = LONGEST if name in ("method", "architecture", "paper", WHY) else None
+        least = 12 if name in ("sparsity", "value") else None  # a narrow terminal cuts names, never numbers
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        table.add_column(name, justify=justify, no_wrap=True, max_width=longest, min_width=least)
     return table
