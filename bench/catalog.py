@@ -109,7 +109,7 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _hints(cls: type) -> dict[str, Any]:
-    wanted = {field.name for field in dataclasses.fields(cls)}
+    wanted = {field.name for field in dataclasses.fields(cls) if field.init}
     return {name: hint for name, hint in get_type_hints(cls).items() if name in wanted}
 
 

@@ -50,10 +50,12 @@ def evaluate(
     if not predictions:
         raise ValueError("there is nothing to evaluate on")
     count = sum(map(len, predictions))
+    with torch.autocast(logits[0].device.type, enabled=False):  # autocast to bfloat16 refuses to join float16
+        joined = torch.cat(logits)
     return Evaluation(
         accuracy=100 * int(torch.stack(correct).sum()) / count,
         loss=float(torch.stack(losses).sum()) / count,
         images=count,
         predictions=torch.cat(predictions).cpu(),
-        logits=torch.cat(logits).cpu(),
+        logits=joined.cpu(),
     )

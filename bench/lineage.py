@@ -103,11 +103,12 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
 def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
     if isinstance(method, Dense):
         return {"method": "dense"}
+    who, hyperparameters = method.stands_for or (spec.method, spec.hyperparameters)
     borrowed = {name: identity.source_digest(catalog.file_of(name)) for name in method.borrows}
     return ({"borrowed": borrowed} if borrowed else {}) | {
-        "method": spec.method,
-        "source": identity.source_digest(catalog.file_of(spec.method)),
-        "hyperparameters": spec.hyperparameters,
+        "method": who,
+        "source": identity.source_digest(catalog.file_of(who)),
+        "hyperparameters": hyperparameters,
         "sparsity": stage.sparsity,
         "prunable": spec.prunable,
         "stage": stage.name,

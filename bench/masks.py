@@ -23,6 +23,10 @@ class Masks(NamedTensors):
         weights: the prunable tensors.
         allocation, structure: the method's, applied by `keep`.
         ties: returns a fresh, seeded generator for each selection; None breaks ties by index.
+
+    Attributes:
+        pinned: boolean, by tensor name: weights that are always kept, whatever their score (those of a sparser level,
+            say). Counts stay exact: what is pinned takes places of others.
     """
 
     def __init__(
@@ -35,6 +39,8 @@ class Masks(NamedTensors):
         super().__init__({name: torch.ones_like(weight) for name, weight in weights.items()})
         self._allocation, self._structure, self._ties = allocation, structure, ties
         self.groups: list[Group] = []
+        self.pinned: Mapping[str, torch.Tensor] = {}
+        self._spared: dict[str, int] = {}
 
     def keep(
         self,
@@ -64,9 +70,18 @@ class Masks(NamedTensors):
         self.groups = self._allocation.groups(shapes, units, sparsity)
         if allocation is not None:
             self.groups = _of_total(allocation.groups(shapes, units, sparsity), self.groups, units)
+        if self.pinned:
+            fixed = {name: int(pinned.sum()) for name, pinned in self.pinned.items()}
+            self.groups = _at_least(fixed, self.groups, units)
         last = self.groups if target is None else self._allocation.groups(shapes, units, target)
         for group, final in zip(self.groups, last, strict=True):
-            self._keep_group(group, final.keep, {name: self._structure.pool(saliency[name]) for name in group.names})
+            self._keep_group(group, final.keep, {name: self._score(name, saliency[name]) for name in group.names})
+
+    def _score(self, name: str, saliency: torch.Tensor) -> torch.Tensor:
+        """The units' saliencies, flat; what is pinned has the largest number there is."""
+        if name in self.pinned:
+            saliency = saliency.masked_fill(self.pinned[name], torch.finfo(saliency.dtype).max)
+        return self._structure.pool(saliency)
 
     def _keep_group(self, group: Group, at_least: int, scores: Mapping[str, torch.Tensor]) -> None:
         flat = torch.cat(list(scores.values()))
@@ -90,14 +105,23 @@ class Masks(NamedTensors):
             self.groups.append(Group((name,), int(chosen.sum())))
 
     def drop(self, lowest: Mapping[str, torch.Tensor], n: Mapping[str, int]) -> None:
-        """In each layer remove the `n[name]` kept weights with the lowest score."""
+        """In each layer remove the `n[name]` kept weights with the lowest score.
+
+        Where what is pinned leaves fewer than that, fewer are removed, and the next `grow` adds as many fewer.
+        """
         for name, mask in self.items():
             scores = lowest[name].masked_fill(mask == 0, torch.inf).flatten()
-            chosen = largest(-scores, n[name], self._ties() if self._ties else None)
+            count = n[name]
+            if name in self.pinned:
+                scores = scores.masked_fill(self.pinned[name].flatten(), torch.inf)
+                count = min(count, int(torch.isfinite(scores).sum()))
+                self._spared[name] = self._spared.get(name, 0) + n[name] - count
+            chosen = largest(-scores, count, self._ties() if self._ties else None)
             mask.masked_fill_(chosen.view(mask.shape), 0)
 
     def grow(self, highest: Mapping[str, torch.Tensor], n: Mapping[str, int]) -> None:
         """In each layer add the `n[name]` removed positions with the highest score."""
+        n, self._spared = _less(n, self._spared), {}
         for name, mask in self.items():
             scores = highest[name].masked_fill(mask != 0, -torch.inf).flatten()
             chosen = largest(scores, n[name], self._ties() if self._ties else None)
@@ -139,6 +163,26 @@ def _of_total(groups: list[Group], wanted: list[Group], units: Mapping[str, int]
     room = {group.names[0]: sum(units[name] for name in group.names) for group in groups}
     keep = proportional(sum(group.keep for group in wanted), shares, room)
     return [Group(group.names, keep[group.names[0]]) for group in groups]
+
+
+def _at_least(fixed: Mapping[str, int], groups: list[Group], units: Mapping[str, int]) -> list[Group]:
+    """Groups of the same total, each large enough for what is fixed in it."""
+    floor = {group.names[0]: sum(fixed[name] for name in group.names) for group in groups}
+    if all(group.keep >= floor[group.names[0]] for group in groups):
+        return groups
+    above = {group.names[0]: max(group.keep - floor[group.names[0]], 0.0) for group in groups}
+    room = {group.names[0]: sum(units[name] for name in group.names) - floor[group.names[0]] for group in groups}
+    more = proportional(max(sum(group.keep for group in groups) - sum(floor.values()), 0), above, room)
+    return [Group(group.names, floor[group.names[0]] + more[group.names[0]]) for group in groups]
+
+
+def _less(n: Mapping[str, int], spared: Mapping[str, int]) -> Mapping[str, int]:
+    """Counts that add up to what is left of `n` without `spared`, each layer giving up its own first."""
+    if not any(spared.values()):
+        return n
+    left = {name: max(count - spared.get(name, 0), 0) for name, count in n.items()}
+    total = max(sum(n.values()) - sum(spared.values()), 0)
+    return left if sum(left.values()) == total else proportional(total, {k: float(v) for k, v in left.items()}, left)
 
 
 def _named(group: Group) -> str:

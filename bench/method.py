@@ -131,6 +131,15 @@ class Method:
         return ()
 
     @property
+    def stands_for(self) -> tuple[str, dict[str, Any]] | None:
+        """The method (name, hyper-parameters that are not default) that trains a stage to the same bits, if any.
+
+        A method that runs another as it is says so in the stages of that kind: they are then trained once for both.
+        Its `borrows` are that other's.
+        """
+        return None
+
+    @property
     def hyperparameters(self) -> dict[str, Any]:
         """All fields with their values; choices as ``Cubic(every=16, …)``."""
         return {

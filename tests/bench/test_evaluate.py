@@ -65,3 +65,10 @@ def test_what_is_kept_of_the_logits() -> None:
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(same, [])
+
+
+def test_logits_are_joined_under_autocast_to_bfloat16_too() -> None:
+    logits = torch.tensor([[3.0, 1], [3, 1], [1, 3]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = evaluate(same, cut(logits, torch.tensor([0, 0, 1]), 2))
+    assert (found.accuracy, found.logits.tolist()) == (100, logits.tolist())

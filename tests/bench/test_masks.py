@@ -105,3 +105,37 @@ def test_an_allocation_to_begin_with_has_the_total_of_the_method_s_own(weights):
     masks.keep(weights.abs(), 0.75, allocation=Uniform())
     assert masks["a"].tolist() == [[1, 0], [0, 1]]
     assert masks["b"].tolist() == [[0, 0]]
+
+
+def pinned_masks(weights, a, b, allocation=None):
+    masks = masks_for(weights, allocation)
+    masks.pinned = {"a": torch.tensor(a).bool(), "b": torch.tensor(b).bool()}
+    return masks
+
+
+def test_what_is_pinned_takes_a_place_whatever_its_score(weights):
+    masks = pinned_masks(weights, [[0, 1], [0, 0]], [[1, 0]])
+    masks.keep(weights.abs(), 0.5)  # three of 4 (1) 2 3 (0.5) 6: the two pinned and the 6
+    assert masks["a"].tolist() == [[0, 1], [0, 0]]
+    assert masks["b"].tolist() == [[1, 1]]
+
+
+def test_a_layer_with_more_pinned_than_its_share_takes_from_the_others(weights):
+    masks = pinned_masks(weights, [[1, 1], [1, 0]], [[0, 0]], Uniform())
+    masks.keep(weights.abs(), 0.5)  # shares 2 and 1; three are pinned in the first layer, so none is left
+    assert masks.kept() == {"a": 3, "b": 0}
+
+
+def test_what_cannot_be_dropped_is_not_grown(weights):
+    masks = pinned_masks(weights, [[1, 0], [1, 0]], [[0, 0]])
+    masks["a"].copy_(torch.tensor([[1, 0], [1, 1]]))
+    masks["b"].copy_(torch.tensor([[1, 0]]))
+    masks.drop(lowest=weights.abs(), n={"a": 2, "b": 1})  # only the 3 is not pinned
+    assert masks["a"].tolist() == [[1, 0], [1, 0]]
+    assert masks["b"].tolist() == [[0, 0]]
+    masks.grow(highest=weights.abs(), n={"a": 2, "b": 1})  # one in each, as many as were dropped
+    assert masks["a"].tolist() == [[1, 0], [1, 1]]
+    assert masks["b"].tolist() == [[0, 1]]
+    masks.drop(lowest=weights.abs(), n={"a": 2, "b": 1})
+    masks.grow(highest=weights.abs(), n={"a": 0, "b": 3})  # moved to the other layer: two of three are wanted there
+    assert masks.kept() == {"a": 2, "b": 2}

@@ -55,8 +55,10 @@ def write_tiny_images(folder: Path) -> None:
 
 def quick(method: str) -> dict[str, Any]:
     """Hyper-parameters that make a method's masks move within a few steps, whatever the method."""
-    schedule = catalog.create(method, {}).schedule
-    return {"schedule.every": 4} if hasattr(schedule, "every") else {}
+    made = catalog.create(method, {})
+    if not hasattr(made.schedule, "every"):
+        return {}
+    return {"of": f"{made.of}[schedule.every=4]"} if hasattr(made, "of") else {"schedule.every": 4}
 
 
 def suits(method: str, network: str) -> bool:

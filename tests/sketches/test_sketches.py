@@ -1,6 +1,5 @@
 """The hard families, written against the public interface alone, train and yield what they promise."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -86,16 +85,3 @@ def test_str_exports_the_thresholded_weights(lab):
     for name, weight in run.method.effective(run).items():
         assert torch.equal(exported[name] + 0.0, weight.detach() + 0.0)
         assert not torch.equal(exported[name], run.weights[name])
-
-
-def test_elsa_levels_are_nested_and_frozen_bit_for_bit(lab):
-    found, folder, _ = carry_out(lab, "elsa", (0.9, 0.5, 0.0))
-    assert [result.point for result in found.results] == [0.9, 0.5, 0.0]
-    files = [load_file(folder / result.weights) for result in found.results]
-    for sparse, denser in pairwise(files):
-        for layer in found.results[0].layers:
-            if layer.prunable:
-                kept = sparse[layer.name] != 0
-                assert torch.equal(sparse[layer.name][kept], denser[layer.name][kept])
-    assert found.results[0].counts.prunable_sparsity == pytest.approx(0.9, abs=0.001)
-    assert found.results[2].counts.prunable_sparsity < 0.01
