@@ -127,7 +127,7 @@ class Estimate:
     def _method(self, name: str) -> dict[str, Any]:
         """A method's runs, its own epochs per run, without shared dense stages, and their hours."""
         own = [piece for piece in self.pieces if piece.method == name]
-        runs = sum(spec.method_text == name for spec in self.plan.runs)
+        runs = len({run for cell in self.plan.cells if cell.method == name for _, run in cell.runs})
         epochs = sum(piece.epochs for piece in own)
         return {
             "method": name,

@@ -22,7 +22,7 @@ from bench.initialise import build
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
 from bench.prunable import prunable
-from bench.recipe import Phase, Recipe
+from bench.recipe import Phase, Recipe, Scoring
 from bench.spec import RunSpec
 from bench.train import Trainer, evaluate_run
 
@@ -124,6 +124,7 @@ def _short(recipe: Recipe, batch: int) -> Recipe:
             "batch_size": batch,
             "train": Phase(epochs=2, lr=1e-6),
             "initialisation": recipe.initialisation.model_copy(update={"file": None, "sha256": None}),
+            "scoring": Scoring(),
             "data": recipe.data.model_copy(update={"validation": 0}),
         }
     )

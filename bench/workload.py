@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Piece:
 
     Attributes:
         network: data set, architecture and recipe.
-        method: whose work it is; dense training belongs to ``dense``, whoever asks for it.
+        method: whose work it is, as the table's row is called; dense training belongs to ``dense``, whoever needs it.
         epochs: of training.
         trained, evaluated: images that pass through the network, each as often as it does.
         states: files with weights and masks that stay: the end of a stage, and snapshots of it.
@@ -73,23 +73,24 @@ def finished(plan: Plan, results: Path) -> set[str]:
 
 def pieces(plan: Plan, results: Path, done: set[str]) -> list[Piece]:
     """The work of all runs of a plan, that of finished runs (`done`, by id) included and marked."""
-    found = [_measuring(spec, spec.id in done) for spec in plan.runs]
-    for identity, training in _trainings(plan.runs, done).items():
+    rows = {run: cell.method for cell in plan.cells for _, run in cell.runs}
+    found = [_measuring(spec, rows[spec.id], spec.id in done) for spec in plan.runs]
+    for identity, training in _trainings(plan.runs, rows, done).items():
         stored = (results / "stages" / identity[:32] / "final.pt").exists()
         found.append(_piece(training, done=stored or not training.needed))
     return found
 
 
-def _trainings(runs: Iterable[RunSpec], done: set[str]) -> dict[str, _Training]:
+def _trainings(runs: Iterable[RunSpec], rows: Mapping[str, str], done: set[str]) -> dict[str, _Training]:
     """The stages of all runs by identity."""
     found: dict[str, _Training] = {}
     snapshots: dict[str, set[str]] = defaultdict(set)
-    for spec in runs:
+    for spec in sorted(runs, key=lambda spec: spec.method != "dense"):  # who shares a stage with dense runs comes later
         method = method_of(spec)
         names = identities(spec, method)
         for stage in stages_of(spec, method):
-            dense = isinstance(stage.method or method, Dense)
-            owner = "dense" if dense else spec.method_text
+            foreign = isinstance(stage.method, Dense) and spec.method != "dense"
+            owner = "dense" if foreign else rows[spec.id]
             training = found.setdefault(names[stage.name], _Training(spec, owner, stage))
             training.needed |= spec.id not in done
             for parent, at, position in (reference.partition("@") for reference in stage.parents):
@@ -126,8 +127,8 @@ def _length(spec: RunSpec, stage: Stage, phase_name: str) -> tuple[float, int, i
     return (steps - begin) / steps_per_epoch, images - dropped, evaluations
 
 
-def _measuring(spec: RunSpec, done: bool) -> Piece:
+def _measuring(spec: RunSpec, method: str, done: bool) -> Piece:
     """The results of a run: each network is exported, loaded back and evaluated."""
     count = max(1, len(spec.points))
     images = data.info(spec.dataset).test_images + spec.recipe.data.validation
-    return Piece(network(spec), spec.method_text, evaluated=count * images, results=count, done=done)
+    return Piece(network(spec), method, evaluated=count * images, results=count, done=done)

@@ -32,7 +32,9 @@ def _as_it_was() -> Any:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("recipe", ["digits", "digits[data.validation=98,data.drop_last=true,data.crop_padding=0]"])
+@pytest.mark.parametrize(
+    "recipe", ["digits", "digits[data.validation=98,data.drop_last=true,scoring.balanced=true,batch_size=70]"]
+)
 def test_a_network_is_measured_and_nothing_is_written(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,17 @@ def test_stages_are_counted_once_and_results_per_run(tmp_path: Path) -> None:
     assert len(stages(workload.pieces(plan(seeds=[0, 1]), tmp_path, set()))) == 6
 
 
+def test_a_second_training_is_a_row_of_its_own(tmp_path: Path) -> None:
+    longer = "digits[train.epochs=48]"
+    trainings = [{"label": "2x", "methods": ["magnitude", "dense"], "recipe": longer}]
+    found = stages(workload.pieces(plan(methods=["magnitude"], trainings=trainings), tmp_path, set()))
+    assert {(piece.method, piece.network[2], piece.epochs) for piece in found} == {
+        *(("dense", "digits", 24), ("magnitude", "digits", 8)),
+        *(("dense[training=2x]", longer, 48), ("magnitude[training=2x]", longer, 8)),
+    }
+    assert len(found) == 4
+
+
 @pytest.mark.parametrize(
     ("recipe", "budget", "epochs", "trained", "evaluations"),
     [
