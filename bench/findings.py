@@ -12,7 +12,7 @@ A network that collapsed counts with the accuracy that it has: to be at chance l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -64,27 +64,28 @@ class Finding:
 
 
 def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[Finding]:
-    """Every claim at every point of every network where both methods have cells.
+    """Every claim at every point of every network where both methods have cells; the dense network is at point 0.
 
     Args:
         claims: of the grid.
         plan: its cells.
         table: a line per run and point (`bench.measurements`).
     """
-    cells = {(cell.dataset, cell.architecture, cell.method, cell.point): cell for cell in plan.cells}
+    cells = {(cell.method, *_place(cell)): cell for cell in plan.cells}
     return [
-        _examine(claim, left, cells[left.dataset, left.architecture, claim.methods[1], left.point], table)
+        _examine(claim, left, cells[claim.methods[1], *_place(left)], table)
         for claim in claims
-        for left in _lefts(claim, plan)
-        if (left.dataset, left.architecture, claim.methods[1], left.point) in cells
+        for left in plan.cells
+        if left.method == claim.methods[0] and _asked(claim, left) and (claim.methods[1], *_place(left)) in cells
     ]
 
 
-def _lefts(claim: Claim, plan: Plan) -> Iterator[Cell]:
-    for cell in plan.cells:
-        chosen = not claim.points or any(math.isclose(cell.point or 0, point) for point in claim.points)
-        if cell.method == claim.methods[0] and cell.point is not None and chosen:
-            yield cell
+def _place(cell: Cell) -> tuple[str, str, float]:
+    return cell.dataset, cell.architecture, cell.point or 0.0
+
+
+def _asked(claim: Claim, cell: Cell) -> bool:
+    return not claim.points or any(math.isclose(cell.point or 0.0, point) for point in claim.points)
 
 
 def _examine(claim: Claim, left: Cell, right: Cell, table: pd.DataFrame) -> Finding:

@@ -64,6 +64,17 @@ def test_a_claim_may_be_about_some_points_only(tmp_path: Path) -> None:
     assert [finding.point for finding in found(tmp_path, accuracies, "gmp >= snip", points=(0.9,))] == [0.9]
 
 
+def test_the_dense_network_is_at_sparsity_0(tmp_path: Path) -> None:
+    accuracies: factories.Accuracies = {
+        ("gmp", 0.0): [93.0, 93.2],
+        ("dense", None): [93.1, 93.3],
+        ("gmp", 0.9): [90.0, 90.0],
+    }
+    (finding,) = found(tmp_path, accuracies, "gmp ~ dense")
+    assert (finding.point, finding.ruling) == (0.0, "holds")
+    assert finding.difference == pytest.approx(-0.1)
+
+
 def test_collapsed_runs_count_and_failed_ones_do_not(tmp_path: Path) -> None:
     plan, records = factories.plan({("force", 0.99): [70.0, 71.0, 72.0], ("snip", 0.99): [10.0, 11.0, 12.0]})
     outcomes = {("snip", 0): "collapsed", ("force", 2): "diverged"}
