@@ -163,7 +163,7 @@ def test_the_second_variant_chooses_after_a_penalty_on_all_and_frees_the_rest_of
 def test_the_first_variant_removes_what_one_shot_pruning_by_l1_removes():
     run = trainer_of().run
     run.method.update_masks(run)
-    other = catalog.create("magnitude", {"structure": "filters", "allocation": "uniform"})
+    other = catalog.create("l1_filter", {})
     one_shot = Run(
         other, run.model, prunable(run.model, "all[exclude=1.weight]"), run.recipe, run.batches, run.stage, 0
     )
