@@ -47,35 +47,6 @@ def carry_out(lab, method, points, **fields):
     return found, lab.results / "runs" / found.id, lab.workshop(spec)
 
 
-def test_imp_rewinds_to_the_snapshot_and_yields_every_point(lab):
-    found, _, workshop = carry_out(lab, "imp", (0.36, 0.488))
-    assert [result.point for result in found.results] == pytest.approx([0.36, 0.488])
-    assert [curve.stage for curve in found.curves] == ["pretrain", "round1", "round2", "round3"]
-    runs = {stage.name: workshop.finish(stage) for stage in workshop.stages}
-    first, second = runs["round1"].masks, runs["round2"].masks
-    assert all(bool((second[name] <= first[name]).all()) for name in first), "masks are nested"
-    # Rewound: a round of no steps at all would start exactly at the snapshot.
-    snapshot = workshop.state("pretrain@1")
-    fresh = lab.begin(workshop, workshop.stages[2]).run
-    assert all(torch.equal(fresh.weights[name], snapshot["model"][name]) for name in fresh.weights)
-    # 6 steps of 24 are not repeated in each of the three rounds: 4 + 3 · 3 epochs.
-    assert found.cost.epochs == pytest.approx(4 + 3 * 3)
-
-
-def test_imp_after_a_dense_run_repeats_only_the_steps_up_to_the_snapshot(lab, caplog):
-    dense = identify(carry_out_spec("dense"))
-    execute(dense, lab.results)
-    with caplog.at_level("INFO"):
-        carry_out(lab, "imp", (0.2,))
-    assert "training its first 6 steps again for a snapshot" in caplog.text
-
-
-def carry_out_spec(method):
-    """A dense spec under the sketches' recipe."""
-    recipe = Recipe.read(VALUES | {"evaluate_every": 2}, "the sketches")
-    return RunSpec(dataset="tiny", architecture=RESNET, method=method, seed=0, recipe=recipe, recipe_text="contract")
-
-
 def test_str_exports_the_thresholded_weights(lab):
     found, folder, workshop = carry_out(lab, "str", (0.5,), initial=-3.0)
     assert found.results[0].counts.target is None
