@@ -168,6 +168,7 @@ def barriers(row: Row, protocol: Protocol) -> list[str]:
         f"method: no module for {name or row.method_printed}": name not in catalog.names(),
         f"metric: {row.metric} instead of top1": row.metric != "top1",
         "sparsity: not stated": row.point is None,
+        "sparsity: of all parameters": row.target is None and row.sparsity_of == "parameters",
         f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.DATASETS,
         "reported epoch: not stated": row.report == "unknown" and protocol.recipe is not None,
     }

@@ -205,6 +205,7 @@ def test_no_spread_is_known() -> None:
         ({"method": ""}, "method: no module for GMP"),
         ({"method": "telepathy[every=2]"}, "method: no module for telepathy"),
         ({"metric": "churn"}, "metric: churn instead of top1"),
+        ({"sparsity_of": "parameters"}, "sparsity: of all parameters"),
         ({"sparsity": None, "sparsity_of": "", "variant": "width 0.5"}, "sparsity: not stated"),
         ({"verified": "unverified"}, "unverified: nobody read this number in a source"),
         ({"report": "unknown"}, "reported epoch: not stated"),
