@@ -1,4 +1,4 @@
-"""What `reprune methods` prints; the sketches of tests/sketches serve as methods besides those of methods/."""
+"""What `reprune methods` prints."""
 
 from __future__ import annotations
 
