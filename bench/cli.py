@@ -146,6 +146,19 @@ def _numbers(option: str, text: str) -> tuple[float, ...] | None:
 
 
 @app.command()
+def extract(
+    run: Annotated[str, typer.Argument(help="a run's id, a unique beginning of it, or its folder")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the file to write, .safetensors")],
+    sparsity: Annotated[float | None, typer.Option(help="which of the run's networks, 0.9 say")] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Write a network of a finished run as a plain checkpoint, which timm or PyTorch loads."""
+    from bench.extract import extract as write
+
+    print(write(run, results, output, sparsity))
+
+
+@app.command()
 def new_method(name: str) -> None:
     """Write methods/NAME.py, a small method that works, to be changed."""
     from bench.new_method import create

@@ -109,3 +109,9 @@ def test_numbers_of_evaluate_are_checked(reprune, tmp_path: Path) -> None:
         2,
         "reprune: --mean '0.5,x' is not a list of numbers separated by commas.\n",
     )
+
+
+def test_extract_says_what_is_wrong(reprune, tmp_path: Path) -> None:
+    status, out, err = reprune("extract", "nothing", "-o", "model.safetensors", "--results", str(tmp_path))
+    assert (status, out) == (2, "")
+    assert err == f"reprune: no finished run in {tmp_path}/runs is called 'nothing' or begins so.\n"

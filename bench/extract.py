@@ -1,0 +1,129 @@
+"""``reprune extract``: the network of a finished run at one of its points, as a plain checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from bench import record
+from bench.errors import UserError
+from bench.identity import file_digest
+from bench.record import Record, Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def extract(run: str, results: Path, output: Path, sparsity: float | None = None) -> str:
+    """Write the weights of a run as safetensors that the architecture loads, and say what they are.
+
+    The recipe's epsilon of batch normalisation, if it is not the architecture's own, goes into the running variances,
+    so that the network computes the same wherever it is loaded.
+
+    Args:
+        run: a run's id, a unique beginning of it, or a run's folder.
+        results: the folder of results.
+        output: the file to write.
+        sparsity: which point; not needed if the run has only one.
+
+    Returns:
+        A sentence with the recorded accuracy, and the command that measures it again.
+
+    Raises:
+        UserError: if there is no such network, if it is no longer the recorded one, or needs more than weights.
+    """
+    if output.suffix != ".safetensors":
+        raise UserError(f"{output}: the file to write must end in .safetensors.")
+    folder = find(run, results)
+    found = _read(folder)
+    result = choose(found, sparsity)
+    if result.extras is not None:
+        raise UserError(
+            f"run {found.id}: the networks of method '{found.spec.method}' need parts beside the weights "
+            f"({result.extras}), which no plain checkpoint holds."
+        )
+    path = folder / result.weights
+    if not path.is_file():
+        raise UserError(f"run {found.id}: its weights {path} are not there any more.")
+    if (digest := file_digest(path)) != result.weights_sha256:
+        raise UserError(f"{path} has the checksum {digest[:12]}…, not the recorded {result.weights_sha256[:12]}….")
+    _write(path, output, found, result)
+    return _said(output, found, result)
+
+
+def find(run: str, results: Path) -> Path:
+    """The folder of the run that is meant. Raises `UserError` if it is none or several."""
+    if (Path(run) / "record.json").is_file():
+        return Path(run)
+    runs = results / "runs"
+    ids = sorted(path.parent.name for path in runs.glob("*/record.json"))
+    fitting = [run] if run in ids else [name for name in ids if name.startswith(run)]
+    if not fitting:
+        raise UserError(f"no finished run in {runs} is called '{run}' or begins so.")
+    if len(fitting) > 1:
+        raise UserError(f"'{run}' is the beginning of {len(fitting)} runs: {fitting[0]}, {fitting[1]}{_more(fitting)}.")
+    return runs / fitting[0]
+
+
+def choose(found: Record, sparsity: float | None) -> Result:
+    """The result at a sparsity; at the only point if none is given. Raises `UserError` if there is no such one."""
+    if not found.results:
+        raise UserError(f"run {found.id} ended as '{found.outcome}' and left no network.")
+    points = [result.point for result in found.results]
+    listed = ", ".join("none (dense)" if point is None else f"{point:g}" for point in points)
+    if sparsity is None and len(points) > 1:
+        raise UserError(f"run {found.id} has several networks; choose one by --sparsity: {listed}.")
+    for result in found.results:
+        if sparsity is None or (result.point is not None and abs(result.point - sparsity) < 1e-9):
+            return result
+    raise UserError(f"--sparsity {sparsity:g} is not among the points of run {found.id}: {listed}.")
+
+
+def _read(folder: Path) -> Record:
+    try:
+        return record.read(folder / "record.json")
+    except ValidationError as error:
+        raise UserError(
+            f"{folder / 'record.json'} is no record that can be read: {error.errors()[0]['msg']}."
+        ) from None
+
+
+def _write(path: Path, output: Path, found: Record, result: Result) -> None:
+    from bench.weights import load_state, save_state
+
+    facts = {"architecture": found.spec.architecture, "run": found.id, "accuracy": f"{result.accuracy:.10g}"}
+    facts |= {} if result.point is None else {"point": f"{result.point:.10g}"}
+    save_state(_with_own_eps(load_state(path), found), output, facts)
+
+
+def _with_own_eps(state: dict[str, Tensor], found: Record) -> dict[str, Tensor]:
+    """The same network for batch norms that have the architecture's own epsilon: variance + ε is what counts."""
+    eps = found.spec.recipe.batch_norm.eps
+    if eps is None:
+        return state
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from bench import archs, data
+
+    info = data.info(found.spec.dataset)
+    model = archs.create(found.spec.architecture, info.classes, info.channels, (info.height, info.width))
+    own = {f"{name}.running_var": m.eps for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
+    return {name: value + (eps - own[name]) if name in own else value for name, value in state.items()}
+
+
+def _said(output: Path, found: Record, result: Result) -> str:
+    spec, chosen = found.spec, found.spec.recipe.data
+    words = [f"reprune evaluate {output} --arch {spec.architecture} --dataset {spec.dataset}"]
+    for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
+        words += [f"{option} {','.join(f'{value:g}' for value in values)}"] if values else []
+    kept = f"{100 * result.counts.prunable_sparsity:.2f} % of the prunable weights are 0"
+    said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}"
+    if chosen.normalise != "channel":
+        return f"{said}; the images have to be normalised as the recipe says: '{chosen.normalise}'."
+    return f"{said}; once more: {' '.join(words)}"
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - 2} more" if len(names) > 2 else ""
