@@ -143,7 +143,7 @@ def _point(row: Row) -> str:
 
 
 def _value(row: Row) -> str:
-    digits = max(1, -math.floor(math.log10(2 * row.reading_error)))
+    digits = max(1, -math.floor(math.log10(2 * row.reading_error))) if row.reading == "exact" else 2
     value = f"{row.value:.{digits}f}" + ("" if row.std is None else f" ± {row.std:g}")
     return value if row.metric == "top1" else f"{value} ({row.metric})"
 
