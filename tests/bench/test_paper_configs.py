@@ -163,6 +163,31 @@ def test_numbers_that_nobody_read_are_shown_and_not_compared(tmp_path: Path) -> 
     assert set(verdicts) == {"not comparable: unverified"}
 
 
+def test_a_paper_that_decides_per_input_has_its_own_axis_and_best_epochs(tmp_path: Path) -> None:
+    changes = {
+        "architectures": ["resnet56a_pooled_cifar"],
+        "overrides": [],
+        "points": {"ftwt": [0.8]},
+        "methods": ["ftwt"],
+    }
+    block = report("ftwt", tmp_path, {("ftwt", 0.8): 92.5}, **changes).sections[0].blocks[0]
+    assert block.head == ("Method", "", "0 %", "r = 0.8")
+    table = printed(block)
+    assert table["ftwt", "published"]["r = 0.8"] == "92.63 (best epoch)"
+    assert table["ftwt", "ours"]["r = 0.8"].startswith("92.69 ± ")  # the best epoch lies 0.2 above the last
+    assert table["ftwt", "verdict"]["r = 0.8"] == "reproduced"
+
+
+def test_nested_levels_stand_beside_networks_trained_as_long_as_all_of_them(tmp_path: Path) -> None:
+    made = report("elsa", tmp_path, {("gmp", 0.9): 91.0, ("dense", None): 93.0}, seeds=[0])
+    table = printed(made.sections[0].blocks[0])
+    published_ = {text for (_, kind), row in table.items() if kind == "published" for text in row.values()}
+    assert published_ == {"no published number", "–"}
+    assert table["elsa", "ours"] == {"0 %": "missing", "90 %": "missing", "95 %": "missing"}
+    assert table["gmp[training=2x]", "ours"]["90 %"].startswith("90.95")
+    assert table["dense[training=3x]", "ours"]["0 %"].startswith("92.95")
+
+
 def test_where_nothing_is_published_the_table_says_so(tmp_path: Path) -> None:
     made = report(
         "force", tmp_path, {("force", 0.9): 93.0}, datasets=["cifar10"], overrides=[], architectures=["resnet50_cifar"]
