@@ -180,6 +180,7 @@ def test_parameters_and_macs(name: str) -> None:
     ("name", "millions"),
     [
         # He et al. 2016, table 6
+        *[("resnet20a_cifar", 0.27), ("resnet32a_cifar", 0.46)],
         *[("resnet44a_cifar", 0.66), ("resnet56a_cifar", 0.85), ("resnet110a_cifar", 1.7)],
         # Zagoruyko and Komodakis 2016, table 4; WRN-28-2: a figure's caption in DPF
         *[("wrn16_8_cifar", 11.0), ("wrn28_10_cifar", 36.5), ("wrn28_2_cifar", 1.47)],
@@ -189,6 +190,24 @@ def test_parameters_and_macs(name: str) -> None:
 def test_published_numbers_of_parameters(name: str, millions: float) -> None:
     digits = len(str(millions).partition(".")[2])
     assert round(sizes(name)[0] / 1e6, digits) == millions
+
+
+def test_operations_published_by_greg_for_resnet56_are_twice_the_macs() -> None:
+    # GReg's tables print 0.25 G for ResNet-56; other papers 125.5 M for the same network.
+    macs = sizes("resnet56a_cifar")[1]
+    assert round(2 * macs / 1e9, 2) == 0.25
+    assert round(macs / 1e6, 1) == 125.5
+
+
+@pytest.mark.parametrize(("name", "percent"), [("resnet20_cifar", 89.3), ("resnet56_cifar", 89.5)])
+def test_dpf_unofficial_code_prints_a_sparsity_of_all_parameters_for_a_target_of_convolutions(
+    name: str, percent: float
+) -> None:
+    # It prunes 90 % of the convolutions' weights and divides the zeros by all weights, biases and BN.
+    with torch.device("meta"):
+        model = archs.create(name, 10, 3, 32)
+    convolutions = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Conv2d))
+    assert round(90 * convolutions / sizes(name)[0], 1) == percent
 
 
 def test_published_macs_of_resnet18() -> None:

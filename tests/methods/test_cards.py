@@ -8,7 +8,6 @@ import pytest
 
 from bench import catalog, names
 from bench.method import Method
-from bench.schedule import Never
 
 CARDS = Path(__file__).parents[2] / "docs" / "methods"
 OWN = [name for name, file in catalog.files().items() if file.parent == CARDS.parents[1] / "methods"]
@@ -21,17 +20,9 @@ def card(name):
 
 
 def chosen(name):
-    """Fields that the method adds, or whose default it changes.
-
-    Left out are what pruned weights do, which is the engine's word, and a schedule that never fires.
-    """
-    method, base = catalog.create(name, {}), Method()
-    fields = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-    return [
-        key
-        for key, value in fields.items()
-        if key != "zeros" and value != Never() and value != getattr(base, key, None)
-    ]
+    """Fields that the method adds to those that all methods have."""
+    common = {field.name for field in dataclasses.fields(Method)}
+    return [field.name for field in dataclasses.fields(catalog.method_class(name)) if field.name not in common]
 
 
 @pytest.mark.parametrize("name", OWN)
