@@ -158,6 +158,32 @@ class Masks(NamedTensors):
         return sha.hexdigest()
 
 
+class Inverted(Masks):
+    """The same masks, ranked from the other end: of what is left, the highest saliencies go first.
+
+    The tensors are those of `masks`. What is pruned stays pruned, so that rounds go on removing.
+    """
+
+    def __init__(self, masks: Masks) -> None:
+        dict.__init__(self, masks)
+        vars(self).update(vars(masks))
+
+    def keep(
+        self,
+        saliency: Mapping[str, torch.Tensor],
+        sparsity: float,
+        *,
+        target: float | None = None,
+        allocation: Allocation | None = None,
+    ) -> None:
+        """Keep the weights of lowest saliency; otherwise as `Masks.keep`."""
+        if not any(bool((saliency[name] * mask != 0).any()) for name, mask in self.items()):
+            raise Collapsed("no saliency of what is left differs from 0")
+        last = torch.finfo(next(iter(self.values())).dtype).min
+        lowest = {name: (-saliency[name]).masked_fill(mask == 0, last) for name, mask in self.items()}
+        super().keep(lowest, sparsity, target=target, allocation=allocation)
+
+
 def _of_total(groups: list[Group], wanted: list[Group], units: Mapping[str, int]) -> list[Group]:
     shares = {group.names[0]: float(group.keep) for group in groups}
     room = {group.names[0]: sum(units[name] for name in group.names) for group in groups}

@@ -18,7 +18,8 @@ class SanityCheck(Method):
     Attributes:
         of: the method, with hyper-parameters if wanted: ``force[ramp.steps=10]``.
         check: ``shuffle`` permutes each layer's mask, which is random pruning with the ratios of that method's layers;
-            ``reinitialise`` draws the weights again, after scoring; ``invert`` keeps the lowest scores.
+            ``reinitialise`` draws the weights again, after scoring; ``invert`` keeps the lowest scores; in rounds,
+            each removes the highest of what is left, and what is pruned stays pruned, under FORCE too.
     """
 
     of: str = "snip"
@@ -28,8 +29,6 @@ class SanityCheck(Method):
         other = self.other
         if type(other.schedule) is not AtInit or type(other.structure) is not Weights:
             raise UserError(f"sanity_check[of]: '{self.of}' does not prune single weights at initialisation.")
-        if self.check == "invert" and type(other).update_masks is not Method.update_masks:
-            raise UserError(f"sanity_check[check]: '{self.of}' has no single ranking to invert.")
         self.allocation, self.zeros = other.allocation, other.zeros
 
     @property
@@ -43,13 +42,13 @@ class SanityCheck(Method):
         return (self.other.name, *self.other.borrows)
 
     def saliency(self, run: Run) -> NamedTensors:
-        """The other method's scores, negated under ``invert``."""
-        return -self.other.saliency(run) if self.check == "invert" else self.other.saliency(run)
+        """The other method's scores."""
+        return self.other.saliency(run)
 
     def update_masks(self, run: Run) -> None:
         """The other method's masks, then the check."""
         if self.check == "invert":
-            run.masks.keep(self.saliency(run), run.sparsity)
+            self._inverted(run)
             return
         self.other.update_masks(run)
         if self.check == "shuffle":
@@ -61,3 +60,12 @@ class SanityCheck(Method):
             from bench.initialise import initialise
 
             initialise(run.model, run.recipe, seed_for(run.seed, "reinitialise"))
+
+    def _inverted(self, run: Run) -> None:
+        from bench.masks import Inverted  # loads torch, which planning does without
+
+        masks, run.masks = run.masks, Inverted(run.masks)
+        try:
+            self.other.update_masks(run)
+        finally:
+            run.masks = masks

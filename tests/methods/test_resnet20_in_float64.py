@@ -312,3 +312,26 @@ def test_inverted_rankings_keep_what_scores_lowest(lab, name):
     pruned = Pruned(lab, "sanity_check", "train", of=OTHERS[name], check="invert")
     scores = {key: -score for key, score in RANKINGS[name](pruned, True).items()}
     assert pruned.equals(top(scores, round(KEEP * pruned.size)))
+
+
+@pytest.mark.parametrize(("name", "steps"), [("force", 2), ("iterative_snip", 2), ("synflow", 1)])
+def test_inverted_rounds_remove_the_highest_of_what_is_left(lab, name, steps):
+    pruned = Pruned(lab, "sanity_check", "train", of=f"{name}[ramp.steps={steps}]", check="invert")
+    mask = {key: torch.ones_like(weight) for key, weight in pruned.dense.items()}
+    images = torch.ones(1, 3, 32, 32, dtype=torch.float64)
+    for number in range(steps):
+        if name == "synflow":
+            state = {key: value.abs() for key, value in pruned.initial.items()}
+            dense = {key: state[key] for key in mask}
+            there = {key: weight * mask[key] for key, weight in dense.items()}
+            found = slopes(state, there, (images, None), False, lambda logits, labels: logits.sum())
+        else:
+            dense = pruned.dense
+            there = {key: weight * mask[key] for key, weight in dense.items()}
+            found = slopes(pruned.initial, there, pruned.batches[number], True, cross_entropy)
+        scores = {key: -(dense[key] * found[key]).abs() for key in mask}
+        left = {key: score.masked_fill(mask[key] == 0, -torch.inf) for key, score in scores.items()}
+        mask = {
+            key: kept.double() for key, kept in top(left, round(pruned.size * KEEP ** ((number + 1) / steps))).items()
+        }
+    assert pruned.equals({key: kept.bool() for key, kept in mask.items()})

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import catalog
-from bench.errors import UserError
+from bench.errors import Collapsed, UserError
 from bench.lineage import identify
 from tests.contract.harness import spec_for
 from tests.methods.by_hand import linear, trainer_for
@@ -26,6 +26,27 @@ def test_inverted_snip_keeps_the_lowest_scores():
     run = prepared(0.75, check="invert")  # both zeros
     assert run.masks["0.weight"].tolist() == [[0, 1], [0, 0]]
     assert run.masks["1.weight"].tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("of", ["force", "iterative_snip"])
+def test_inverted_rounds_remove_the_highest_of_what_is_left(of):
+    # To three of eight in two rounds: 8 · √(3/8) = 4.9, so 5, then 3. Round 1 keeps the lowest five: both zeros, both
+    # ones and a 1.5. Round 2, if that is W1's 0.5: h = (1, 0.5), W2 = [[1, ·], [0, ·]], logits (1, 0), δ = (p, −p):
+    #   W1 → p [[1, 0], [0, ·]] as nothing of the second row reaches a logit, W2 → p [[1, ·], [0, ·]].
+    # If it is W2's −1: W1 = [[1, 0], [·, ·]], h = (1, 0), W1 → p [[1, 0], [·, ·]], W2 → p [[1, 0], [0, ·]].
+    # In both cases three zeros are left, and the two ones go. FORCE would have brought others back.
+    run = prepared(0.625, of=f"{of}[ramp.steps=2]", check="invert")
+    assert sum(run.masks.kept().values()) == 3
+    assert (run.masks["0.weight"][0, 0], run.masks["1.weight"][0, 0]) == (0, 0)
+    assert (run.masks["0.weight"][0, 1], run.masks["1.weight"][1, 0]) == (1, 1)
+    assert run.masks["0.weight"][1, 0] + run.masks["1.weight"][0, 1] == 1
+
+
+def test_inverted_synflow_cuts_the_network_and_says_so():
+    # Scores W1 → [[1, 0], [1.5, 3]], W2 → [[1, 1.5], [0, 3]]. Four rounds to one of eight keep 4.8, 2.8, 1.7, 1: the 3s
+    # and a 1.5 go, then the ones; whatever is left leads nowhere.
+    with pytest.raises(Collapsed, match="no saliency of what is left differs from 0"):
+        prepared(0.875, of="synflow[ramp.steps=4]", check="invert")
 
 
 def test_shuffling_keeps_the_count_of_every_layer_and_moves_its_entries():
@@ -53,7 +74,7 @@ def test_reinitialising_keeps_the_mask_and_draws_other_weights():
     ("fields", "message"),
     [
         ({"of": "gmp"}, "'gmp' does not prune single weights at initialisation"),
-        ({"of": "force", "check": "invert"}, "'force' has no single ranking to invert"),
+        ({"of": "magnitude", "check": "invert"}, "'magnitude' does not prune single weights at initialisation"),
         ({"of": "nothing"}, "there is no method 'nothing'"),
     ],
 )
