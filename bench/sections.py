@@ -224,7 +224,8 @@ def _costs(lines: list[dict[str, Any]]) -> Block:
         if not line["n"]:
             continue
         target = "" if math.isnan(line["point"]) else percent(line["point"])
-        numbers = [f"{line['epochs']:.6g}", f"{line['epochs_relative']:.2f}", f"{line['training_macs_relative']:.2f}"]
+        times = "" if math.isnan(line["epochs_relative"]) else f"{line['epochs_relative']:.2f}"  # dense was not trained
+        numbers = [f"{line['epochs']:.6g}", times, f"{line['training_macs_relative']:.2f}"]
         texts = [line["method"], target, *numbers, f"{line['mask_updates']:.6g}", f"{line['seconds']:.1f}"]
         rows.append(tuple(map(Text, texts)))
     return Block(

@@ -164,6 +164,15 @@ def test_points_that_are_sparsities_of_the_table_or_dense_stand_in_it(tmp_path: 
     assert frame(section.blocks[0]).loc["dpf"].tolist() == ["92.00 (1)", "90.00 (1)"]
 
 
+def test_a_dense_network_that_was_not_trained_is_no_unit_of_training(tmp_path: Path) -> None:
+    plan, records = factories.plan({("dense", None): [93.0], ("gmp", 0.9): [91.0]})
+    given = [
+        record.model_copy(update={"cost": Cost()}) if record.spec.method == "dense" else record for record in records
+    ]
+    (section,) = report(tmp_path, plan, given).sections
+    assert frame(section.blocks[-1])["Epochs × dense"].tolist() == ["", ""]
+
+
 def test_nothing_run_yet(tmp_path: Path) -> None:
     plan, _ = factories.plan(ACCURACIES)
     made = report(tmp_path, plan, [])
