@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import cycle
@@ -15,6 +16,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from bench import recipe
 from bench.record import write_atomic
 
 if TYPE_CHECKING:
@@ -26,6 +28,15 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 """Okabe and Ito's colours, which colour-blind people can tell apart, without yellow and black, and two more."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
+
+LABEL = 34
+"""Letters of a line of the legend; a longer name is broken."""
+
+ROWS = 15
+"""Lines of a column of the legend, which stands beside the panels and is as high."""
+
+LINE, LETTER = 0.19, 0.076
+"""Height of a line and width of a letter at 9 points, in inches."""
 
 STYLE: Any = {
     "font.size": 9,
@@ -87,11 +98,11 @@ def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Pat
     architectures = [name for name in grid.architectures if name in set(cells["architecture"])]
     methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
     looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), strict=False), strict=False))
+    longest, rows = _extent([label for method in methods for label in _wrapped(method).splitlines()])
+    columns = -(-rows // ROWS)
     with rc_context(STYLE):
-        width = 3.4 * len(architectures) + 0.6
-        columns = max(1, int(width / (0.6 + 0.08 * max(map(len, methods)))))  # of the legend, in 9-point letters
-        rows = -(-(len(methods) + 1) // columns)
-        figure = Figure(figsize=(width, 3.2 + 0.19 * rows), layout="constrained")
+        width = 3.4 * len(architectures) + 0.6 + columns * (0.6 + LETTER * longest)
+        figure = Figure(figsize=(width, 0.6 + LINE * ROWS), layout="constrained")
         panels = figure.subplots(1, len(architectures), squeeze=False)
         for panel, architecture in zip(panels[0], architectures, strict=True):
             _panel(panel, cells[cells["architecture"] == architecture], kind, looks)
@@ -99,10 +110,27 @@ def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Pat
             panel.set_xlabel(kind.label)
         panels[0][0].set_ylabel("Top-1 accuracy (%)")
         handles, labels = _legend(panels[0])
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-        if grid.budget != 1:
-            figure.suptitle(f"SCALED DOWN to {grid.budget:g} of the recipe's length", color="#8a1c00", fontsize=9)
+        figure.legend(handles, list(map(_wrapped, labels)), loc="outside right upper", ncols=columns)
+        if banner := _banner(grid):
+            figure.suptitle(banner, x=0.01, ha="left", color="#8a1c00", fontsize=9)
         return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("svg", "png")]
+
+
+def _extent(lines: list[str]) -> tuple[int, int]:
+    """The longest line, in letters, and the number of lines, with one for the dense network."""
+    return max(map(len, lines)), len(lines) + 1
+
+
+def _wrapped(method: str) -> str:
+    """A method's name on lines of at most about `LABEL` letters, broken behind commas."""
+    return textwrap.fill(method.replace(",", ", "), LABEL, break_long_words=False).replace(", ", ",")
+
+
+def _banner(grid: Grid) -> str:
+    """What nobody may overlook who sees the figure alone."""
+    scaled = f"SCALED DOWN to {grid.budget:g} of the recipe's length" if grid.budget != 1 else ""
+    parent = "SINGLE PARENT: all start from one trained network" if recipe.load(grid.recipe).initialisation.file else ""
+    return "\n".join(filter(None, (scaled, parent)))
 
 
 def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str]]) -> None:

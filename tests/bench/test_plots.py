@@ -63,3 +63,18 @@ def test_nothing_pruned_no_figure(tmp_path: Path) -> None:
 def test_colours_and_markers_differ() -> None:
     assert len(set(plots.PALETTE)) == len(plots.PALETTE)
     assert len(set(plots.MARKERS)) > len(plots.PALETTE)  # when colours repeat, markers don't
+
+
+def test_long_names_are_broken_behind_commas() -> None:
+    name = "gmp[allocation=global,schedule.every=16,schedule.start=0,schedule.until=0.75]"
+    lines = plots._wrapped(name).splitlines()
+    assert "".join(lines) == name
+    assert max(map(len, lines)) <= plots.LABEL
+    assert plots._wrapped("snip") == "snip"
+
+
+def test_a_figure_says_what_nobody_may_overlook(tmp_path: Path) -> None:
+    assert plots._banner(factories.grid(tmp_path)) == ""
+    assert "SCALED DOWN to 0.1" in plots._banner(factories.grid(tmp_path, budget=0.1))
+    given = factories.grid(tmp_path, recipe="pretrained_resnet20_cifar10")
+    assert plots._banner(given).startswith("SINGLE PARENT")
