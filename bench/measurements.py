@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
-from bench import per_input
+from bench import nested, per_input
 from bench.record import Record
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ METRICS = (
     "images_per_second",
     "peak_memory",
     *per_input.DIAGNOSTICS,
+    *nested.DIAGNOSTICS,
 )
 """Columns of numbers, NaN where the run has none. `bench.record` says what they are; ``empty_layers`` counts them.
 
@@ -173,6 +174,7 @@ def metrics(record: Record, point: float | None) -> dict[str, float | None]:
         return cost
     values = result.model_dump(exclude={"counts", "layers", "empty_layers"}) | result.counts.model_dump()
     values |= cost | {"empty_layers": len(result.empty_layers)} | per_input.shown(result.diagnostics)
+    values |= {name: result.diagnostics.get(name) for name in nested.DIAGNOSTICS}
     return {name: values[name] for name in METRICS}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import findings, per_input, recipe
+from bench import findings, nested, per_input, recipe
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.paper_block import paper_block
@@ -127,8 +127,8 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame) -> Section
         )
         for line in lines
     }
-    dynamic = per_input.block(lines, accuracy)
-    blocks = [_accuracies(grid, lines, accuracy), dynamic, _remains(lines, accuracy), _costs(lines)]
+    dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
+    blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy), _costs(lines)]
     if grid.paper:
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench import nested
 from bench.measurements import key
 from bench.per_input import DIAGNOSTICS, decides
 from bench.statistics import difference, interval, summarise
@@ -35,6 +36,7 @@ MEANS = (
     "seconds",
     "peak_memory",
     *DIAGNOSTICS,
+    *nested.DIAGNOSTICS,
 )
 """Columns of `bench.measurements` that are averaged over seeds as they are."""
 
