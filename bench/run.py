@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--dataset", required=True)
     found.add_argument("--architecture", required=True)
     found.add_argument("--method", required=True, help="name or name[field=value, …]")
-    found.add_argument("--points", default="", help="target sparsities in [0, 1), separated by commas")
+    found.add_argument("--points", default="", help="target sparsities in [0, 1) (or r, d, …), separated by commas")
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("--recipe", required=True, help="name or name[field=value, …]")
     found.add_argument("--budget", type=float, default=1.0)

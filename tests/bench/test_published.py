@@ -16,9 +16,6 @@ from bench.errors import UserError
 
 PUBLISHED = published.load()
 
-COMING = {"str"}
-"""Methods that rows name before their modules are there; from then on their hyper-parameters are checked, too."""
-
 VALID = {
     "id": "a-1",
     "paper": "A",
@@ -71,9 +68,7 @@ def test_rows_speak_our_language() -> None:
     for architecture in {one.architecture for one in PUBLISHED.rows} - {""}:
         archs.check(architecture)
     for method in {one.method for one in PUBLISHED.rows} - {""}:
-        name, fields = names.parse(method)
-        if name not in COMING or name in catalog.names():
-            catalog.create(name, fields)
+        catalog.create(*names.parse(method))
     for protocol in PUBLISHED.protocols.values():
         prunable.check(protocol.prunable)
 
