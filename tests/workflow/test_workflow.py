@@ -224,7 +224,8 @@ def test_the_method_of_the_readme_and_the_skeleton_are_complete(clone: Clone) ->
     assert ended.out.startswith("2 of 4 runs to train\n")
     assert "ramp" in clone.table
     assert "my_idea" in clone.table
-    assert "ramp: Prune the smallest weights while training" in clone.reprune("methods").out
+    listed = {method["name"]: method["summary"] for method in json.loads(clone.reprune("methods", "--json").out)}
+    assert listed["ramp"].startswith("Prune the smallest weights while training")
 
 
 def test_an_error_is_a_result_that_fails_the_call_and_can_be_retried(clone: Clone) -> None:
