@@ -29,6 +29,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
 
+CROWDED = 12
+"""With more methods than this, bands would hide each other."""
+
 LABEL = 34
 """Letters of a line of the legend; a longer name is broken."""
 
@@ -142,6 +145,8 @@ def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[
         line = cells[(cells["method"] == method) & (kind.kept(cells[kind.column]) > 0)].sort_values(kind.column)
         x = -np.log10(kind.kept(line[kind.column]))
         panel.plot(x, line["mean"], color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        if len(looks) > CROWDED:
+            continue
         # Where a single seed has no spread, the band is simply absent.
         low, high = line["mean"] - line["std"], line["mean"] + line["std"]
         panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
