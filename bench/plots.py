@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,7 @@ def draw(grid: Grid, cells: pd.DataFrame, folder: Path) -> list[Path]:
 def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Path]:
     architectures = [name for name in grid.architectures if name in set(cells["architecture"])]
     methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
-    looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), strict=False), strict=False))
+    looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), _strokes(), strict=False), strict=False))
     longest, rows = _extent([label for method in methods for label in _wrapped(method).splitlines()])
     columns = -(-rows // ROWS)
     with rc_context(STYLE):
@@ -136,15 +136,21 @@ def _banner(grid: Grid) -> str:
     return "\n".join(filter(None, (scaled, parent)))
 
 
-def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str]]) -> None:
+def _strokes() -> Iterator[str]:
+    """Solid until colours and markers come together again, then dashed, and so on."""
+    for stroke in cycle(("-", "--", ":")):
+        yield from repeat(stroke, math.lcm(len(PALETTE), len(MARKERS)))
+
+
+def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str, str]]) -> None:
     for dense in cells.loc[cells["method"] == "dense"].to_dict("records"):
         panel.axhline(dense["mean"], color="black", linestyle="--", linewidth=1, label="dense")
         if dense["n"] > 1:
             panel.axhspan(dense["mean"] - dense["std"], dense["mean"] + dense["std"], color="black", alpha=0.1, lw=0)
-    for method, (colour, marker) in looks.items():
+    for method, (colour, marker, stroke) in looks.items():
         line = cells[(cells["method"] == method) & (kind.kept(cells[kind.column]) > 0)].sort_values(kind.column)
         x = -np.log10(kind.kept(line[kind.column]))
-        panel.plot(x, line["mean"], color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        panel.plot(x, line["mean"], stroke, color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
         if len(looks) > CROWDED:
             continue
         # Where a single seed has no spread, the band is simply absent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle, islice
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -63,6 +64,8 @@ def test_nothing_pruned_no_figure(tmp_path: Path) -> None:
 def test_colours_and_markers_differ() -> None:
     assert len(set(plots.PALETTE)) == len(plots.PALETTE)
     assert len(set(plots.MARKERS)) > len(plots.PALETTE)  # when colours repeat, markers don't
+    looks = zip(cycle(plots.PALETTE), cycle(plots.MARKERS), islice(plots._strokes(), 60), strict=False)
+    assert len(set(looks)) == 60
 
 
 def test_long_names_are_broken_behind_commas() -> None:
