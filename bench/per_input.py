@@ -26,10 +26,19 @@ DIAGNOSTICS = (
 
 def decides(method: str) -> bool:
     """Whether a method, ``ftwt[pool=max]``, decides per input, so that its points are no sparsities."""
+    return _meaning(method) == "dynamic"
+
+
+def is_target(method: str) -> bool:
+    """Whether a method's points are the sparsities it has: not decided per input, nor a label of what it reaches."""
+    return _meaning(method) not in ("dynamic", "reached")
+
+
+def _meaning(method: str) -> str:
     try:
-        return catalog.method_class(parse(method)[0]).meaning == "dynamic"
+        return catalog.method_class(parse(method)[0]).meaning
     except UserError:  # a record may be of a method that is not here
-        return False
+        return ""
 
 
 def shown(diagnostics: Mapping[str, float]) -> dict[str, float | None]:

@@ -173,7 +173,7 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
     """Methods × sparsities; methods whose points are none of these are only in the next block."""
     columns = {0.0, *grid.sparsities}
     knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
-    shown = [line for line in lines if parse(line["method"])[0] not in knobs and not per_input.decides(line["method"])]
+    shown = [line for line in lines if parse(line["method"])[0] not in knobs and per_input.is_target(line["method"])]
     targets = sorted({line["point"] for line in shown if not math.isnan(line["point"])} | {0.0})
     rows = []
     for method in dict.fromkeys(line["method"] for line in shown):

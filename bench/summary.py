@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench import nested
 from bench.measurements import key
-from bench.per_input import DIAGNOSTICS, decides
+from bench.per_input import DIAGNOSTICS, is_target
 from bench.statistics import difference, interval, summarise
 
 if TYPE_CHECKING:
@@ -119,12 +119,12 @@ def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tupl
     """Which cells are best in their column, and which are not distinguishable from the best.
 
     A column is a point within a data set, an architecture, a recipe and a prunable set. It has no marks if its highest
-    mean rests on fewer than `FEWEST` seeds or has no rival that does not. Points at which filters are chosen per input
-    are no column: what they cost is an outcome.
+    mean rests on fewer than `FEWEST` seeds or has no rival that does not. Points that are no sparsities (filters
+    chosen per input, thresholds that are learned) are no column: what they cost is an outcome.
     """
     columns: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
-        if line["n"] and not math.isnan(line["point"]) and not decides(line["method"]):
+        if line["n"] and not math.isnan(line["point"]) and is_target(line["method"]):
             same = tuple(line[name] for name in ("dataset", "architecture", "recipe", "prunable", "point"))
             columns[same].append(index)
     best, tied = [False] * len(lines), [False] * len(lines)

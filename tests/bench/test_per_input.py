@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import measurements, plots, summary
-from bench.per_input import decides
+from bench.per_input import decides, is_target
 from tests.bench import factories
 from tests.bench.test_sections import frame, report
 
@@ -38,6 +38,12 @@ def records(*methods: str):
 
 def test_which_methods_decide_per_input() -> None:
     assert [decides(text) for text in ("ftwt", "ftwt[pool=max]", "gmp", "no-longer-here")] == [True, True, False, False]
+    assert [is_target(text) for text in ("ftwt", "str[decay=0.1]", "gmp", "no-longer-here")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_their_multiply_adds_are_those_per_input(tmp_path: Path) -> None:
