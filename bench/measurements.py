@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from bench import nested, per_input
+from bench.identity import digest
 from bench.record import Record
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ METRICS = (
 Where a method decides per input, ``macs`` are its exact multiply-adds per test image.
 """
 
+
+COLUMNS = digest(METRICS)[:12]
+"""Says whether something was written by a version with other columns."""
 
 LONGEST_TEXT = 4000
 """Characters kept of a text; MLflow refuses parameters beyond 6,000 and tags beyond 8,000."""

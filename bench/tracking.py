@@ -23,7 +23,7 @@ import pandas as pd
 
 from bench import measurements
 from bench.errors import UserError
-from bench.measurements import LONGEST_TEXT, METRICS, TEXTS, Slot, Source
+from bench.measurements import COLUMNS, LONGEST_TEXT, METRICS, TEXTS, Slot, Source
 from bench.record import Curve, Record
 
 if TYPE_CHECKING:
@@ -222,8 +222,9 @@ def _log(client: MlflowClient, experiment: str, slot: Slot, source: Source) -> N
 
 
 def _is_logged(run: Run, source: Source) -> bool:
-    """Whether a run of MLflow holds this very record, all of it: a collector that was killed leaves it running."""
-    return run.data.tags.get("record_sha256") == source.sha256 and run.info.status != "RUNNING"
+    """Whether a run of MLflow has this very record, all of it; killed collectors leave it running."""
+    tags = {"record_sha256": source.sha256, "columns": COLUMNS}
+    return all(run.data.tags.get(name) == value for name, value in tags.items()) and run.info.status != "RUNNING"
 
 
 def _parts(values: list[T], size: int) -> Iterator[list[T]]:
@@ -266,6 +267,7 @@ def _tags(slot: Slot, source: Source) -> dict[str, Any]:
     return measurements.labels(record) | {
         "key": slot.key,
         "record_sha256": source.sha256,
+        "columns": COLUMNS,
         "run": slot.run,
         "dataset": cell.dataset,
         "architecture": cell.architecture,

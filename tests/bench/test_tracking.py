@@ -84,6 +84,18 @@ def test_a_changed_record_replaces_its_run_only(fresh: Grid) -> None:
     assert tracking.read(fresh, plan)["accuracy"].tolist() == [92.0, 92.5, 91.5, 90.1]
 
 
+def test_runs_of_a_version_with_other_columns_are_logged_again(fresh: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, _ = written(fresh)
+    with monkeypatch.context() as older:
+        older.setattr(tracking, "METRICS", ("accuracy",))
+        older.setattr(tracking, "COLUMNS", "older")
+        tracking.collect(fresh, plan)
+    after = tracking.collect(fresh, plan)
+    assert (after.logged, after.unchanged, len(runs(fresh))) == (4, 0, 4)
+    table = tracking.read(fresh, plan, after.problems)
+    tracking.check(table, measurements.from_records(plan, after.records, after.problems))
+
+
 def test_a_run_cut_short_is_logged_again(fresh: Grid) -> None:
     plan, _ = written(fresh)
     tracking.collect(fresh, plan)
