@@ -18,6 +18,7 @@ from bench.context import Run
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
+from bench.inspection import Inspection
 from bench.macs import TrainingMacs
 from bench.optimization import build, learning_rate, set_rate
 from bench.record import Curve
@@ -89,6 +90,7 @@ class Trainer:
             {id(p) for p, _ in self._own_decay},
             run.method.parameter_groups(run),
         )
+        self.inspection = Inspection(run)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -150,6 +152,7 @@ class Trainer:
                     raise Interrupted
         self._save_snapshot()
         if self.progress.step == run.steps:
+            self.inspection.training_ended()
             run.method.on_train_end(run)
 
     def _step(self, step: int) -> None:
@@ -172,6 +175,7 @@ class Trainer:
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
+        self.inspection.rate = rate
         set_rate(optimizer, rate)
         run.model.train()
         with autocast(run.recipe, run.device):
@@ -193,7 +197,8 @@ class Trainer:
         """A hook that may change the masks, with what has to follow."""
         run = self.run
         before = run.masks.clone()
-        hook(run)
+        with self.inspection.scoring():
+            hook(run)
         if run.scoring_passes:
             self.progress.training_macs += self.macs.scoring(run.scoring_passes)
             run.scoring_passes = 0

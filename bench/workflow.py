@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, grid
+from bench import data, devices, disk, grid
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -144,6 +144,9 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     """
     try:
         flow = _open(_relative(workflow.configfiles[-1]), dict(config))
+        if not workflow.output_settings.dryrun:
+            for folder in (flow.grid.results, flow.grid.reports):
+                disk.check(Path(folder))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
