@@ -62,6 +62,7 @@ class Inspection:
 
     def training_ended(self) -> None:
         """After the last step: the optimizer is the recipe's, and pruned weights are what the method declares."""
+        self.stage_ended()
         run, zeros = self.run, self.run.method.zeros
         if run.optimizer is not self.optimizer:
             raise self._broken("it replaced the optimizer")

@@ -247,15 +247,21 @@ def main(words: list[str] | None = None) -> int:
 
 def _log_to(path: Path) -> None:
     """Log to the run's folder, where it survives reruns, and to standard error."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    with suppress(OSError):  # `execute` says what is wrong with the disk
+    with suppress(OSError):  # the log itself will say what is wrong with the disk
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(RunLog(path))
+    handlers: list[logging.Handler] = [RunLog(path, delay=True), logging.StreamHandler()]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
 
 
 class RunLog(logging.FileHandler):
     """The log in a run's folder. A disk that takes no more lines does not end the run: that is said, and it goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, which opens the file if it is the first."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         """Said once, on standard error, instead of a traceback for every line."""
