@@ -58,8 +58,9 @@ def ready(uri: str) -> None:
 
 def failure(uri: str, error: Exception) -> StoreError:
     """What is wrong with a store, and what to do about it, in one sentence."""
-    reason = " ".join(str(error).split())[:300].rstrip(".")
-    return StoreError(f"the tracking store {uri} cannot be used ({reason}); {_advice(uri, reason)}")
+    reason = " ".join(str(error).split()).rstrip(".")
+    short = reason if len(reason) <= 250 else f"{reason[:100]} … {reason[-140:]}"  # a server's cause stands at the end
+    return StoreError(f"the tracking store {uri} cannot be used ({short}); {_advice(uri, reason)}")
 
 
 def file_of(uri: str) -> Path | None:
