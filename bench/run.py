@@ -256,6 +256,8 @@ def _log_to(path: Path) -> None:
 class RunLog(logging.FileHandler):
     """The log in a run's folder. A disk that takes no more lines does not end the run: that is said, and it goes on."""
 
+    complained = False
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, which opens the file if it is the first."""
         try:
@@ -268,9 +270,9 @@ class RunLog(logging.FileHandler):
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-            return
-        logging.getLogger().removeHandler(self)
-        log.warning("%s takes no more lines (%s); the run goes on without it", self.baseFilename, error.strerror)
+        elif not self.complained:
+            self.complained = True
+            log.warning("%s takes no lines (%s); the run goes on", self.baseFilename, error.strerror)
 
 
 if __name__ == "__main__":

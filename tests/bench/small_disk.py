@@ -47,8 +47,9 @@ class Disk:
         self.ballast.unlink(missing_ok=True)
 
     def read_only(self) -> None:
-        """Allow no more writing."""
-        subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
+        """Allow no more writing, whoever has files open."""
+        subprocess.run(["mount", "--bind", self.folder, self.folder], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", self.folder], check=True)
 
     def when_opened(self, name: str, action: Any, times: int = 1) -> None:
         """Do something at the moment at which a file is opened for writing for so many times."""
