@@ -85,13 +85,18 @@ def _known(folder: Path, card: str, spec: RunSpec, threads: int, measure: bool) 
     return packing
 
 
-def measured(spec: RunSpec, threads: int = 1, seconds: float = SECONDS, most: int = MOST) -> Packing:
-    """Train 1, 2, 4, … copies of a run's dense network at once on one free card, until it is no longer worth it."""
+def measured(
+    spec: RunSpec, threads: int = 1, seconds: float = SECONDS, most: int = MOST, worthwhile: bool = True
+) -> Packing:
+    """Train 1, 2, 4, … copies of a run's dense network at once on one free card.
+
+    No more than `most`, no more than fit, and unless `worthwhile` is false no more once doubling gains nothing.
+    """
     packing = Packing({})
     with devices.device_slot(1) as device:
         before, total = _memory()
         copies = 1
-        while copies <= most and packing.fits(copies) and packing.slots * 2 >= copies:
+        while copies <= most and packing.fits(copies) and (packing.slots * 2 >= copies or not worthwhile):
             with _copies(spec, device, threads, seconds, copies) as running:
                 if not all(_line(process) == "ready" for process in running):
                     break  # one did not fit
