@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from bench import archs, catalog, data, names, recipe
 from bench.claims import Claim
 from bench.errors import UserError
-from bench.lineage import identify, method_of, stages_of
+from bench.lineage import identify, skipped, stages_of
 from bench.method import Dense
 from bench.overrides import Override, Settings, Training, entries, settings
 from bench.overrides import check as check_overrides
@@ -187,15 +187,15 @@ def expand(grid: Grid) -> Plan:
             chosen = settings(grid, dataset, architecture, method, training)
             for points in _jobs(method, chosen.points):
                 specs = [_spec(grid, dataset, architecture, method, chosen, points, seed) for seed in grid.seeds]
-                skipped = method_of(specs[0]).skip(specs[0])
-                ids = [] if skipped else [_add(runs, spec) for spec in specs]
+                why_not = skipped(specs[0])
+                ids = [] if why_not else [_add(runs, spec) for spec in specs]
                 pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
                 if method == "dense":
                     dense |= {(chosen.recipe, seed): run for seed, run in pairs}
-                elif not skipped and _starts_dense(specs[0]):
+                elif not why_not and _starts_dense(specs[0]):
                     starts = {run: dense.get((chosen.recipe, seed)) for seed, run in pairs}
                     parent |= {run: start for run, start in starts.items() if start is not None}
-                cells += [Cell(dataset, architecture, name, point, pairs, skipped) for point in points or (None,)]
+                cells += [Cell(dataset, architecture, name, point, pairs, why_not) for point in points or (None,)]
     return Plan(list(runs.values()), cells, parent)
 
 

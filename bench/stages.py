@@ -19,6 +19,7 @@ from torch import nn
 from bench import checkpoint, data, flops
 from bench.context import Run
 from bench.data.batches import Batches
+from bench.disk import writing
 from bench.initialise import build
 from bench.lineage import identities, method_of, stages_of
 from bench.macs import TrainingMacs
@@ -127,6 +128,7 @@ class Workshop:
             run.method.on_train_end(run)
         else:
             trainer.train(resumed=resumed is not None)
+        trainer.inspection.stage_ended()
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
         checkpoint.remove(folder / "checkpoint.pt")
@@ -185,8 +187,10 @@ class Workshop:
     def _lock(self, stage: Stage) -> Iterator[None]:
         """One job at a time per stage; the system frees the lock of a job that dies."""
         folder = self._folder(stage)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
+        with writing(folder / "lock"):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / "lock").open("w")
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

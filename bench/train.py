@@ -19,6 +19,7 @@ from bench.context import Run
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
+from bench.inspection import Inspection
 from bench.macs import TrainingMacs
 from bench.optimization import build, current_rate, learning_rate, set_rate
 from bench.record import Curve
@@ -92,6 +93,7 @@ class Trainer:
             run.device if capture.wanted(run) else None,
         )
         self.region: capture.Region = capture.Capture(run, self._region) if capture.wanted(run) else self._region
+        self.inspection = Inspection(run)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -153,6 +155,7 @@ class Trainer:
                     raise Interrupted
         self._save_snapshot()
         if self.progress.step == run.steps:
+            self.inspection.training_ended()
             run.method.on_train_end(run)
 
     def _step(self, step: int) -> None:
@@ -174,7 +177,9 @@ class Trainer:
     def _optimize(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> None:
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
-        set_rate(optimizer, learning_rate(run.phase, step, run.batches.steps_per_epoch))
+        rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
+        self.inspection.rate = rate
+        set_rate(optimizer, rate)
         run.model.train()
         self.region(images, labels)
         run.method.on_after_step(run)
@@ -201,7 +206,8 @@ class Trainer:
         """A hook that may change the masks, with what has to follow."""
         run = self.run
         before = run.masks.clone()
-        hook(run)
+        with self.inspection.scoring():
+            hook(run)
         if run.scoring_passes:
             self.progress.training_macs += self.macs.scoring(run.scoring_passes)
             run.scoring_passes = 0

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, grid, packing
+from bench import data, devices, disk, grid, packing
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -145,11 +145,11 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     A grid that is wrong ends the call with one sentence and exit status 2.
     """
     try:
-        flow = _open(
-            _relative(workflow.configfiles[-1]),
-            dict(config),
-            measure=_first_process(workflow) and not workflow.output_settings.dryrun,
-        )
+        first = _first_process(workflow) and not workflow.output_settings.dryrun
+        flow = _open(_relative(workflow.configfiles[-1]), dict(config), measure=first)
+        if first:
+            for folder in (flow.grid.results, flow.grid.reports):
+                disk.check(Path(folder))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
