@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -36,7 +36,7 @@ class Grid(Strict):
         paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
-        slots_per_gpu: how many runs share one GPU.
+        slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.packing`).
         claims: orders of methods to be tested on the results (`bench.claims`).
     """
 
@@ -55,7 +55,7 @@ class Grid(Strict):
     paper: str = ""
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
-    slots_per_gpu: int = Field(default=1, gt=0)
+    slots_per_gpu: int | Literal["auto"] = 1
     claims: tuple[Claim, ...] = ()
     data_dir: str | None = None
     download: bool = False
@@ -70,6 +70,13 @@ class Grid(Strict):
             if not 0 <= value < 1:
                 raise ValueError(f"{value:g} is not in [0, 1); a sparsity is the fraction of weights removed")
         return values
+
+    @field_validator("slots_per_gpu", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: Any) -> Any:
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError(f"{value!r} is neither a whole number above 0 nor 'auto'")
+        return value
 
     @field_validator("datasets", "architectures", "methods", "sparsities", "seeds")
     @classmethod
