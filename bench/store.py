@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -65,12 +66,8 @@ def failure(uri: str, error: Exception) -> StoreError:
 
 def file_of(uri: str) -> Path | None:
     """The file of an SQLite store; None for a server."""
-    from sqlalchemy.engine import make_url
-
-    if not uri.startswith("sqlite"):
-        return None
-    found = make_url(uri).database
-    return Path(found) if found and found != ":memory:" else None
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    return Path(found[1]) if found else None
 
 
 def _advice(uri: str, reason: str) -> str:
