@@ -169,6 +169,26 @@ def test_damaged(world: Any, made: Path, capsys: Any, damage: Callable[[Path], N
     back(moved, plan)
 
 
+@pytest.mark.long  # an older database takes as long to make as a new one
+def test_of_an_older_mlflow(world: Any) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db import utils
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+
+    grid, plan = world
+    database(grid).unlink()
+    engine = utils.create_sqlalchemy_engine(tracking.store_uri(grid))
+    Base.metadata.create_all(engine)
+    config = utils._get_alembic_config(tracking.store_uri(grid))
+    older = list(ScriptDirectory.from_config(config).walk_revisions())[3].revision
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, older)
+    engine.dispose()
+    back(grid, plan)
+
+
 def test_of_another_program(world: Any, capsys: Any) -> None:
     grid, plan = world
     database(grid).unlink()
