@@ -278,7 +278,7 @@ def test_a_tracking_server_that_is_away_costs_no_run_and_no_table(
     assert {json.loads(path.read_text())["outcome"] for path in clone.records.values()} == {"ok"}
     (log,) = clone.folder.glob("results/logs/*-report.log")
     assert "Connection refused" in log.read_text()
-    refused = clone.snakemake("collect")
+    refused = clone.snakemake("--", "collect")
     assert refused.status == 1
     assert "collect failed: reprune: the tracking store http://127.0.0.1:1 cannot be used" in refused.out
 
