@@ -78,7 +78,9 @@ def _advice(uri: str, reason: str) -> str:
         return "close the program that has it open"
     if "disk is full" in reason or "No space left" in reason:
         return "make room on its disk"
-    if "readonly" in reason or "Read-only" in reason or "Permission denied" in reason:
+    if any(
+        text in reason for text in ("readonly", "Read-only", "Permission denied", "unable to open", "Not a directory")
+    ):
         return "have it made writable, or name another one in the grid's field 'tracking_uri'"
     upgrade = f"run `mlflow db upgrade {uri}`, or " if "out-of-date" in reason else ""
     return f"{upgrade}move {path} away, and it is rebuilt from the records"
