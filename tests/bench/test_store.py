@@ -187,6 +187,8 @@ def test_of_an_older_mlflow(world: Any) -> None:
         command.upgrade(config, older)
     engine.dispose()
     back(grid, plan)
+    with closing(sqlite3.connect(database(grid))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() != (older,)
 
 
 def test_of_another_program(world: Any, capsys: Any) -> None:
