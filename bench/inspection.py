@@ -46,7 +46,7 @@ class Inspection:
 
         def watched(run: Run, *more: Any, **named: Any) -> Any:
             self._scored = True
-            del own["saliency"]
+            own.pop("saliency", None)
             before = _copies(_scored(run))
             found = score(run, *more, **named)
             if changed := _changed(before, _scored(run)):
@@ -104,10 +104,13 @@ class Inspection:
         return self.optimizer
 
     def _live(self, values: dict[str, list[Any]]) -> str:
-        """The first prunable tensor of which something is not 0 where the mask is; an empty string if none is."""
+        """The first prunable tensor of which something is not 0 where the mask is; an empty string if none is.
+
+        NaN passes: masking does not remove it, and such a network has diverged.
+        """
         for name, mask in self.masks.items():
-            for value in values[name]:
-                if isinstance(value, torch.Tensor) and value.shape == mask.shape and bool((value * (1 - mask)).any()):
+            for value in (each for each in values[name] if isinstance(each, torch.Tensor) and each.shape == mask.shape):
+                if bool(((value.abs() > 0) & (mask == 0)).any()):
                     return name
         return ""
 

@@ -79,10 +79,11 @@ def measured(grid: Grid, plan: Plan) -> Measured:
         print(collected.describe())
         table = tracking.read(grid, plan, collected.problems, collected.records)
     except tracking.StoreError as error:
-        later = "The tables are built from the records instead; `reprune report` logs them when that is done."
-        print(f"WARNING: {error}. {later}", file=sys.stderr)
+        print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
         records, problems = measurements.read_records(plan, Path(grid.results))
-        sentence = "Values straight from the records: the tracking store was out of reach."
+        sentence = (
+            "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
+        )
         return Measured(measurements.from_records(plan, records, problems), records, sentence)
     tracking.check(table, measurements.from_records(plan, collected.records, collected.problems))
     return Measured(table, collected.records, "Values from MLflow, equal to the records.")

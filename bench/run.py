@@ -19,7 +19,7 @@ from bench import catalog, disk, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.lineage import identify, method_of, skipped
-from bench.record import Cost, Outcome, Record
+from bench.record import Cost, Counts, Outcome, Record
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -96,8 +96,13 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
                     "diverged",
                     f"the test loss is {result.loss} though all weights are finite",
                 )
-            if result.counts.effective_sparsity == 1.0:
+            if _nothing_left(result.counts):
                 found.outcome, found.reason = "collapsed", "no path from the input to the output is left"
+
+
+def _nothing_left(counts: Counts) -> bool:
+    """Whether the network is cut through; where dead paths are undefined, whether all prunable weights are 0."""
+    return (counts.prunable_sparsity if counts.effective_sparsity is None else counts.effective_sparsity) == 1.0
 
 
 def _check_sparsity(found: Record, deviation: tuple[int, str], point: float | None) -> None:
@@ -256,6 +261,8 @@ def _log_to(path: Path) -> None:
 class RunLog(logging.FileHandler):
     """The log in a run's folder. A disk that takes no more lines does not end the run: that is said, and it goes on."""
 
+    complained = False
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, which opens the file if it is the first."""
         try:
@@ -268,9 +275,9 @@ class RunLog(logging.FileHandler):
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-            return
-        logging.getLogger().removeHandler(self)
-        log.warning("%s takes no more lines (%s); the run goes on without it", self.baseFilename, error.strerror)
+        elif not self.complained:
+            self.complained = True
+            log.warning("%s takes no lines (%s); the run goes on", self.baseFilename, error.strerror)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -65,12 +66,8 @@ def failure(uri: str, error: Exception) -> StoreError:
 
 def file_of(uri: str) -> Path | None:
     """The file of an SQLite store; None for a server."""
-    from sqlalchemy.engine import make_url
-
-    if not uri.startswith("sqlite"):
-        return None
-    found = make_url(uri).database
-    return Path(found) if found and found != ":memory:" else None
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    return Path(found[1]) if found else None
 
 
 def _advice(uri: str, reason: str) -> str:
@@ -81,7 +78,9 @@ def _advice(uri: str, reason: str) -> str:
         return "close the program that has it open"
     if "disk is full" in reason or "No space left" in reason:
         return "make room on its disk"
-    if "readonly" in reason or "Read-only" in reason or "Permission denied" in reason:
+    if any(
+        text in reason for text in ("readonly", "Read-only", "Permission denied", "unable to open", "Not a directory")
+    ):
         return "have it made writable, or name another one in the grid's field 'tracking_uri'"
     upgrade = f"run `mlflow db upgrade {uri}`, or " if "out-of-date" in reason else ""
     return f"{upgrade}move {path} away, and it is rebuilt from the records"

@@ -47,6 +47,7 @@ LINES = {
     "own_optimizer": ("on_train_start", "run.optimizer = torch.optim.SGD(run.model.parameters(), lr=0.1)"),
     "unmasks": ("on_after_step", "[weight.add_(1) for weight in run.weights.values()]"),
     # the network is spoilt once it is trained
+    "blows_up": ("on_after_step", "[w.fill_(torch.nan) for w in run.weights.values() if run.step == run.steps - 1]"),
     "poisons": ("on_train_end", "run.weights['fc.weight'][0, 0] = float('nan')"),
     "overflows": ("on_train_end", "[weight.fill_(3e38) for weight in run.weights.values()]"),
     "touches": ("diagnostics", "run.weights['fc.weight'].zero_(); return {}"),
@@ -125,6 +126,7 @@ def test_what_a_hook_raises_is_an_outcome_even_if_it_looks_like_the_machines_fau
         ("no_decay", "error", "it changed the optimizer's parameter groups or settings"),
         ("own_optimizer", "error", "it replaced the optimizer"),
         ("unmasks", "error", r"pruned weights of '\S+' are not 0, as it declares"),
+        ("blows_up", "diverged", "'conv1.weight' is not finite at the end of stage 'train'"),
         ("poisons", "diverged", "'fc.weight' is not finite at the end of stage 'train'"),
         ("overflows", "diverged", "the test loss is (nan|inf) though all weights are finite"),
         ("touches", "error", "its diagnostics changed 'fc.weight'"),

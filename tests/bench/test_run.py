@@ -9,7 +9,7 @@ import methods
 from bench import catalog, record
 from bench.errors import UserError
 from bench.run import execute, main, parser, spec_from
-from tests.contract.harness import POINT, Laboratory, spec_for
+from tests.contract.harness import POINT, VIT, Laboratory, spec_for
 
 HEAD = "from bench.method import Method\nfrom bench.schedule import Periodic\n"
 BROKEN = {
@@ -67,8 +67,10 @@ def test_a_method_that_misbehaves_is_an_outcome_with_a_reason(lab, method, outco
     assert found.provenance["command"]
 
 
-def test_an_empty_network_is_collapsed_at_chance_level_and_said_to_be(lab):
-    found = execute(spec_for("prunes_all", network="resnet8_cifar"), lab.results)
+@pytest.mark.parametrize("network", ["resnet8_cifar", VIT])  # whose dead paths are undefined
+def test_an_empty_network_is_collapsed_at_chance_level_and_said_to_be(lab, network):
+    found = execute(spec_for("prunes_all", network=network), lab.results)
+    assert (found.results[0].counts.effective_sparsity is None) == (network == VIT)
     assert found.outcome == "collapsed"
     assert found.reason == "no path from the input to the output is left"
     assert found.results[0].counts.prunable_sparsity == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -23,8 +25,8 @@ import pytest
 from bench import report, store, tracking
 from bench.grid import Grid, Plan
 from tests.bench import factories
+from tests.bench.small_disk import ROOT, Disk, answer
 
-ROOT = Path(__file__).parents[2]
 ACCURACIES: factories.Accuracies = {("dense", None): [92.0, 92.5], ("gmp", 0.9): [91.0, 90.1]}
 MAKING = "import sys; from bench import store; store.ready(f'sqlite:///{sys.argv[1]}')"
 LOCKING = """
@@ -81,10 +83,10 @@ def out_of_reach(grid: Grid, plan: Plan, capsys: pytest.CaptureFixture[str]) -> 
     """Tabulate without a store: the table comes from the records, and one line says why and what to do."""
     capsys.readouterr()
     found = report.measured(grid, plan)
-    assert found.source == "Values straight from the records: the tracking store was out of reach."
+    assert found.source.startswith("Values straight from the records: the tracking store was out of reach (`reprune re")
     assert found.table["accuracy"].tolist() == [92.0, 92.5, 91.0, 90.1]
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("The tables are built from the records instead; `reprune report` logs them when that is done.")
+    assert line.endswith(". The tables are built from the records instead.")
     return line
 
 
@@ -167,6 +169,28 @@ def test_damaged(world: Any, made: Path, capsys: Any, damage: Callable[[Path], N
     back(moved, plan)
 
 
+@pytest.mark.long  # an older database takes as long to make as a new one
+def test_of_an_older_mlflow(world: Any) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db import utils
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+
+    grid, plan = world
+    database(grid).unlink()
+    engine = utils.create_sqlalchemy_engine(tracking.store_uri(grid))
+    Base.metadata.create_all(engine)
+    config = utils._get_alembic_config(tracking.store_uri(grid))
+    older = list(ScriptDirectory.from_config(config).walk_revisions())[3].revision
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, older)
+    engine.dispose()
+    back(grid, plan)
+    with closing(sqlite3.connect(database(grid))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() != (older,)
+
+
 def test_of_another_program(world: Any, capsys: Any) -> None:
     grid, plan = world
     database(grid).unlink()
@@ -239,3 +263,49 @@ def test_a_record_that_is_gone_or_broken_counts_for_more_than_its_run_in_the_sto
     assert found.source == "Values from MLflow, equal to the records."
     assert found.table["outcome"].tolist() == ["missing", "broken", "ok", "ok"]
     assert copies(grid) == once(plan), "another checkout that shares the store may have these records"
+
+
+def small_disk(folder: Path, made: str) -> dict[str, Any]:
+    """The scenario: collecting on a disk that is full, full again half-way, has room, and is mounted read-only."""
+    small = Disk(folder, 8)
+    grid = factories.grid(folder)
+    plan, records = factories.plan(ACCURACIES)
+    for record in records:
+        factories.write(record, Path(grid.results))
+    found: dict[str, Any] = {}
+    small.fill()
+    found["making"] = _refusal(grid, plan), sorted(path.name for path in Path(grid.results).iterdir())
+    small.free()
+    shutil.copy(made, database(grid))  # as if it were made, which takes seconds
+    small.when_opened("curves.png", lambda: small.fill(pages=1), times=2)
+    found["logging"] = _refusal(grid, plan), tracking.store_uri(grid)
+    small.free()
+    found["again"] = tracking.collect(grid, plan).unchanged, copies(grid)
+    small.read_only()
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        found["read-only"] = report.measured(grid, plan).table["accuracy"].tolist(), said.getvalue()
+    return found
+
+
+def _refusal(grid: Grid, plan: Plan) -> str:
+    try:
+        tracking.collect(grid, plan)
+    except tracking.StoreError as error:
+        return str(error)
+    return ""
+
+
+def test_on_a_full_disk_and_on_a_read_only_one(made: Path, tmp_path: Path) -> None:
+    seen = answer("tests.bench.test_store:small_disk", tmp_path, str(made))
+    said, files = seen["making"]
+    assert said.endswith("; make room on its disk")
+    assert files == ["mlflow.lock", "runs"], "half a store is none"
+    assert seen["logging"][0].endswith("; make room on its disk")
+    unchanged, found = seen["again"]
+    assert unchanged == 1, "what was logged before the disk was full"
+    assert found == once(factories.plan(ACCURACIES)[0])
+    accuracies, said = seen["read-only"]
+    assert accuracies == [92.0, 92.5, 91.0, 90.1]
+    assert re.fullmatch(
+        r"WARNING: nothing can be written to \S+ \(Read-only file system\).*from the records instead\.\n", said
+    )

@@ -266,6 +266,29 @@ def test_a_job_that_is_killed_leaves_no_record_and_is_run_again(clone: Clone) ->
     assert ended.out.startswith("1 of 3 runs to train\n")
 
 
+@pytest.mark.long
+def test_a_tracking_server_that_is_away_costs_no_run_and_no_table(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    clone.grid(seeds=[3], tracking_uri="http://127.0.0.1:1")
+    ended = clone.snakemake()
+    assert ended.status == 0, ended
+    assert "the tracking store was out of reach (`reprune report` tries again)" in " ".join(ended.out.split())
+    assert {json.loads(path.read_text())["outcome"] for path in clone.records.values()} == {"ok"}
+    (log,) = clone.folder.glob("results/logs/*-report.log")
+    assert "Connection refused" in log.read_text()
+    refused = clone.snakemake("--", "collect")
+    assert refused.status == 1
+    assert "collect failed: reprune: the tracking store http://127.0.0.1:1 cannot be used" in refused.out
+
+    (clone.folder / "results" / "mlflow.db").unlink()  # it came from another folder
+    clone.grid(seeds=[3])  # with a store again
+    assert "2 logged, 0 unchanged" in clone.reprune("report", "configs/tiny.yaml").out
+    assert "2 unchanged" in clone.reprune("report", "configs/tiny.yaml").out
+    assert "equal to the records" in clone.table
+
+
 def test_missing_data_are_named_before_anything_is_trained(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REPRUNE_DATA", raising=False)
     ended = clone.snakemake("--config", "datasets=[cifar10]", "recipe=cifar10")
