@@ -120,7 +120,7 @@ class Flow:
     def slots(self, run: str) -> int:
         """How many of `gpu_slots` a run takes: one, or all of the GPUs that are its own."""
         gpus = self.gpus(run)
-        return gpus * self.grid.slots_per_gpu if gpus > 1 else gpus
+        return gpus * self.slots_per_gpu if gpus > 1 else gpus
 
     def threads(self, run: str) -> int:
         """CPU threads of all processes of a run."""
