@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -152,15 +152,22 @@ def wait() -> None:
     anyone(False)
 
 
-def same(what: str, value: str) -> None:
-    """Raise RuntimeError on all ranks, naming those that differ from rank 0, unless `value` is the same on all."""
+def same(what: str, value: str | Iterable[torch.Tensor]) -> None:
+    """Raise RuntimeError on all ranks, naming those that differ from rank 0, unless all have the same bits."""
     if ranks() == 1:
         return
-    own = torch.tensor(list(hashlib.sha256(value.encode()).digest()), dtype=torch.uint8)
+    sha = hashlib.sha256()
+    for part in [value] if isinstance(value, str) else value:
+        sha.update(part.encode() if isinstance(part, str) else _bytes(part))
+    own = torch.tensor(list(sha.digest()), dtype=torch.uint8)
     found = [torch.empty_like(own) for _ in range(ranks())]
     dist.all_gather(found, own)
     if others := [str(number) for number, other in enumerate(found) if not torch.equal(other, found[0])]:
         raise RuntimeError(f"{what} of rank {', '.join(others)} differ from those of rank 0, and must be the same.")
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def alone(work: Callable[[], Result]) -> Result | None:

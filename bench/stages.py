@@ -137,7 +137,8 @@ class Workshop:
             trainer.train(resumed=resumed is not None)
         trainer.inspection.stage_ended()
         distributed.share_buffers(run.model, run.extras)
-        distributed.same(f"stage '{stage.name}': the last masks", run.masks.digest())
+        weights = [*run.model.state_dict().values(), *run.extras.state_dict().values(), *run.masks.values()]
+        distributed.same(f"stage '{stage.name}': the weights and masks at its end", weights)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
         checkpoint.remove(folder / "checkpoint.pt")

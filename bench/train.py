@@ -224,8 +224,8 @@ class Trainer:
         run.mask_weights()
         run.mask_optimizer()
         self.macs.masks_changed(run.masks.kept())
-        if distributed.ranks() > 1:
-            distributed.same(f"stage '{run.stage.name}', step {run.step}: the masks", run.masks.digest())
+        kept = (mask != 0 for mask in run.masks.values())  # a generator: nothing is computed in a job of one process
+        distributed.same(f"stage '{run.stage.name}', step {run.step}: the masks", kept)
 
     def _decay_kept(self) -> None:
         """Weight decay on kept entries only, for alive weights under a recipe that says so."""

@@ -15,15 +15,21 @@ import safetensors.torch
 import torch
 
 import methods
-from bench import archs, catalog, flops, record
+from bench import archs, catalog, flops, names, record
 from bench.data import info, prepare
 from bench.recipe import Recipe
 from bench.record import Record
 from bench.run import INTERRUPTED, _check_ranks, execute, parser, spec_from
 from bench.spec import RunSpec
 from tests.bench.two_ranks import KILLED, METHODS, MISBEHAVING, RECIPE, spec, without_normalisation, write_misbehaving
+from tests.contract.harness import VIT, quick, suits
 
 ROOT = Path(__file__).parents[2]
+OTHERS = [
+    names.show(name, quick(name))
+    for name in catalog.names()
+    if name not in {names.parse(text)[0] for text in METHODS} and suits(name, VIT)  # gates look for a batch norm
+]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
@@ -46,21 +52,33 @@ def prepared(results: Path) -> Path:
     return results
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory, misbehaving):
-    """The results folder of two processes, and what each of them wrote to standard error."""
-    results = prepared(tmp_path_factory.mktemp("two"))
+def two_processes(results: Path, misbehaving: Path, *chosen: str) -> list[str]:
+    """Let two processes carry out `two_ranks`; what each of them wrote to standard error."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    command = [sys.executable, str(ROOT / "tests" / "bench" / "two_ranks.py"), str(results), str(misbehaving)]
+    command = [sys.executable, str(ROOT / "tests" / "bench" / "two_ranks.py"), str(results), str(misbehaving), *chosen]
     pair = [
         subprocess.Popen(
             command, env=ENVIRONMENT | place | {"RANK": rank}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         for rank in "01"
     ]
-    return results, [process.communicate(timeout=120)[1].decode() for process in pair]
+    return [process.communicate(timeout=240)[1].decode() for process in pair]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, misbehaving):
+    """The results folder of two processes, and what each of them wrote to standard error."""
+    results = prepared(tmp_path_factory.mktemp("two"))
+    return results, two_processes(results, misbehaving)
+
+
+@pytest.fixture(scope="module")
+def shared_by_the_others(tmp_path_factory, misbehaving):
+    """The same for the methods that are not in `METHODS`."""
+    results = prepared(tmp_path_factory.mktemp("others"))
+    return results, two_processes(results, misbehaving, *OTHERS)
 
 
 def found(results: Path, one: RunSpec) -> Record:
@@ -73,6 +91,16 @@ def weights(results: Path, one: RunSpec) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_prune_and_train_as_one_does_with_the_joined_batch(shared, tmp_path, monkeypatch, method):
+    compare(method, shared, tmp_path, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", OTHERS)
+def test_so_do_all_other_methods(shared_by_the_others, tmp_path, monkeypatch, method):
+    compare(method, shared_by_the_others, tmp_path, monkeypatch)
+
+
+def compare(method, shared, tmp_path, monkeypatch):
     results, errors = shared
     one, two = spec(method), spec(method, gpus=2)
     assert one.identity != two.identity
