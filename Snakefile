@@ -76,10 +76,10 @@ rule train:
         f"{flow.benchmarks}/train/{{run}}.tsv"
     conda:
         "envs/bench.yaml"
-    threads: flow.grid.threads
+    threads: lambda wildcards: flow.threads(wildcards.run)
     resources:
-        gpu=min(flow.gpu_slots, 1),
-        gpu_slots=min(flow.gpu_slots, 1),
+        gpu=lambda wildcards: flow.gpus(wildcards.run),
+        gpu_slots=lambda wildcards: flow.slots(wildcards.run),
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:

@@ -23,8 +23,11 @@ SETTLED = 3
 
 
 def wanted(run: Run) -> bool:
-    """Whether a run's steps are recorded: on a GPU, under a recipe in ``fast`` mode."""
-    return run.device.type == "cuda" and run.recipe.mode == "fast"
+    """Whether a run's steps are recorded: on a GPU of its own, under a recipe in ``fast`` mode.
+
+    Of several GPUs the hosts have to agree in each step (`bench.distributed`), which no recording can do.
+    """
+    return run.device.type == "cuda" and run.recipe.mode == "fast" and run.recipe.gpus == 1
 
 
 def cuda_graph(work: Work) -> Work:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from bench import distributed
 from bench.disk import writing
 from bench.record import write_atomic
 
@@ -22,13 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def save(path: Path, owner: str, content: dict[str, Any]) -> None:
-    """Write a checkpoint atomically; an existing one becomes ``<name>.previous``.
+    """Write a checkpoint atomically; an existing one becomes ``<name>.previous``. Of several ranks only rank 0 writes.
 
     Args:
         path: the file.
         owner: identity of the stage it belongs to; `load` refuses another's.
         content: tensors, numbers, strings, and lists and dicts of them.
     """
+    if distributed.rank():
+        return
     buffer = io.BytesIO()
     torch.save(content, buffer)
     body = buffer.getvalue()
@@ -55,6 +58,8 @@ def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str
 
 def remove(path: Path) -> None:
     """Delete a checkpoint and the one before it."""
+    if distributed.rank():
+        return
     path.unlink(missing_ok=True)
     _previous(path).unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from bench import distributed
 from bench.data.batches import Batches
 from bench.determinism import autocast
 from bench.errors import UserError
@@ -176,9 +177,9 @@ class Run:
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
                 images, labels = self._scoring(number, per_class)
-                self.scoring_passes += passes * len(images)
-                found = derivative(point, images, labels)
-                total = [a + b for a, b in zip(total, found, strict=True)] if total else list(found)
+                found, count = distributed.joined(derivative(point, images, labels), len(images))
+                self.scoring_passes += passes * count
+                total = [a + b for a, b in zip(total, found, strict=True)] if total else found
         return NamedTensors((name, value / len(numbers)) for name, value in zip(self.weights, total, strict=True))
 
     def _scoring(self, number: int, per_class: int | None) -> tuple[torch.Tensor, torch.Tensor]:

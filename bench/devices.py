@@ -12,8 +12,8 @@ Which GPUs there are, without torch:
 * ``REPRUNE_GPUS=a,b`` names pretended GPUs: slots are leased as usual, but jobs run on the CPU. It serves to rehearse
   a workflow on a machine without GPUs.
 
-Where Slurm has given the job one GPU there is nothing to lease. Where it has given several, as to an interactive
-allocation in which a whole workflow runs, they are shared out like the GPUs of any other machine.
+Where Slurm has given the job as many GPUs as it uses there is nothing to lease. Where it has given more, as to an
+interactive allocation in which a whole workflow runs, they are shared out like the GPUs of any other machine.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
+
+from bench.errors import UserError
 
 VISIBLE, PRETENDED = "CUDA_VISIBLE_DEVICES", "REPRUNE_GPUS"
 
@@ -55,28 +57,39 @@ def slots(slots_per_gpu: int) -> int:
 
 
 @contextmanager
-def device_slot(slots_per_gpu: int, lock_dir: Path | None = None) -> Iterator[str]:
+def device_slot(slots_per_gpu: int, lock_dir: Path | None = None, count: int = 1) -> Iterator[str]:
     """Hold a slot on one GPU, with ``CUDA_VISIBLE_DEVICES`` set to it; to be entered before CUDA is used.
 
-    Waits until a slot is free. Yields ``"cuda"``, or ``"cpu"`` where there is no GPU (and for pretended ones).
+    Waits until it is free. Yields ``"cuda"``, or ``"cpu"`` where there is no GPU (and for pretended ones).
 
     Args:
         slots_per_gpu: how many jobs share one GPU.
         lock_dir: where the lock files lie; a folder of the user's on the machine's own disk by default.
+        count: how many GPUs the job uses; more than one are its own, with all their slots.
+
+    Raises:
+        UserError: the job may use fewer GPUs than that (but more than none: without a GPU all runs on the CPU).
     """
     found = gpus()
     if not found:
         yield "cpu"
         return
-    if len(found) == 1 and "SLURM_JOB_ID" in os.environ and PRETENDED not in os.environ:
+    if len(found) < count:
+        raise UserError(
+            f"the recipe's field 'gpus' is {count}, and this job may use {len(found)} ({', '.join(found)})."
+        )
+    if len(found) == count and "SLURM_JOB_ID" in os.environ and PRETENDED not in os.environ:
         yield "cuda"
         return
     # Not the temporary folder of the environment: that may be another one for every job.
     folder = lock_dir or Path("/tmp") / f"reprune-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as lease:
-        gpu = _wait(found, slots_per_gpu, folder, lease)
-        lease.enter_context(_environment(VISIBLE, gpu))
+        if count == 1:
+            chosen = _wait(found, slots_per_gpu, folder, lease)
+        else:
+            chosen = ",".join(_wait_for_whole(found, count, slots_per_gpu, folder, lease))
+        lease.enter_context(_environment(VISIBLE, chosen))
         yield "cpu" if PRETENDED in os.environ else "cuda"
 
 
@@ -123,11 +136,36 @@ def _wait(found: list[str], slots_per_gpu: int, folder: Path, lease: ExitStack) 
         time.sleep(random.SystemRandom().uniform(0.2, 0.6))
 
 
+def _wait_for_whole(found: list[str], count: int, slots_per_gpu: int, folder: Path, lease: ExitStack) -> list[str]:
+    """Lock all slots of the GPUs with the most free ones, each as soon as its job ends.
+
+    Only one job at a time gathers GPUs: of two that hold a part each, neither would ever get the rest. Jobs that use
+    one GPU wait for nothing once they hold a slot, and go on looking while slots are gathered, so all get their turn.
+    """
+    with (folder / "gathering.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        free: dict[str, int] = {}
+        for gpu in found:
+            files = _free_slots(gpu, slots_per_gpu, folder)
+            free[gpu] = len(files)
+            for file in files:
+                file.close()
+        chosen = sorted(found, key=lambda one: -free[one])[:count]
+        for gpu in chosen:
+            for slot in range(slots_per_gpu):
+                fcntl.flock(lease.enter_context(_slot(gpu, slot, folder)), fcntl.LOCK_EX)
+    return chosen
+
+
+def _slot(gpu: str, slot: int, folder: Path) -> IO[str]:
+    return (folder / f"{gpu.replace('/', '_')}.{slot}.lock").open("a")
+
+
 def _free_slots(gpu: str, slots_per_gpu: int, folder: Path) -> list[IO[str]]:
     """The lock files of a GPU that nobody holds, open and locked."""
     free: list[IO[str]] = []
     for slot in range(slots_per_gpu):
-        file = (folder / f"{gpu.replace('/', '_')}.{slot}.lock").open("a")
+        file = _slot(gpu, slot, folder)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             free.append(file)

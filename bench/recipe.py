@@ -186,6 +186,7 @@ class Recipe(Strict):
         report: which accuracy the paper reports, ``last`` or ``best`` epoch; ours is always the last.
         precision: arithmetic of forward and backward; ``fp64`` exists for tests.
         mode: ``deterministic`` (same bits again), or ``fast``.
+        gpus: how many GPUs train one network together, each on its share of every batch (`bench.distributed`).
     """
 
     name: str = ""
@@ -205,6 +206,7 @@ class Recipe(Strict):
     precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
     channels_last: bool = True
     mode: Literal["deterministic", "fast"] = "deterministic"
+    gpus: int = Field(default=1, gt=0)
 
     def phase(self, name: str) -> Phase:
         """The phase called ``train`` or ``finetune``; a one-sentence error if the recipe has none."""
@@ -221,7 +223,7 @@ class Recipe(Strict):
         return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune})
 
 
-IMMATERIAL = {"name", "source", "evaluate_every", "report", "channels_last", "mode"}
+IMMATERIAL = {"name", "source", "evaluate_every", "report", "channels_last", "mode", "gpus"}
 """Fields that say nothing about the protocol itself; all others make two recipes incomparable when they differ."""
 
 

@@ -12,12 +12,14 @@ import resource
 import sys
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import catalog, disk, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
+from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import identify, method_of, skipped
 from bench.record import Cost, Counts, Outcome, Record
 from bench.spec import RunSpec
@@ -30,9 +32,6 @@ log = logging.getLogger(__name__)
 FAILED = 1
 """Exit status when the machine failed the run: there is no record, and the same command tries again."""
 
-INTERRUPTED = 143
-"""Exit status after SIGTERM or SIGINT; the checkpoint is written, and the same command goes on from it."""
-
 LONGEST_REASON = 1000
 """Characters kept of an exception's message, which stands in a table."""
 
@@ -44,13 +43,15 @@ def execute(
 
     Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, `DiskError`,
     OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the record, also what a
-    method raises of these (but for MemoryError, which is the machine's failure wherever it shows).
+    method raises of these (but for MemoryError, which is the machine's failure wherever it shows); unless it befell
+    only one of several processes (`bench.distributed`), of which rank 0 writes the record.
     """
     path = results / "runs" / spec.id / "record.json"
     if path.exists() and (finished := record.read(path)).outcome != "error":
         return finished
-    from bench import determinism, provenance
+    from bench import determinism, distributed, provenance
 
+    _check_ranks(spec.recipe.gpus, distributed.ranks())
     flags = determinism.configure(spec.recipe, threads)
     facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}
     found = Record(
@@ -58,7 +59,8 @@ def execute(
     )
     if reason := skipped(spec):
         found.outcome, found.reason = "skipped", reason
-        record.write(found, path)
+        if distributed.rank() == 0:
+            record.write(found, path)
         return found
     import torch
 
@@ -70,22 +72,31 @@ def execute(
     except (Interrupted, DiskError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # a method's mistake is a result too, also if it tries to leave
-        if isinstance(error, OSError) and not catalog.raised(error):
+        if (isinstance(error, OSError) and not catalog.raised(error)) or not distributed.all_failed():
             raise
         found.outcome, found.reason = _outcome(error)
         log.error("%s", traceback.format_exc())
     _complete(found, workshop)
-    record.write(found, path)
+    if distributed.rank() == 0:
+        record.write(found, path)
     return found
 
 
+def _check_ranks(wanted: int, found: int) -> None:
+    if wanted != found:
+        raise UserError(f"the recipe's field 'gpus' is {wanted}, and here are {found} processes; use `reprune run`.")
+
+
 def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
+    from bench.distributed import alone
     from bench.measure import measure
 
     for stage in workshop.stages:
         run = workshop.finish(stage)
         for point in stage.yields:
-            result = measure(workshop, stage, run, point, folder)
+            result = alone(partial(measure, workshop, stage, run, point, folder))
+            if result is None:
+                continue
             found.results.append(result)
             if result.empty_layers:
                 found.warnings.append(f"at {point:g} nothing is left of {', '.join(result.empty_layers)}")
@@ -219,39 +230,66 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--slots-per-gpu", type=int, default=1)
     found.add_argument("--checkpoint-seconds", type=float, default=30.0, help="what a killed job loses at most")
+    found.add_argument("--rank-on", default="", help=argparse.SUPPRESS)  # cuda or cpu; given by `bench.launch`
     return found
 
 
 def main(words: list[str] | None = None) -> int:
     """Carry out the run that the command line describes; returns the exit status."""
+    words = sys.argv[1:] if words is None else words
     arguments = parser().parse_args(words)
     try:
         spec = spec_from(arguments)
+        if arguments.rank_on:
+            return _rank(spec, arguments)
         disk.check(arguments.results)
+        with device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
+            if spec.recipe.gpus > 1:
+                return launch(words, spec.recipe.gpus, device)
+            return _job(spec, arguments, device)
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
-    _log_to(arguments.results / "runs" / spec.id / "log.txt")
-    with device_slot(arguments.slots_per_gpu) as device:
-        try:
-            found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
-        except (Interrupted, KeyboardInterrupt):
-            log.info("stopped on request; the same command goes on from the checkpoint")
-            return INTERRUPTED
-        except UserError as error:
-            print(f"reprune: {error}", file=sys.stderr)
-            return 2
-        except (OSError, MemoryError) as error:
-            log.error("%s", traceback.format_exc())
-            reason = " ".join(str(error).split()) or "there is not enough memory"
-            print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)
-            return FAILED
+
+
+def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 0) -> int:
+    _log_to(arguments.results / "runs" / spec.id / "log.txt", rank)
+    try:
+        found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
+    except (Interrupted, KeyboardInterrupt):
+        log.info("stopped on request; the same command goes on from the checkpoint")
+        return INTERRUPTED
+    except (OSError, MemoryError) as error:
+        log.error("%s", traceback.format_exc())
+        reason = " ".join(str(error).split()) or "there is not enough memory"
+        print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)
+        return FAILED
     log.info("%s %s", found.outcome, found.reason)
     return 0
 
 
-def _log_to(path: Path) -> None:
-    """Log to the run's folder, where it survives reruns, and to standard error."""
+def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
+    """The job of one of several processes; of what is wrong for all of them, rank 0 tells."""
+    end_with_parent()
+    from bench import distributed
+
+    with distributed.group(arguments.rank_on):
+        try:
+            status = _job(spec, arguments, arguments.rank_on, distributed.rank())
+        except UserError as error:
+            if distributed.rank() == 0 or not distributed.all_failed():
+                print(f"reprune: {error}", file=sys.stderr)
+            status = 2
+        if status in (FAILED, 2):
+            raise SystemExit(status)  # leaves the group at once, without waiting for the others
+        return status
+
+
+def _log_to(path: Path, rank: int) -> None:
+    """Log to the run's folder, where it survives reruns, and to standard error; warnings only on ranks after 0."""
+    if rank:
+        logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s rank {rank}: %(message)s")
+        return
     with suppress(OSError):  # the log itself will say what is wrong with the disk
         path.parent.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [RunLog(path, delay=True), logging.StreamHandler()]

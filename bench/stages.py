@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench import checkpoint, data, flops
+from bench import checkpoint, data, distributed, flops
 from bench.context import Run
 from bench.data.batches import Batches
 from bench.disk import writing
@@ -53,7 +53,12 @@ class Workshop:
         self.identities = identities(spec, self.method)
         self.info = data.info(spec.dataset)
         self.batches = Batches(
-            data.load(spec.dataset, results / "data", device), self.info, spec.recipe, spec.seed, device
+            data.load(spec.dataset, results / "data", device),
+            self.info,
+            spec.recipe,
+            spec.seed,
+            device,
+            distributed.share(),
         )
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
         flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
@@ -91,7 +96,8 @@ class Workshop:
         run = self.run(stage)
         with self._lock(stage):
             state = self._load(stage, "final.pt")
-            if state is None:
+            missing = distributed.anyone(state is None)  # all have looked before one of them writes it
+            if state is None or missing:
                 self._train(stage, run)
                 state = self._states[stage.name]
             else:
@@ -123,12 +129,16 @@ class Workshop:
             trainer.restore(resumed)
             self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
             log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, run.steps)
+        distributed.same(f"stage '{stage.name}': the checkpoints", str(trainer.progress.step))
         if stage.phase is None:
             run.method.on_train_start(run)
             run.method.on_train_end(run)
         else:
             trainer.train(resumed=resumed is not None)
         trainer.inspection.stage_ended()
+        distributed.share_buffers(run.model, run.extras)
+        weights = [*run.model.state_dict().values(), *run.extras.state_dict().values(), *run.masks.values()]
+        distributed.same(f"stage '{stage.name}': the weights and masks at its end", weights)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
         checkpoint.remove(folder / "checkpoint.pt")
@@ -160,6 +170,7 @@ class Workshop:
         if stage.parents:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
         self._trainer(stage, run, stop_after=step).train()
+        distributed.wait()  # for rank 0, which writes it
         found = self._load(stage, f"snapshot-{step}.pt")
         assert found is not None
         return found
@@ -185,7 +196,11 @@ class Workshop:
 
     @contextmanager
     def _lock(self, stage: Stage) -> Iterator[None]:
-        """One job at a time per stage; the system frees the lock of a job that dies."""
+        """One job at a time per stage; the system frees the lock of a job that dies. Rank 0 holds it for all ranks."""
+        if distributed.rank():
+            distributed.wait()
+            yield
+            return
         folder = self._folder(stage)
         with writing(folder / "lock"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -196,6 +211,7 @@ class Workshop:
             except BlockingIOError:
                 log.info("%s is being trained by another job; waiting for it", stage.name)
                 fcntl.flock(file, fcntl.LOCK_EX)
+            distributed.wait()
             yield
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from bench import capture
+from bench import capture, distributed
 from bench.context import Run
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
@@ -147,11 +147,12 @@ class Trainer:
                     self._end_of_epoch()
                     started = time.monotonic()
                 now = time.monotonic()
-                if self._stop_requested or now - saved >= self.checkpoint_seconds:
+                stop = distributed.anyone(self._stop_requested)
+                if stop or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
                     self.save(self.checkpoint())
                     saved = started = time.monotonic()
-                if self._stop_requested:
+                if stop:
                     raise Interrupted
         self._save_snapshot()
         if self.progress.step == run.steps:
@@ -161,7 +162,8 @@ class Trainer:
     def _step(self, step: int) -> None:
         run = self.run
         run.at(step)
-        torch.manual_seed(seed_for(run.seed, "step", run.stage.phase or "", run.stage.copy, step))
+        own = distributed.apart()
+        torch.manual_seed(seed_for(run.seed, "step", run.stage.phase or "", run.stage.copy, step, *own))
         if run.method.schedule.fires(step, run.timeline):
             self._update(run.method.update_masks)
             self.progress.mask_updates += 1
@@ -170,11 +172,12 @@ class Trainer:
         images, labels = run.batches.train(
             run.epoch, step % run.batches.steps_per_epoch, phase=run.stage.phase or "train", copy=run.stage.copy
         )
-        self._optimize(images, labels, step)
-        self.progress.images += len(images)
-        self.progress.trained_images += len(images)
+        count = self._optimize(images, labels, step)
+        self.progress.images += count
+        self.progress.trained_images += count
 
-    def _optimize(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> None:
+    def _optimize(self, images: torch.Tensor, labels: torch.Tensor, step: int) -> int:
+        """A step of the optimizer; returns the number of images in the batch, those of all ranks."""
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
@@ -183,7 +186,10 @@ class Trainer:
         run.model.train()
         self.region(images, labels)
         run.method.on_after_step(run)
-        self.progress.training_macs += self.macs.step(len(images))
+        distributed.share_buffers(run.model, run.extras)
+        count = distributed.total(len(images))
+        self.progress.training_macs += self.macs.step(count)
+        return count
 
     def _region(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         """The part of a step that is tensor operations only, from the forward pass to the masking of weights."""
@@ -192,6 +198,7 @@ class Trainer:
         with autocast(run.recipe, run.device):
             loss = self.loss(images, labels)
         loss.backward()  # type: ignore[no-untyped-call]
+        loss, count = distributed.join_gradients(optimizer, loss.detach(), len(images))
         run.method.on_after_backward(run)
         run.mask_gradients()
         self._decay_kept()
@@ -200,7 +207,7 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad()
         run.mask_weights()
-        self._sum += loss.detach() * len(images)
+        self._sum += loss * count
 
     def _update(self, hook: Callable[[Run], None]) -> None:
         """A hook that may change the masks, with what has to follow."""
@@ -217,6 +224,8 @@ class Trainer:
         run.mask_weights()
         run.mask_optimizer()
         self.macs.masks_changed(run.masks.kept())
+        kept = (mask != 0 for mask in run.masks.values())  # a generator: nothing is computed in a job of one process
+        distributed.same(f"stage '{run.stage.name}', step {run.step}: the masks", kept)
 
     def _decay_kept(self) -> None:
         """Weight decay on kept entries only, for alive weights under a recipe that says so."""
@@ -243,6 +252,8 @@ class Trainer:
             progress.images, progress.changed = 0, 0.0
 
     def _evaluate(self, train_loss: float) -> None:
+        if distributed.rank():  # only rank 0 evaluates; the others wait for it when they next join gradients
+            return
         run, curve = self.run, self.curve
         held_out = run.recipe.data.validation > 0
         found = evaluate_run(run, "validation" if held_out else "test")

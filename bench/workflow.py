@@ -113,6 +113,19 @@ class Flow:
         own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
+    def gpus(self, run: str) -> int:
+        """How many GPUs a run asks for; 0 where this machine has none."""
+        return self.runs[run].recipe.gpus if self.gpu_slots else 0
+
+    def slots(self, run: str) -> int:
+        """How many of `gpu_slots` a run takes: one, or all of the GPUs that are its own."""
+        gpus = self.gpus(run)
+        return gpus * self.slots_per_gpu if gpus > 1 else gpus
+
+    def threads(self, run: str) -> int:
+        """CPU threads of all processes of a run."""
+        return self.grid.threads * self.runs[run].recipe.gpus
+
     def preparation(self, dataset: str) -> str:
         """The arguments of ``reprune prepare`` for a data set."""
         words = [dataset, "--results", self.grid.results]

@@ -38,6 +38,8 @@ class Batches:
         recipe: the protocol: batch size, augmentation, normalisation, validation split, precision.
         seed: of the run.
         device: where batches are made.
+        share: which images of a batch are made, where several processes share it out. Draws are those of the whole
+            batch. Evaluation is not shared out.
 
     Attributes:
         train_size: images trained on, without those held out for validation.
@@ -50,9 +52,16 @@ class Batches:
     """
 
     def __init__(
-        self, images: Images, info: DataInfo, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
+        self,
+        images: Images,
+        info: DataInfo,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device | str = "cpu",
+        share: slice = slice(None),
     ) -> None:
         _check(recipe, info)
+        self.share = share
         self.images, self.recipe, self.seed, self.device = images, recipe, seed, torch.device(device)
         training, held_out = _split(images.train_y, recipe.data.validation)
         self._training, self._held_out = training.to(self.device), held_out.to(self.device)
@@ -86,7 +95,7 @@ class Batches:
         again, index = divmod(batch, self.train_size // self.scoring_size)
         chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
         if not self.recipe.scoring.augment:
-            return self._plain(self.images.train_x, self.images.train_y, chosen)
+            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
 
     def balanced(self, per_class: int, batch: int, *keys: int | str) -> Batch:
@@ -110,7 +119,7 @@ class Batches:
         firsts = sizes.cumsum(0) - sizes + index * per_class
         chosen = by_class[(firsts[:, None] + torch.arange(per_class, device=self.device)).flatten()]
         if not self.recipe.scoring.augment:
-            return self._plain(self.images.train_x, self.images.train_y, chosen)
+            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
         return self._augmented(chosen, "balanced augmentation", *keys, batch)
 
     def evaluation(self, split: str) -> Iterator[Batch]:
@@ -137,10 +146,11 @@ class Batches:
         """Training images with random crops and flips; all draws are made, whichever of them the recipe uses."""
         data, count = self.recipe.data, len(chosen)
         if not data.crop_padding and not data.flip:
-            return self._plain(self.images.train_x, self.images.train_y, chosen)
+            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
         drawn = generator("cpu", self.seed, purpose, *keys)
-        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)
-        flips = torch.randint(2, (count,), generator=drawn).bool() & data.flip
+        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)[:, self.share]
+        flips = (torch.randint(2, (count,), generator=drawn).bool() & data.flip)[self.share]
+        chosen = chosen[self.share]
         whole = self.images.train_x.index_select(0, chosen)
         pixels = crop_and_flip(whole, corners.to(self.device), flips.to(self.device), data)
         return self._finished(pixels, whole), self.images.train_y[chosen]
@@ -190,6 +200,9 @@ def _check(recipe: Recipe, info: DataInfo) -> None:
         raise UserError(
             f"{where}: field 'scoring.balanced': batches of {scored} images are no multiple of {info.classes} classes."
         )
+    last = 0 if data.drop_last else max(info.train_images - data.validation, 0) % recipe.batch_size
+    if (smallest := min(recipe.batch_size, last or recipe.batch_size, scored)) < recipe.gpus:
+        raise UserError(f"{where}: field 'gpus': {recipe.gpus} GPUs can't share a batch of {smallest} images.")
     left, at_least = info.train_images - data.validation, recipe.batch_size if data.drop_last else 1
     if left < at_least:
         raise UserError(

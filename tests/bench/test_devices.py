@@ -12,6 +12,7 @@ import pytest
 
 from bench import devices
 from bench.devices import device_slot, gpus, slots
+from bench.errors import UserError
 
 A, B = "GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"
 
@@ -118,6 +119,41 @@ def test_pretended_gpus_are_leased_but_not_used(monkeypatch: pytest.MonkeyPatch,
         assert len(devices._free_slots("fake0", 2, tmp_path)) == 1
 
 
+def test_a_job_on_several_gpus_has_them_to_itself(two_gpus: None, tmp_path: Path) -> None:
+    with device_slot(2, tmp_path, count=2) as device:
+        assert device == "cuda"
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == f"{A},{B}"
+        assert devices._free_slots(A, 2, tmp_path) == devices._free_slots(B, 2, tmp_path) == []
+    assert len(devices._free_slots(A, 2, tmp_path)) == 2
+
+
+def test_whole_gpus_are_those_with_the_most_free_slots(tmp_path: Path) -> None:
+    with ExitStack() as others, ExitStack() as lease:
+        devices._wait(["b"], 2, tmp_path, others)
+        assert devices._wait_for_whole(["a", "b", "c"], 2, 2, tmp_path, lease) == ["a", "c"]
+
+
+def test_fewer_gpus_than_a_job_uses_are_refused_but_none_is_the_cpu(
+    two_gpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="field 'gpus' is 3, and this job may use 2"), device_slot(1, tmp_path, count=3):
+        pass
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with device_slot(1, tmp_path, count=3) as device:
+        assert device == "cpu"
+
+
+def test_slurm_with_as_many_gpus_as_a_job_uses_leaves_nothing_to_lease(
+    two_gpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with device_slot(1, tmp_path / "locks", count=2) as device:
+        assert device == "cuda"
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert not (tmp_path / "locks").exists()
+
+
 def test_slurm_with_one_gpu_leaves_nothing_to_lease(
     two_gpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,17 +185,17 @@ JOB = """
 import os, sys, time
 from pathlib import Path
 from bench.devices import device_slot
-with device_slot(1, Path(sys.argv[1])):
+with device_slot(1, Path(sys.argv[1]), count=int(sys.argv[3])):
     print(os.environ["CUDA_VISIBLE_DEVICES"], time.monotonic(), flush=True)
     time.sleep(float(sys.argv[2]))
     print(time.monotonic(), flush=True)
 """
 
 
-def job(folder: Path, fakes: str, seconds: float) -> subprocess.Popen[str]:
+def job(folder: Path, fakes: str, seconds: float, count: int = 1) -> subprocess.Popen[str]:
     """A process that holds a slot for some time, and prints the GPU, when it got it and when it gave it back."""
     environment = os.environ | {"REPRUNE_GPUS": fakes}
-    command = [sys.executable, "-c", JOB, str(folder), str(seconds)]
+    command = [sys.executable, "-c", JOB, str(folder), str(seconds), str(count)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
@@ -168,6 +204,15 @@ def test_jobs_on_one_gpu_never_overlap(tmp_path: Path) -> None:
     printed = [process.communicate(timeout=60)[0].split() for process in running]
     held = sorted((gpu, float(start), float(end)) for gpu, start, end in printed)
     assert {gpu for gpu, _, _ in held} == {"fake0", "fake1"}
+    for (gpu, _, end), (next_gpu, start, _) in pairwise(held):
+        assert gpu != next_gpu or end <= start
+
+
+def test_jobs_on_one_gpu_and_on_several_all_get_their_turn_and_never_overlap(tmp_path: Path) -> None:
+    running = [job(tmp_path, "fake0,fake1,fake2", 0.2, count) for count in (1, 2, 1, 3, 2, 1, 2, 2)]
+    printed = [process.communicate(timeout=60)[0].split() for process in running]
+    held = sorted((gpu, float(start), float(end)) for gpus, start, end in printed for gpu in gpus.split(","))
+    assert len(held) == 14
     for (gpu, _, end), (next_gpu, start, _) in pairwise(held):
         assert gpu != next_gpu or end <= start
 

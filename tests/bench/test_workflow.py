@@ -107,6 +107,22 @@ def test_gpus_limit_how_many_runs_start(monkeypatch: pytest.MonkeyPatch) -> None
     assert asked == {"gpu_slots": 1}
 
 
+@pytest.mark.parametrize(("gpu_slots", "gpus", "slots"), [(0, 0, 0), (9, 2, 6)])
+def test_a_run_on_several_gpus_takes_all_of_their_slots(gpu_slots: int, gpus: int, slots: int) -> None:
+    found = grid.load(FIELDS | {"name": "small", "recipe": "digits[gpus=2]"})
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 3, gpu_slots)
+    run = flow.plan.runs[0].id
+    assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (gpus, slots, 2 * 2)
+
+
+@pytest.mark.parametrize(("gpu_slots", "asked"), [(0, 0), (9, 1)])
+def test_a_run_on_one_gpu_takes_one_slot_of_it(gpu_slots: int, asked: int) -> None:
+    found = grid.load(FIELDS | {"name": "small"})
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 3, gpu_slots)
+    run = flow.plan.runs[0].id
+    assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (asked, asked, 2)
+
+
 def test_a_wrong_grid_ends_the_call_with_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         plan(snakemake(QUICK, {}), {"sparsities": [1.5]})
