@@ -111,7 +111,12 @@ class Flow:
     def job(self, run: str) -> str:
         """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
         own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
+        own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
+
+    def cores(self, run: str) -> int:
+        """How many CPU cores a run is busy with: its threads, and what decodes an image folder."""
+        return self.grid.threads + (self.grid.workers if data.info(self.runs[run].dataset).folder else 0)
 
     def preparation(self, dataset: str) -> str:
         """The arguments of ``reprune prepare`` for a data set."""
