@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,6 +143,7 @@ def evaluate(
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
         photographs=Photographs.read({"crop_fraction": crop_fraction, "interpolation": interpolation}, "evaluate"),
+        workers=os.cpu_count() or 1,
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     print(f"{found.accuracy:.2f} % of {found.images} test images")

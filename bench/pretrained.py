@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
@@ -24,6 +23,7 @@ def evaluate_weights(
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     photographs: Photographs | None = None,
+    workers: int = 0,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
     """Accuracy of a weight file on a data set's test images, in float32 without TF32.
@@ -37,6 +37,7 @@ def evaluate_weights(
         mean: per channel in units of [0, 1], as in training of the weights; the data set's own by default.
         std: likewise.
         photographs: how an image folder's are cut; as almost everybody does by default.
+        workers: processes that decode them.
         device: where to compute.
 
     Raises:
@@ -48,7 +49,7 @@ def evaluate_weights(
     data.prepare(dataset, data_folder, data_dir)
     images = data.load(dataset, data_folder, device)
     recipe = _protocol(mean, std, photographs or Photographs())
-    batches = batches_of(images, info, recipe, seed=0, device=device, workers=os.cpu_count() or 1)
+    batches = batches_of(images, info, recipe, seed=0, device=device, workers=workers)
     model.to(device).eval()
     try:
         with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):

@@ -174,6 +174,7 @@ def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[
         mode=spec.recipe.mode,
         device=device,
         method_source_sha256=identity.source_digest(catalog.file_of(spec.method)),
+        data_sha256=data.info(spec.dataset).sha256,
     )
     return facts | {"command": spec.command, "recipe": spec.recipe_text}
 

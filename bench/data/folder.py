@@ -104,7 +104,7 @@ def save(path: Path, found: dict[str, np.ndarray]) -> None:
 
 
 def load(path: Path, expected: DataInfo, root: Path) -> Folder:
-    """Open the index of the folder `root`. Raises `UserError` if it is not there, damaged, or not of registered files."""
+    """Open the index of the folder `root`. Raises `UserError` if it is not there, damaged, or of unregistered files."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
