@@ -104,9 +104,9 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-def start(place: Path, spec: RunSpec, results: Path) -> subprocess.Popen[bytes]:
-    """The job as Snakemake starts it, with two workers, on a pretended GPU, a checkpoint at every step."""
-    words = [*spec.arguments(), "--results", str(results), "--checkpoint-seconds", "0", "--workers", "2"]
+def start(place: Path, spec: RunSpec, results: Path, workers: int) -> subprocess.Popen[bytes]:
+    """The job as Snakemake starts it, on a pretended GPU, with a checkpoint at every step."""
+    words = [*spec.arguments(), "--results", str(results), "--checkpoint-seconds", "0", "--workers", str(workers)]
     environment = os.environ | {"REPRUNE_GPUS": f"pretended-{os.getpid()}", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", JOB, str(place), *words], env=environment)
 
@@ -160,15 +160,15 @@ def slot_is_free() -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to look at processes")
 def test_a_run_killed_in_mid_epoch_goes_on_with_the_same_bits_and_leaves_no_process(place: Path) -> None:
-    spec, results = spec_for("gmp", epochs=30), place / "results"
+    spec, results = spec_for("gmp", epochs=16), place / "results"
     data.prepare("photos", place / "undisturbed" / "data")
     undisturbed = execute(spec, place / "undisturbed")
-    for number in (signal.SIGKILL, signal.SIGTERM):
+    for number, count in ((signal.SIGKILL, 2), (signal.SIGTERM, 1)):
         before = saved(results)
-        job = start(place, spec, results)
+        job = start(place, spec, results, count)
         assert within(120, lambda before=before, job=job: saved(results) != before or job.poll() is not None)
         workers = workers_of(job)
-        assert len(workers) == 2
+        assert len(workers) == count
         assert not slot_is_free()
         while True:  # until it is stopped in mid-epoch
             job.send_signal(signal.SIGSTOP)
@@ -181,8 +181,8 @@ def test_a_run_killed_in_mid_epoch_goes_on_with_the_same_bits_and_leaves_no_proc
         assert job.wait(60) == (-signal.SIGKILL if number == signal.SIGKILL else INTERRUPTED)
         assert slot_is_free(), "no worker holds the lock of the job that is gone"
         assert within(30, lambda workers=workers: not any(map(alive, workers)))
-        assert 0 < step_of(spec, results) < 30 * STEPS
-    assert start(place, spec, results).wait(120) == 0
+        assert 0 < step_of(spec, results) < 16 * STEPS
+    assert start(place, spec, results, workers=0).wait(120) == 0
     found: Record = record.read(results / "runs" / spec.id / "record.json")
     assert found.results[0].weights_sha256 == undisturbed.results[0].weights_sha256
     assert found.results[0].accuracy == undisturbed.results[0].accuracy
