@@ -59,7 +59,7 @@ class Decoder:
     def start(self, pictures: Sequence[Picture]) -> Callable[[], np.ndarray]:
         """Begin to decode; the result is a function that waits for the images, uint8 (n, 3, side, side).
 
-        That raises `UserError` for a file that cannot be used, and OSError if a worker was killed.
+        That raises `UserError` for a file that cannot be used, and MemoryError or OSError if a worker is gone.
         """
         if not self.workers:
             return lambda: _decoded(self.pipeline, pictures)
@@ -86,9 +86,9 @@ class Decoder:
             if status == b"!":
                 raise UserError(json.loads(worker.stdout.readline()))
             if status != b"." or not _filled(worker.stdout, images):
-                raise OSError(f"a process that decodes images ended too early (exit status {worker.wait()})")
+                raise _failure(worker)
         except BrokenPipeError:
-            raise OSError(f"a process that decodes images is gone (exit status {worker.wait()})") from None
+            raise _failure(worker) from None
         return images
 
     def _worker(self) -> subprocess.Popen[bytes]:
@@ -111,6 +111,12 @@ def _end(pool: ThreadPoolExecutor, processes: list[subprocess.Popen[bytes]]) -> 
     for process in processes:
         process.kill()
         process.wait()
+
+
+def _failure(worker: subprocess.Popen[bytes]) -> Exception:
+    status = worker.wait()
+    said = f"a process that decodes images is gone, exit status {status}"
+    return MemoryError(f"{said}, as when memory runs out") if status == -signal.SIGKILL else OSError(said)
 
 
 def _joined(*paths: str | None) -> str:
