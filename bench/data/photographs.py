@@ -42,7 +42,6 @@ def decode(path: Path, content: bytes | None = None) -> Image:
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as opened:
             warnings.simplefilter("ignore")  # about metadata, and transparency in palettes
-            opened.load()
             if opened.mode in MODES:
                 return opened.convert("RGB")
             mode = opened.mode
