@@ -58,7 +58,7 @@ class Workshop:
         self.info = data.info(spec.dataset)
         images = data.load(spec.dataset, results / "data", device)
         self.data_sha256 = getattr(images, "sha256", self.info.sha256)
-        self.batches = batches_of(images, self.info, spec.recipe, spec.seed, device, workers)
+        self.batches = batches_of(images, self.info, spec.recipe, spec.seed, device, workers=workers)
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
         flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
         self.curves: dict[str, Curve] = {}

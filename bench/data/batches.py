@@ -42,6 +42,8 @@ class Batches:
         recipe: the protocol: batch size, augmentation, normalisation, validation split, precision.
         seed: of the run.
         device: where batches are made.
+        share: which images of a batch are made, where several processes share it out. Draws are those of the whole
+            batch. Evaluation is not shared out.
 
     Attributes:
         train_size: images trained on, without those held out for validation.
@@ -57,9 +59,16 @@ class Batches:
     evaluation_batch: ClassVar[int] = 1000
 
     def __init__(
-        self, images: Images, info: DataInfo, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
+        self,
+        images: Images,
+        info: DataInfo,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device | str = "cpu",
+        share: slice = slice(None),
     ) -> None:
         _check(recipe, info)
+        self.share = share
         self.images, self.recipe, self.seed, self.device = images, recipe, seed, torch.device(device)
         training, held_out = _split(images.train_y, recipe.data.validation)
         self._training, self._held_out = training.to(self.device), held_out.to(self.device)
@@ -93,7 +102,7 @@ class Batches:
         again, index = divmod(batch, self.train_size // self.scoring_size)
         chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
         if not self.recipe.scoring.augment:
-            return self._plain("train", chosen)
+            return self._plain("train", chosen[self.share])
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
 
     def balanced(self, per_class: int, batch: int, *keys: int | str) -> Batch:
@@ -117,7 +126,7 @@ class Batches:
         firsts = sizes.cumsum(0) - sizes + index * per_class
         chosen = by_class[(firsts[:, None] + torch.arange(per_class, device=self.device)).flatten()]
         if not self.recipe.scoring.augment:
-            return self._plain("train", chosen)
+            return self._plain("train", chosen[self.share])
         return self._augmented(chosen, "balanced augmentation", *keys, batch)
 
     def evaluation(self, split: str) -> Iterator[Batch]:
@@ -146,10 +155,11 @@ class Batches:
         """Training images with random crops and flips; all draws are made, whichever of them the recipe uses."""
         data, count = self.recipe.data, len(chosen)
         if not data.crop_padding and not data.flip:
-            return self._plain("train", chosen)
+            return self._plain("train", chosen[self.share])
         drawn = generator("cpu", self.seed, purpose, *keys)
-        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)
-        flips = torch.randint(2, (count,), generator=drawn).bool() & data.flip
+        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)[:, self.share]
+        flips = (torch.randint(2, (count,), generator=drawn).bool() & data.flip)[self.share]
+        chosen = chosen[self.share]
         whole = self.images.train_x.index_select(0, chosen)
         pixels = crop_and_flip(whole, corners.to(self.device), flips.to(self.device), data)
         return self._finished(pixels, whole), self.images.train_y[chosen]
@@ -225,11 +235,12 @@ def batches_of(
     recipe: Recipe,
     seed: int,
     device: torch.device | str = "cpu",
+    share: slice = slice(None),
     workers: int = 0,
 ) -> Batches:
     """The batches of what `bench.data.load` opened; `workers` processes decode the photographs of an image folder."""
     if isinstance(images, Images):
-        return Batches(images, info, recipe, seed, device)
+        return Batches(images, info, recipe, seed, device, share)
     from bench.data.folder_batches import FolderBatches  # which builds on this module
 
-    return FolderBatches(images, info, recipe, seed, device, workers)
+    return FolderBatches(images, info, recipe, seed, device, share, workers)

@@ -36,6 +36,7 @@ class FolderBatches(Batches):
         recipe: the protocol.
         seed: of the run.
         device: where batches are wanted.
+        share: which images of a batch are made, where several processes share it out; MixUp and CutMix mix these.
         workers: processes that decode; 0 decodes in this one.
 
     Raises:
@@ -45,12 +46,19 @@ class FolderBatches(Batches):
     evaluation_batch: ClassVar[int] = 100
 
     def __init__(
-        self, folder: Folder, info: DataInfo, recipe: Recipe, seed: int, device: torch.device | str, workers: int = 0
+        self,
+        folder: Folder,
+        info: DataInfo,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device | str = "cpu",
+        share: slice = slice(None),
+        workers: int = 0,
     ) -> None:
         _check(recipe, info)
         nothing = torch.empty(0, dtype=torch.uint8)
         labels = (folder.train.labels.to(device), folder.test.labels.to(device))
-        super().__init__(Images(nothing, labels[0], nothing, labels[1]), info, recipe, seed, device)
+        super().__init__(Images(nothing, labels[0], nothing, labels[1]), info, recipe, seed, device, share)
         self._folder = folder
         fill = tuple(round(255 * value) for value in recipe.data.mean or info.mean)
         self._decoder = Decoder(Pipeline(recipe.data, info.height, fill), workers)
@@ -83,7 +91,7 @@ class FolderBatches(Batches):
 
     def _begin_training(self, place: Place) -> tuple[torch.Tensor, Callable[[], np.ndarray]]:
         phase, copy, epoch, index = place
-        chosen = self._slice(self._order("order", phase, copy, epoch), index, self.recipe.batch_size)
+        chosen = self._slice(self._order("order", phase, copy, epoch), index, self.recipe.batch_size)[self.share]
         return chosen, self._begin("train", chosen, "augmentation", phase, copy, epoch)
 
     def _begin(self, part: Part, chosen: torch.Tensor, *augmentation: int | str) -> Callable[[], np.ndarray]:
@@ -96,6 +104,7 @@ class FolderBatches(Batches):
         return self._decoder.start(wanted)
 
     def _augmented(self, chosen: torch.Tensor, purpose: str, *keys: int | str) -> Batch:
+        chosen = chosen[self.share]
         pixels = self._on_device(self._begin("train", chosen, purpose, *keys)())
         return self._finished(pixels, pixels), self._labels("train")[chosen]
 

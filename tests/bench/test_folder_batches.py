@@ -138,6 +138,22 @@ def test_an_image_s_augmentation_does_not_depend_on_its_batch(batches: Make) -> 
     assert torch.equal(*epochs)
 
 
+def test_shares_of_a_batch_are_its_images(opened: folders.Folder) -> None:
+    recipe = Recipe(name="test", batch_size=7, train=Phase(epochs=2, lr=0.1), data=Data(flip=True))
+    whole, *shares = (
+        batches_of(opened, INFO, recipe, 0, share=slice(*part)) for part in ((None,), (0, None, 2), (1, None, 2))
+    )
+    for draw in (
+        lambda each: each.train(1, 0),
+        lambda each: each.scoring(0, "a"),
+        lambda each: each.balanced(2, 0, "a"),
+    ):
+        images, labels = draw(whole)
+        for number, share in enumerate(shares):
+            assert equal(draw(share), (images[number::2], labels[number::2]))
+    assert len(next(shares[1].evaluation("test"))[1]) == 6, "evaluation is not shared out"
+
+
 def test_an_epoch_holds_every_training_image_once(batches: Make) -> None:
     made = batches()
     labels = torch.cat([made.train(0, index)[1] for index in range(made.steps_per_epoch)])
