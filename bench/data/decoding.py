@@ -98,10 +98,10 @@ class Decoder:
             root = str(Path(__file__).parents[2])
             own = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": _joined(root, os.environ.get("PYTHONPATH"))}
             worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=own)
+            self._processes.append(worker)
             pipeline = self.pipeline
             _tell(worker, {"data": pipeline.data.model_dump(), "side": pipeline.side, "fill": pipeline.fill})
             self._own.worker = worker
-            self._processes.append(worker)
         found: subprocess.Popen[bytes] = self._own.worker
         return found
 
