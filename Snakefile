@@ -76,7 +76,7 @@ rule train:
         f"{flow.benchmarks}/train/{{run}}.tsv"
     conda:
         "envs/bench.yaml"
-    threads: lambda wildcards: flow.cores(wildcards.run)
+    threads: lambda wildcards: flow.threads(wildcards.run)
     resources:
         gpu=min(flow.gpu_slots, 1),
         gpu_slots=min(flow.gpu_slots, 1),

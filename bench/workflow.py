@@ -114,8 +114,8 @@ class Flow:
         own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
-    def cores(self, run: str) -> int:
-        """How many CPU cores a run is busy with: its threads, and what decodes an image folder."""
+    def threads(self, run: str) -> int:
+        """How many CPU cores a run keeps busy: its own threads, and the processes that decode an image folder."""
         return self.grid.threads + (self.grid.workers if data.info(self.runs[run].dataset).folder else 0)
 
     def preparation(self, dataset: str) -> str:
