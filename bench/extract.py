@@ -118,6 +118,10 @@ def _said(output: Path, found: Record, result: Result) -> str:
     words = [f"reprune evaluate {output} --arch {spec.architecture} --dataset {spec.dataset}"]
     for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
         words += [f"{option} {','.join(f'{value:g}' for value in values)}"] if values else []
+    usual = type(chosen.photographs)()
+    for field in ("crop_fraction", "interpolation"):
+        value = getattr(chosen.photographs, field)
+        words += [f"--{field.replace('_', '-')} {value}"] if value != getattr(usual, field) else []
     kept = f"{100 * result.counts.prunable_sparsity:.2f} % of the prunable weights are 0"
     said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}"
     if chosen.normalise != "channel":

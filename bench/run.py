@@ -37,7 +37,12 @@ LONGEST_REASON = 1000
 
 
 def execute(
-    spec: RunSpec, results: Path, device: str = "cpu", threads: int = 1, checkpoint_seconds: float = 30.0
+    spec: RunSpec,
+    results: Path,
+    device: str = "cpu",
+    threads: int = 1,
+    checkpoint_seconds: float = 30.0,
+    workers: int = 0,
 ) -> Record:
     """Carry out a run and write its record; a finished run is only read.
 
@@ -66,7 +71,8 @@ def execute(
 
     from bench.stages import Workshop
 
-    workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds)
+    workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds, workers)
+    found.provenance["data_sha256"] = workshop.data_sha256
     try:
         _carry_out(found, workshop, path.parent)
     except (Interrupted, DiskError, MemoryError):
@@ -76,6 +82,8 @@ def execute(
             raise
         found.outcome, found.reason = _outcome(error)
         log.error("%s", traceback.format_exc())
+    finally:
+        workshop.batches.close()
     _complete(found, workshop)
     if distributed.rank() == 0:
         record.write(found, path)
@@ -229,6 +237,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--results", type=Path, default=Path("results"))
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--slots-per-gpu", type=int, default=1)
+    found.add_argument(
+        "--workers", type=int, default=2, help="processes that decode the photographs of an image folder"
+    )
     found.add_argument("--checkpoint-seconds", type=float, default=30.0, help="what a killed job loses at most")
     found.add_argument("--rank-on", default="", help=argparse.SUPPRESS)  # cuda or cpu; given by `bench.launch`
     return found
@@ -255,7 +266,9 @@ def main(words: list[str] | None = None) -> int:
 def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 0) -> int:
     _log_to(arguments.results / "runs" / spec.id / "log.txt", rank)
     try:
-        found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
+        found = execute(
+            *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
+        )
     except (Interrupted, KeyboardInterrupt):
         log.info("stopped on request; the same command goes on from the checkpoint")
         return INTERRUPTED

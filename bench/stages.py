@@ -18,7 +18,7 @@ from torch import nn
 
 from bench import checkpoint, data, distributed, flops
 from bench.context import Run
-from bench.data.batches import Batches
+from bench.data.batches import batches_of
 from bench.disk import writing
 from bench.initialise import build
 from bench.lineage import identities, method_of, stages_of
@@ -40,26 +40,25 @@ class Workshop:
         results: the results folder, with the prepared data in it.
         device: where to train.
         checkpoint_seconds: time between two checkpoints of a stage.
+        workers: processes that decode the photographs of an image folder.
 
     Attributes:
+        data_sha256: the fingerprint of the data: the registered one, or that of the folder as it was indexed.
         curves, progress: of every stage that was trained or loaded, by stage name; also of one that failed.
     """
 
-    def __init__(self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0) -> None:
+    def __init__(
+        self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0, workers: int = 0
+    ) -> None:
         self.spec, self.results, self.device = spec, results, device
         self.checkpoint_seconds = checkpoint_seconds
         self.method = method_of(spec)
         self.stages = stages_of(spec, self.method)
         self.identities = identities(spec, self.method)
         self.info = data.info(spec.dataset)
-        self.batches = Batches(
-            data.load(spec.dataset, results / "data", device),
-            self.info,
-            spec.recipe,
-            spec.seed,
-            device,
-            distributed.share(),
-        )
+        images = data.load(spec.dataset, results / "data", device)
+        self.data_sha256 = getattr(images, "sha256", self.info.sha256)
+        self.batches = batches_of(images, self.info, spec.recipe, spec.seed, device, distributed.share(), workers)
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
         flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
         self.curves: dict[str, Curve] = {}

@@ -111,6 +111,7 @@ class Flow:
     def job(self, run: str) -> str:
         """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
         own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
+        own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
     def gpus(self, run: str) -> int:
@@ -123,8 +124,9 @@ class Flow:
         return gpus * self.slots_per_gpu if gpus > 1 else gpus
 
     def threads(self, run: str) -> int:
-        """CPU threads of all processes of a run."""
-        return self.grid.threads * self.runs[run].recipe.gpus
+        """How many CPU cores a run keeps busy: threads of all its processes, and those that decode an image folder."""
+        each = self.grid.threads + (self.grid.workers if data.info(self.runs[run].dataset).folder else 0)
+        return each * self.runs[run].recipe.gpus
 
     def preparation(self, dataset: str) -> str:
         """The arguments of ``reprune prepare`` for a data set."""
