@@ -135,7 +135,8 @@ class _Channels:
             norm = self.module(node)
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             constant: Tensor = norm.bias != norm.running_mean * scale
-            return ((scale != 0).cpu() & before[0]) | constant.cpu()
+            varying: Tensor = (scale != 0).cpu() & before[0]
+            return varying | constant.cpu()
         return before[0]
 
     def _choose(self) -> None:
