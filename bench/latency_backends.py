@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,6 +27,9 @@ SPARSE = 0.5
 PROBES = 9
 """How often each layer is timed to choose how it is computed."""
 
+MARGIN = 0.9
+"""A layer counts as faster by CSR if it takes less than this share of the time of the dense one."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -43,12 +46,15 @@ class Setting:
 
     def seconds(self, call: Call, images: Tensor) -> float:
         """How long one call takes."""
-        clock = time.process_time if self.uses_processor_time else time.perf_counter
         self._wait()
-        start = clock()
+        start = self.clock()
         call(images)
         self._wait()
-        return clock() - start
+        return self.clock() - start
+
+    def clock(self) -> float:
+        """Seconds since some moment."""
+        return time.process_time() if self.uses_processor_time else time.perf_counter()
 
     def _wait(self) -> None:
         if self.device != "cpu":
@@ -91,22 +97,17 @@ def _csr(model: nn.Module, images: Tensor, setting: Setting) -> Sequence[Backend
     """All sparse layers by CSR, each in the faster way; and only those that are faster so than dense."""
     if setting.device != "cpu" or setting.dtype != "float32":
         return [Refused("csr", "is measured on the CPU in float32")]
-    names = [name for name, layer in model.named_modules() if _zeros(layer) >= SPARSE and csr_layers(layer)]
-    if not names:
+    ways = {name: [layer, *csr_layers(layer)] for name, layer in model.named_modules() if _zeros(layer) >= SPARSE}
+    ways = {name: each for name, each in ways.items() if len(each) > 1}
+    if not ways:
         return [Refused("csr", f"no layer has {SPARSE:.0%} zeros")]
-    everywhere, chosen, faster = deepcopy(model), deepcopy(model), 0
-    for name, layer_input in _inputs(model, names, images).items():
-        layer = model.get_submodule(name)
-        took = _probe([layer, *csr_layers(layer)], layer_input, setting)
-        best = min(list(took)[1:], key=took.__getitem__)
-        everywhere.set_submodule(name, best)
-        if took[best] < took[layer]:
-            chosen.set_submodule(name, best)
-            faster += 1
-    found: list[Backend | Refused] = [Backend("csr", everywhere, f"{len(names)} layers")]
+    seconds = _probe(model, ways, images, setting)
+    best = {name: min(each[1:], key=seconds.__getitem__) for name, each in ways.items()}
+    faster = {name: way for name, way in best.items() if seconds[way] < MARGIN * seconds[ways[name][0]]}
+    everywhere = Backend("csr", _with(model, best), f"{len(best)} layers")
     if not faster:
-        return [*found, Refused("csr where faster", "no layer is faster by CSR than dense")]
-    return [*found, Backend("csr where faster", chosen, f"{faster} of {len(names)} layers")]
+        return [everywhere, Refused("csr where faster", "no layer is faster by CSR than dense")]
+    return [everywhere, Backend("csr where faster", _with(model, faster), f"{len(faster)} of {len(best)} layers")]
 
 
 def _zeros(layer: nn.Module) -> float:
@@ -115,26 +116,47 @@ def _zeros(layer: nn.Module) -> float:
     return float((layer.weight == 0).double().mean())
 
 
-def _inputs(model: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, Tensor]:
-    """What each layer receives for these images."""
-    found: dict[str, Tensor] = {}
+def _with(model: nn.Module, layers: Mapping[str, nn.Module]) -> nn.Module:
+    """A copy of a network with other layers in it."""
+    copy = deepcopy(model)
+    for name, layer in layers.items():
+        copy.set_submodule(name, layer)
+    return copy
 
-    def catch(name: str) -> Any:
-        return model.get_submodule(name).register_forward_pre_hook(
-            lambda _module, inputs: found.update({name: inputs[0].clone()})
-        )
 
-    handles = [catch(name) for name in names]
-    model(images)
+def _probe(
+    model: nn.Module, ways: Mapping[str, Sequence[nn.Module]], images: Tensor, setting: Setting
+) -> dict[nn.Module, float]:
+    """The median seconds of every way to compute a layer, in the midst of the network: alone it has warm caches."""
+    most = max(map(len, ways.values()))
+    chosen = [{name: each[number % len(each)] for name, each in ways.items()} for number in range(most)]
+    networks = [(_with(model, layers), layers) for layers in chosen]
+    found: dict[nn.Module, list[float]] = {}
+    for round_ in range(1 + PROBES):
+        for network, layers in networks:
+            for layer, seconds in _layer_seconds(network, layers.values(), images, setting).items():
+                found.setdefault(layer, []).extend([seconds] if round_ else [])  # the first is to warm up
+    return {layer: median(seconds) for layer, seconds in found.items()}
+
+
+def _layer_seconds(
+    network: nn.Module, layers: Iterable[nn.Module], images: Tensor, setting: Setting
+) -> dict[nn.Module, float]:
+    """What each of some layers takes of one pass."""
+    found: dict[nn.Module, float] = {}
+
+    def start(layer: nn.Module, _inputs: Any) -> None:
+        found[layer] = -setting.clock()
+
+    def stop(layer: nn.Module, _inputs: Any, _output: Any) -> None:
+        found[layer] += setting.clock()
+
+    handles = [layer.register_forward_pre_hook(start) for layer in layers]
+    handles += [layer.register_forward_hook(stop) for layer in layers]
+    network(images)
     for handle in handles:
         handle.remove()
     return found
-
-
-def _probe(ways: Sequence[nn.Module], images: Tensor, setting: Setting) -> dict[nn.Module, float]:
-    """The median seconds of each way, taken in turn after one call of each."""
-    rounds = [[setting.seconds(way, images) for way in ways] for _ in range(1 + PROBES)]
-    return {way: median(times[1:]) for way, times in zip(ways, zip(*rounds, strict=True), strict=True)}
 
 
 # --- 2:4 ----------------------------------------------------------------------------------------------------------
