@@ -13,15 +13,15 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from bench.errors import UserError
-from bench.record import Part, Record, Result, write_atomic
-from bench.schema import explain
+from bench.record import Part, Result, write_atomic
+from bench.schema import Strict, explain
 
 FORMAT = 1
 
-FILE = "latency.json"
+FILE, KEPT = "latency.json", "latency"
 
 
-class Machine(Part):
+class Machine(Strict):
     """Where and with what was measured.
 
     Attributes:
@@ -95,9 +95,10 @@ class Latency(Part):
         found = (each for each in self.networks if each.weights_sha256 == result.weights_sha256)
         return next((each for each in found if each.point == result.point), None)
 
-    def is_stale(self, record: Record) -> bool:
-        """Whether something else than a record's networks was measured."""
-        return any(self.network(result) is None for result in record.results)
+
+def beside(record: Path) -> Path:
+    """Where the measurements of a record's run lie: in the run's folder, or in a kept folder's ``latency/``."""
+    return record.with_name(FILE) if record.name == "record.json" else record.parent.parent / KEPT / record.name
 
 
 def write(latency: Latency, path: Path) -> None:
