@@ -170,6 +170,23 @@ def extract(
 
 
 @app.command()
+def latency(
+    run: Annotated[str, typer.Argument(help="a run's id, a unique beginning of it, or its folder")],
+    batch: Annotated[list[int] | None, typer.Option(help="images per batch, repeatable; 1 and 64 by default")] = None,
+    threads: Annotated[int, typer.Option(help="of the CPU")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16")] = "float32",
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast a finished run's networks really are: dense, CSR, 2:4, thinned, ONNX Runtime."""
+    from bench import latency_show
+    from bench.latency_backends import Setting
+
+    latency_show.measure(run, results, tuple(batch or (1, 64)), Setting(device, dtype, threads), as_json)
+
+
+@app.command()
 def new_method(name: str) -> None:
     """Write methods/NAME.py, a small method that works, to be changed."""
     from bench.new_method import create
