@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -97,14 +98,11 @@ def _save_extras(run: Run, path: Path) -> Path | None:
 
 def _save_predictions(found: Evaluation, path: Path) -> None:
     """Test predictions (class index) and logits (float16), compressed; churn between runs is computed from them."""
-    temporary = path.with_suffix(".tmp.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    data = BytesIO()
     np.savez_compressed(
-        temporary, predictions=found.predictions.cpu().numpy().astype(np.uint16), logits=found.logits.numpy()
+        data, predictions=found.predictions.cpu().numpy().astype(np.uint16), logits=found.logits.numpy()
     )
-    data = temporary.read_bytes()
-    temporary.unlink()
-    write_atomic(path, data)
+    write_atomic(path, data.getvalue())
 
 
 def _layers(workshop: Workshop, run: Run) -> list[Layer]:

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import names, record
+from bench import locks, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, Diverged, Interrupted, UserError
 from bench.lineage import identify, method_of
@@ -205,8 +205,11 @@ def main(words: list[str] | None = None) -> int:
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
-    _log_to(arguments.results / "runs" / spec.id / "log.txt")
-    with device_slot(arguments.slots_per_gpu) as device:
+    folder = arguments.results / "runs" / spec.id
+    _log_to(folder / "log.txt")
+    # Before the slot, which a job that only waits for its double should not take from others.
+    with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu) as device:
+        record.sweep(folder)
         try:
             found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
         except Interrupted:
@@ -217,6 +220,11 @@ def main(words: list[str] | None = None) -> int:
             return 2
     log.info("%s %s", found.outcome, found.reason)
     return 0
+
+
+def _waiting() -> None:
+    """The double may be one that outlived its workflow, or belong to another one that shares the results."""
+    log.info("this run is being carried out by another job; waiting for it")
 
 
 def _log_to(path: Path) -> None:

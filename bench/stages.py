@@ -1,12 +1,12 @@
 """Carrying out the stages of a run: find what is finished, resume what was cut off, train the rest.
 
 A stage lives in ``results/stages/<identity>/``: ``final.pt`` once it is finished, ``checkpoint.pt`` until then, and
-``snapshot-<step>.pt`` where a later stage rewinds to. A lock per stage keeps two jobs from training it at once.
+``snapshot-<step>.pt`` where a later stage rewinds to (``rewinding-<step>.pt`` until one that was not taken the first
+time is). A lock per stage keeps two jobs from training it at once.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,14 +21,18 @@ from bench.context import Run
 from bench.data.batches import Batches
 from bench.initialise import build
 from bench.lineage import identities, method_of, stages_of
+from bench.locks import held
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
 from bench.prunable import prunable
-from bench.record import Curve
+from bench.record import Curve, sweep
 from bench.spec import RunSpec
 from bench.train import Progress, Trainer, start
 
 log = logging.getLogger(__name__)
+
+UNFINISHED = "checkpoint.pt"
+"""Where a training goes on that was cut off."""
 
 
 class Workshop:
@@ -95,6 +99,7 @@ class Workshop:
                 state = self._states[stage.name]
             else:
                 start(run, state)
+            checkpoint.remove(self._folder(stage) / UNFINISHED)
         self._remember(stage, state)
         run.at(run.steps)
         return run
@@ -106,8 +111,9 @@ class Workshop:
         if not position:
             return self._states[name]
         step = self._phase_step(stage, float(position))
-        found = self._load(stage, f"snapshot-{step}.pt")
-        return found if found is not None else self._rewound(stage, step)
+        with self._lock(stage):
+            found = self._load(stage, f"snapshot-{step}.pt")
+            return found if found is not None else self._rewound(stage, step)
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -116,28 +122,34 @@ class Workshop:
         if stage.parents:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
         trainer = self._trainer(stage, run)
+        resumed = self._goes_on(stage, trainer, UNFINISHED)
         self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
-        resumed = checkpoint.load(folder / "checkpoint.pt", owner, self.device)
-        if resumed is not None:
-            trainer.restore(resumed)
-            self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
-            log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, run.steps)
         if stage.phase is None:
             run.method.on_train_start(run)
             run.method.on_train_end(run)
         else:
-            trainer.train(resumed=resumed is not None)
+            trainer.train(resumed)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
-        checkpoint.remove(folder / "checkpoint.pt")
 
-    def _trainer(self, stage: Stage, run: Run, stop_after: int | None = None) -> Trainer:
+    def _goes_on(self, stage: Stage, trainer: Trainer, unfinished: str) -> bool:
+        """Put a trainer where the last job that trained this was cut off, if one was."""
+        state = self._load(stage, unfinished)
+        if state is None:
+            return False
+        trainer.restore(state)
+        log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, trainer.run.steps)
+        return True
+
+    def _trainer(
+        self, stage: Stage, run: Run, unfinished: str = UNFINISHED, stop_after: int | None = None
+    ) -> Trainer:
         folder, owner = self._folder(stage), self.identities[stage.name]
         sizes = {name: weight.numel() for name, weight in run.weights.items()}
         return Trainer(
             run,
             TrainingMacs(self.dense_macs, sizes, run.method.zeros),
-            save=lambda state: checkpoint.save(folder / "checkpoint.pt", owner, state),
+            save=lambda state: checkpoint.save(folder / unfinished, owner, state),
             snapshots={step: self._snapshot(stage, step) for step in self._wanted_snapshots(stage)},
             stop_after=stop_after,
             checkpoint_seconds=self.checkpoint_seconds,
@@ -157,7 +169,10 @@ class Workshop:
         run = self.run(stage)
         if stage.parents:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
-        self._trainer(stage, run, stop_after=step).train()
+        unfinished = f"rewinding-{step}.pt"
+        trainer = self._trainer(stage, run, unfinished, stop_after=step)
+        trainer.train(resumed=self._goes_on(stage, trainer, unfinished))
+        checkpoint.remove(self._folder(stage) / unfinished)
         found = self._load(stage, f"snapshot-{step}.pt")
         assert found is not None
         return found
@@ -185,13 +200,8 @@ class Workshop:
     def _lock(self, stage: Stage) -> Iterator[None]:
         """One job at a time per stage; the system frees the lock of a job that dies."""
         folder = self._folder(stage)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.info("%s is being trained by another job; waiting for it", stage.name)
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with held(folder / "lock", lambda: log.info("%s is being trained by another job; waiting for it", stage.name)):
+            sweep(folder)
             yield
 
 

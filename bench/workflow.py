@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, grid
+from bench import alone, data, devices, grid
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -154,7 +154,12 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
-    _show_progress(workflow, flow)
+    from snakemake.settings.types import ExecMode
+
+    if workflow.exec_mode == ExecMode.DEFAULT:  # the process that the user started, not a job on a cluster's node
+        if not workflow.output_settings.dryrun:
+            alone.guard(workflow)
+        _show_progress(workflow, flow)
     return flow
 
 
@@ -173,12 +178,9 @@ def _open(source: str, config: dict[str, Any]) -> Flow:
 
 
 def _show_progress(workflow: Any, flow: Flow) -> None:
-    """Replace Snakemake's chatter by our lines; only in the process that the user started, not in jobs of a cluster."""
+    """Replace Snakemake's chatter by our lines."""
     from snakemake.logging import logger
-    from snakemake.settings.types import ExecMode
 
-    if workflow.exec_mode != ExecMode.DEFAULT:
-        return
     labels = {run: label(spec) for run, spec in flow.runs.items()}
     progress = Progress(labels, Path(flow.grid.results) / "runs", dry=workflow.output_settings.dryrun)
     attach(logger, progress, verbose=workflow.output_settings.verbose)
