@@ -15,6 +15,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.process import BaseProcess
@@ -25,7 +26,10 @@ import bench.run
 from bench.run import parser, spec_from
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.survival.killing", "bench.stages", "bench.measure", "bench.provenance"])
+SERVER.set_forkserver_preload(
+    # torch imports the last one when a run sets deterministic mode; for every job again it would take a second
+    ["tests.survival.killing", "bench.stages", "bench.measure", "bench.provenance", "torch._inductor"]
+)
 
 PLACES = {
     "training": ("bench.train", "Trainer._step"),
@@ -41,12 +45,13 @@ PLACES = {
 }
 """Functions in which a signal may fall."""
 
+RECIPE = "digits[train.epochs=2,train.milestones=[1],evaluate_every=1]"
 METHODS = {
     # every mask update of one training, and several trainings with a snapshot that the last ones rewind to
-    "rigl": ["--method", "rigl[schedule.every=5]", "--points", "0.9"],
+    "rigl": ["--method", "rigl[schedule.every=3]", "--points", "0.9"],
     "lth": ["--method", "lth[rewind=1,fraction=0.5]", "--points", "0.5,0.75"],
+    "dense": ["--method", "dense"],
 }
-RECIPE = "digits[train.epochs=4,train.milestones=[2,3],evaluate_every=1]"
 OF_THE_CLOCK = {"seconds", "images_per_second", "peak_memory", "started"}
 
 
@@ -72,10 +77,10 @@ def words(method: str, results: Path, *more: str) -> list[str]:
     return [*fixed, *METHODS[method], "--results", str(results), *more]
 
 
-def start(command: list[str], blow: Blow | None = None, environment: dict[str, str] | None = None) -> BaseProcess:
+def start(command: list[str], *blows: Blow, environment: dict[str, str] | None = None) -> BaseProcess:
     """Start a job; its output goes to ``output.txt`` in its results."""
     results = Path(command[command.index("--results") + 1])
-    job = SERVER.Process(target=_job, args=(command, results, blow, environment or {}))
+    job = SERVER.Process(target=_job, args=(command, results, blows, environment or {}))
     job.start()
     return job
 
@@ -87,9 +92,9 @@ def ended(job: BaseProcess) -> int:
     return job.exitcode
 
 
-def carry_out(command: list[str], blow: Blow | None = None) -> int:
+def carry_out(command: list[str], *blows: Blow) -> int:
     """Start a job and wait for it."""
-    return ended(start(command, blow))
+    return ended(start(command, *blows))
 
 
 def record(command: list[str]) -> Any:
@@ -113,26 +118,27 @@ def fresh(folder: Path, prepared: Path) -> Path:
 
 
 def steps(results: Path) -> list[str]:
-    """Every step that jobs in these results finished, in order: ``stage step``."""
+    """Every step that jobs in these results finished, in order: ``seed stage step``."""
     path = results / "steps.txt"
     return path.read_text().splitlines() if path.exists() else []
 
 
 def litter(results: Path) -> list[str]:
-    """Half-written files that lie about, and checkpoints of what is finished."""
-    found = [path for path in results.rglob("*") if path.name.startswith(".") or ".pt.previous" in path.name]
-    return [path.name for path in [*found, *results.rglob("checkpoint.pt"), *results.rglob("rewinding-*")]]
+    """Half-written files that lie about, and checkpoints of what is finished (a snapshot may be there twice)."""
+    patterns = (".*", "checkpoint.pt*", "rewinding-*", "final.pt.*")
+    return [path.name for pattern in patterns for path in results.rglob(pattern)]
 
 
-def _job(command: list[str], results: Path, blow: Blow | None, environment: dict[str, str]) -> None:
+def _job(command: list[str], results: Path, blows: tuple[Blow, ...], environment: dict[str, str]) -> None:
     """What a job does; it is its own process."""
     os.environ.update(environment)
     output = os.open(results / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
     _count_steps(results / "steps.txt")
-    if blow is not None:
-        _arm(blow)
+    _note_slots(results / "slots.txt")
+    for blow in blows:
+        _arm(blow, results / "slots.txt")
     sys.exit(bench.run.main(command))
 
 
@@ -144,12 +150,30 @@ def _count_steps(path: Path) -> None:
     def step(trainer: Trainer, number: int) -> None:
         real(trainer, number)
         with path.open("a") as file:
-            file.write(f"{trainer.run.stage.name} {number}\n")
+            file.write(f"{trainer.run.seed} {trainer.run.stage.name} {number}\n")
 
     Trainer._step = step  # type: ignore[method-assign]
 
 
-def _arm(blow: Blow) -> None:
+def _note_slots(path: Path) -> None:
+    real = bench.run.execute
+
+    def execute(*arguments: Any, **options: Any) -> Any:
+        _note(path, "takes")
+        found = real(*arguments, **options)
+        _note(path, "leaves")
+        return found
+
+    bench.run.execute = execute
+
+
+def _note(path: Path, what: str) -> None:
+    """Notes lie inside the time in which the job has its slot: two that overlap are two jobs in one slot."""
+    with path.open("a") as file:
+        file.write(f"{time.monotonic():.6f} {what} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
+
+
+def _arm(blow: Blow, slots: Path) -> None:
     module, name = PLACES[blow.place]
     *owners, last = name.split(".")
     owner: Any = import_module(module)
@@ -165,6 +189,7 @@ def _arm(blow: Blow) -> None:
             if blow.delay:
                 threading.Timer(blow.delay, os.kill, (os.getpid(), blow.number)).start()
             else:
+                _note(slots, "leaves")
                 os.kill(os.getpid(), blow.number)
         return real(*arguments, **options)
 
