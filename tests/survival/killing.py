@@ -50,6 +50,8 @@ METHODS = {
     # every mask update of one training, and several trainings with a snapshot that the last ones rewind to
     "rigl": ["--method", "rigl[schedule.every=3]", "--points", "0.9"],
     "lth": ["--method", "lth[rewind=1,fraction=0.5]", "--points", "0.5,0.75"],
+    "magnitude": ["--method", "magnitude", "--points", "0.9"],
+    "one round": ["--method", "lth[rewind=1,fraction=0.5]", "--points", "0.5"],
     "dense": ["--method", "dense"],
 }
 OF_THE_CLOCK = {"seconds", "images_per_second", "peak_memory", "started"}
