@@ -80,7 +80,6 @@ def collect(grid: Grid, plan: Plan) -> Collected:
     records, problems = measurements.read_records(plan, results)
     logged = unchanged = 0
     with _single_writer(results), _store(uri) as client:
-        _make_whole(uri)
         experiments = {dataset: _experiment(client, uri, dataset, results) for dataset in grid.datasets}
         known = {run.data.tags.get("key", ""): run for run in _runs(grid)}
         for slot in measurements.slots(plan):
@@ -162,20 +161,6 @@ def _store(uri: str) -> Iterator[MlflowClient]:
         yield mlflow.MlflowClient(tracking_uri=uri)
     except (mlflow.MlflowException, SQLAlchemyError, OSError) as error:
         raise StoreError(f"the tracking store {uri} cannot be used ({' '.join(str(error).split())[:300]})") from error
-
-
-def _make_whole(uri: str) -> None:
-    """Make an SQLite store aside and rename it: one whose making was cut off has half its columns and stays unusable."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or path.exists():
-        return
-    import mlflow
-
-    aside = path.with_name(f".{path.name}.making")
-    for left in (aside, aside.with_name(f"{aside.name}-journal")):
-        left.unlink(missing_ok=True)
-    mlflow.MlflowClient(tracking_uri=f"sqlite:///{aside}").search_experiments(max_results=1)
-    aside.replace(path)
 
 
 def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> str:
