@@ -6,9 +6,10 @@ import dataclasses
 import difflib
 import importlib
 import traceback
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,8 @@ from bench.method import Method
 from bench.schedule import Ramp, Schedule
 from bench.structure import Weights
 from bench.zeros import Zeros
+
+T = TypeVar("T")
 
 CHOICES: tuple[type, ...] = (Allocation, Ramp, Schedule, Weights, Zeros)
 
@@ -49,7 +52,7 @@ def problems() -> dict[str, str]:
     found = {}
     for name in names():
         try:
-            method_class(name)
+            create(name, {})
         except UserError as error:
             found[name] = str(error)
     return found
@@ -63,7 +66,7 @@ def method_class(name: str) -> type[Method]:
         module = importlib.import_module(f"{methods.__name__}.{name}")
     except UserError:
         raise
-    except Exception as error:  # whatever a user's file raises must not take the others down
+    except (Exception, SystemExit) as error:  # whatever a user's file raises must not take the others down
         raise UserError(f"methods/{name}.py cannot be loaded: {_where(error, name)}") from None
     found = [
         value
@@ -77,7 +80,23 @@ def method_class(name: str) -> type[Method]:
     return found[0]
 
 
-def _where(error: Exception, name: str) -> str:
+def ask(name: str, question: Callable[[], T]) -> T:
+    """What a method answers while a grid is planned. Raises `UserError` naming its file if it raises anything."""
+    try:
+        return question()
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"methods/{name}.py cannot be used: {_where(error, name)}") from None
+
+
+def raised(error: BaseException) -> bool:
+    """Whether a method's own code was being carried out when an exception arose."""
+    sources = {str(path.resolve()) for path in files().values()}
+    return any(str(Path(frame.filename).resolve()) in sources for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _where(error: BaseException, name: str) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename.endswith(f"{name}.py")]
     line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
@@ -89,7 +108,7 @@ def create(name: str, fields: dict[str, Any]) -> Method:
 
     Raises `UserError` naming the field, the value and what is allowed.
     """
-    method = method_class(name)()
+    method = ask(name, method_class(name))
     for key, value in fields.items():
         field, _, inner = key.partition(".")
         hints = _hints(type(method))
@@ -97,14 +116,14 @@ def create(name: str, fields: dict[str, Any]) -> Method:
             raise UserError(f"method '{name}' has no hyper-parameter '{field}'; it has {', '.join(hints)}.")
         old = getattr(method, field)
         new = _changed(old, inner, value, f"{name}[{key}]") if inner else _value(hints[field], value, f"{name}[{key}]")
-        method = dataclasses.replace(method, **{field: new})
+        method = ask(name, partial(dataclasses.replace, method, **{field: new}))
     return method
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
     """Split ``gmp[allocation=global]`` and drop what equals the default, so that equal methods have equal texts."""
     name, fields = mini.parse(text)
-    default = method_class(name)()
+    default = create(name, {})
     return name, {key: value for key, value in fields.items() if create(name, {key: value}) != default}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from bench.disk import writing
 from bench.record import write_atomic
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def save(path: Path, owner: str, content: dict[str, Any]) -> None:
     body = buffer.getvalue()
     head = {"format": FORMAT, "owner": owner, "sha256": hashlib.sha256(body).hexdigest()}
     if path.exists():
-        path.replace(_previous(path))
+        with writing(path):
+            path.replace(_previous(path))
     write_atomic(path, json.dumps(head).encode() + b"\n" + body)
 
 

@@ -1,4 +1,4 @@
-"""The two kinds of failure that a person should read."""
+"""Failures that a person should read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ class UserError(Exception):
     """Bad input. Its message is one sentence naming the file, the field, the value and what is allowed.
 
     The command line prints the sentence and exits with status 2; no traceback is shown.
+    """
+
+
+class DiskError(UserError):
+    """A file could not be written: the disk is full, read-only, or not ours.
+
+    It is the machine that failed, not the run: there is no record, and the same call goes on when the disk is mended.
     """
 
 

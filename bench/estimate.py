@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import data, devices, workload
+from bench import data, devices, packing, workload
 from bench.grid import Cell, Grid, Plan
 from bench.layout import percent
 from bench.workload import Network, Piece
@@ -162,7 +162,7 @@ def of(grid: Grid, plan: Plan, probe: bool = True) -> Estimate:
     sizes = {network: probes.sizes(spec) for network, spec in specs.items()}
     if not probe:
         return Estimate(grid, plan, "cuda" if devices.gpus() else "cpu", {}, sizes)
-    with devices.device_slot(grid.slots_per_gpu) as device:
+    with devices.device_slot(packing.slots_per_gpu(grid, plan, measure=False)) as device:
         speeds = {network: probes.speed(spec, device, grid.threads) for network, spec in specs.items()}
         return Estimate(grid, plan, device, speeds, sizes, probes.hardware(device, grid.threads))
 

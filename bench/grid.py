@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from bench import archs, catalog, data, names, recipe
 from bench.claims import Claim
 from bench.errors import UserError
-from bench.lineage import identify, method_of, stages_of
+from bench.lineage import identify, skipped, stages_of
 from bench.method import Dense
 from bench.overrides import Override, Settings, Training, entries, settings
 from bench.overrides import check as check_overrides
@@ -36,7 +36,7 @@ class Grid(Strict):
         paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
-        slots_per_gpu: how many runs share one GPU.
+        slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.packing`).
         claims: orders of methods to be tested on the results (`bench.claims`).
     """
 
@@ -55,7 +55,7 @@ class Grid(Strict):
     paper: str = ""
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
-    slots_per_gpu: int = Field(default=1, gt=0)
+    slots_per_gpu: int | Literal["auto"] = 1
     claims: tuple[Claim, ...] = ()
     data_dir: str | None = None
     download: bool = False
@@ -70,6 +70,13 @@ class Grid(Strict):
             if not 0 <= value < 1:
                 raise ValueError(f"{value:g} is not in [0, 1); a sparsity is the fraction of weights removed")
         return values
+
+    @field_validator("slots_per_gpu", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: Any) -> Any:
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError(f"{value!r} is neither a whole number above 0 nor 'auto'")
+        return value
 
     @field_validator("datasets", "architectures", "methods", "sparsities", "seeds")
     @classmethod
@@ -180,15 +187,15 @@ def expand(grid: Grid) -> Plan:
             chosen = settings(grid, dataset, architecture, method, training)
             for points in _jobs(method, chosen.points):
                 specs = [_spec(grid, dataset, architecture, method, chosen, points, seed) for seed in grid.seeds]
-                skipped = method_of(specs[0]).skip(specs[0])
-                ids = [] if skipped else [_add(runs, spec) for spec in specs]
+                why_not = skipped(specs[0])
+                ids = [] if why_not else [_add(runs, spec) for spec in specs]
                 pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
                 if method == "dense":
                     dense |= {(chosen.recipe, seed): run for seed, run in pairs}
-                elif not skipped and _starts_dense(specs[0]):
+                elif not why_not and _starts_dense(specs[0]):
                     starts = {run: dense.get((chosen.recipe, seed)) for seed, run in pairs}
                     parent |= {run: start for run, start in starts.items() if start is not None}
-                cells += [Cell(dataset, architecture, name, point, pairs, skipped) for point in points or (None,)]
+                cells += [Cell(dataset, architecture, name, point, pairs, why_not) for point in points or (None,)]
     return Plan(list(runs.values()), cells, parent)
 
 

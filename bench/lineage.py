@@ -20,6 +20,12 @@ def method_of(spec: RunSpec) -> Method:
     return catalog.create(spec.method, spec.hyperparameters)
 
 
+def skipped(spec: RunSpec) -> str:
+    """Why the run's method has nothing to say about it; an empty string if it has (`Method.skip`)."""
+    method = method_of(spec)
+    return str(catalog.ask(spec.method, lambda: method.skip(spec)) or "")
+
+
 def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
     """The checked stages of a run, in order.
 
@@ -27,7 +33,7 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
     run is the result of no stage.
     """
     method = method or method_of(spec)
-    stages = method.stages(spec.points)
+    stages = catalog.ask(spec.method, lambda: list(method.stages(spec.points)))
     if spec.recipe.initialisation.file is not None:
         stages = [_given(spec, method, stage) for stage in stages]
     for index, stage in enumerate(stages):
@@ -103,8 +109,9 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
 def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
     if isinstance(method, Dense):
         return {"method": "dense"}
-    who, hyperparameters = method.stands_for or (spec.method, spec.hyperparameters)
-    borrowed = {name: identity.source_digest(catalog.file_of(name)) for name in method.borrows}
+    who, hyperparameters = catalog.ask(spec.method, lambda: method.stands_for) or (spec.method, spec.hyperparameters)
+    borrows = catalog.ask(spec.method, lambda: method.borrows)
+    borrowed = {name: identity.source_digest(catalog.file_of(name)) for name in borrows}
     return ({"borrowed": borrowed} if borrowed else {}) | {
         "method": who,
         "source": identity.source_digest(catalog.file_of(who)),

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.disk import writing
+
 
 @contextmanager
 def held(path: Path, busy: Callable[[], None]) -> Iterator[None]:
@@ -18,9 +20,13 @@ def held(path: Path, busy: Callable[[], None]) -> Iterator[None]:
     Args:
         path: the file. On a network file system it works between machines where the system supports `flock` there.
         busy: called once if another process has the lock; it may say so, and then this one waits, or raise.
+
+    Raises `DiskError` if the file can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a")
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

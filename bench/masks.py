@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from bench.allocation import Allocation, Group, proportional
-from bench.errors import Collapsed
+from bench.errors import Collapsed, UserError
 from bench.selection import largest
 from bench.structure import NM, Weights
 from bench.tensors import NamedTensors
@@ -79,9 +79,16 @@ class Masks(NamedTensors):
 
     def _score(self, name: str, saliency: torch.Tensor) -> torch.Tensor:
         """The units' saliencies, flat; what is pinned has the largest number there is."""
+        self._check(name, saliency)
         if name in self.pinned:
             saliency = saliency.masked_fill(self.pinned[name], torch.finfo(saliency.dtype).max)
         return self._structure.pool(saliency)
+
+    def _check(self, name: str, scores: torch.Tensor) -> None:
+        """One score per weight: another shape of as many numbers would prune the wrong weights."""
+        if scores.shape != self[name].shape:
+            shapes = [" × ".join(map(str, tensor.shape)) or "a single number" for tensor in (scores, self[name])]
+            raise UserError(f"the saliency of '{name}' is {shapes[0]}, its weight is {shapes[1]}.")
 
     def _keep_group(self, group: Group, at_least: int, scores: Mapping[str, torch.Tensor]) -> None:
         flat = torch.cat(list(scores.values()))
@@ -100,6 +107,7 @@ class Masks(NamedTensors):
     def _keep_nm(self, saliency: Mapping[str, torch.Tensor], structure: NM) -> None:
         self.groups = []
         for name, mask in self.items():
+            self._check(name, saliency[name])
             chosen = structure.select(saliency[name])
             mask.copy_(chosen)
             self.groups.append(Group((name,), int(chosen.sum())))
@@ -110,6 +118,7 @@ class Masks(NamedTensors):
         Where what is pinned leaves fewer than that, fewer are removed, and the next `grow` adds as many fewer.
         """
         for name, mask in self.items():
+            self._check(name, lowest[name])
             scores = lowest[name].masked_fill(mask == 0, torch.inf).flatten()
             count = n[name]
             if name in self.pinned:
@@ -123,6 +132,7 @@ class Masks(NamedTensors):
         """In each layer add the `n[name]` removed positions with the highest score."""
         n, self._spared = _less(n, self._spared), {}
         for name, mask in self.items():
+            self._check(name, highest[name])
             scores = highest[name].masked_fill(mask != 0, -torch.inf).flatten()
             chosen = largest(scores, n[name], self._ties() if self._ties else None)
             mask.masked_fill_(chosen.view(mask.shape), 1)

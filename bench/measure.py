@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from bench import identity
 from bench.context import Run
 from bench.determinism import autocast
 from bench.effective import effective_masks
+from bench.errors import Diverged
 from bench.evaluate import Evaluation, evaluate
 from bench.flops import sparse_macs
+from bench.inspection import Inspection
 from bench.method import Dense, Stage
 from bench.record import Counts, Layer, Result, write_atomic
 from bench.stages import Workshop
@@ -32,7 +35,9 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
     """
     suffix = "" if len(workshop.spec.points) < 2 else f"-{point:g}"
     weights, predictions = folder / f"weights{suffix}.safetensors", folder / f"predictions{suffix}.npz"
-    save_state(run.export(), weights, metadata={"architecture": workshop.spec.architecture, "run": workshop.spec.id})
+    exported = run.export()
+    _check_finite(exported, stage)
+    save_state(exported, weights, metadata={"architecture": workshop.spec.architecture, "run": workshop.spec.id})
     extras = _save_extras(run, folder / f"extras{suffix}.safetensors")
     loaded = reload(workshop, stage, weights, extras)
     found = _evaluate(loaded, "test")
@@ -75,6 +80,13 @@ def reload(workshop: Workshop, stage: Stage, weights: Path, extras: Path | None)
     return run
 
 
+def _check_finite(state: Mapping[str, torch.Tensor], stage: Stage) -> None:
+    """Raise `Diverged` for a network with NaN or infinity in it: its last step need not have shown in the loss."""
+    for name, value in state.items():
+        if not bool(torch.isfinite(value).all()):
+            raise Diverged(f"'{name}' is not finite at the end of stage '{stage.name}'")
+
+
 def _evaluate(run: Run, split: str) -> Evaluation:
     run.model.eval()
     run.extras.eval()
@@ -85,7 +97,7 @@ def _evaluate(run: Run, split: str) -> Evaluation:
 def _diagnostics(run: Run) -> dict[str, float]:
     run.model.eval()
     run.extras.eval()
-    with torch.no_grad():
+    with torch.no_grad(), Inspection(run).diagnosing():
         return run.method.diagnostics(run)
 
 

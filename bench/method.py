@@ -96,10 +96,12 @@ class Method:
             on_after_step(run)
         on_train_end(run)
 
-    Work done in every step (`effective`, `penalty`, `on_after_backward`, `on_after_step`) is made of tensor operations
-    only: no ``.item()``, no Python decision on a tensor's value. What depends on time reads ``run.progress``, a 0-d
-    tensor. Decisions belong to `update_masks`. What a method wants to remember it keeps in ``run.state`` (a dict of
-    tensors, saved and restored with everything else) or in ``run.extras`` (modules that are trained along).
+    Work done in every step (`effective`, `penalty`, `on_after_backward`) is made of tensor operations only: no
+    ``.item()``, no Python decision on a tensor's value or on the step, since on a GPU it may be replayed from a
+    recording. What depends on time reads ``run.progress``, a 0-d tensor. `on_after_step` is called in every step and
+    may decide on the step, but asks for no tensor's value either. Decisions belong to `update_masks`. What a method
+    wants to remember it keeps in ``run.state`` (a dict of tensors, saved and restored with everything else) or in
+    ``run.extras`` (modules that are trained along).
     """
 
     schedule: Schedule = AtInit()

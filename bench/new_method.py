@@ -7,6 +7,7 @@ from pathlib import Path
 
 import methods
 from bench.errors import UserError
+from bench.record import write_atomic
 
 TEMPLATE = '''"""One line: what it does. Then the paper: authors, year, arXiv id."""
 
@@ -38,5 +39,5 @@ def create(name: str, folder: Path | None = None) -> Path:
     path = (folder or Path(methods.__path__[0])) / f"{name}.py"
     if path.exists():
         raise UserError(f"{path} exists already; choose another name.")
-    path.write_text(TEMPLATE.format(module=name, name="".join(map(str.capitalize, name.split("_")))), encoding="utf-8")
+    write_atomic(path, TEMPLATE.format(module=name, name="".join(map(str.capitalize, name.split("_")))).encode())
     return path

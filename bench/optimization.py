@@ -35,7 +35,11 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
 
 
 def build(
-    settings: Optimizer, modules: list[nn.Module], own_decay: set[int], own_groups: Sequence[dict[str, Any]] = ()
+    settings: Optimizer,
+    modules: list[nn.Module],
+    own_decay: set[int],
+    own_groups: Sequence[dict[str, Any]] = (),
+    recorded_on: torch.device | None = None,
 ) -> torch.optim.Optimizer:
     """The optimizer over all parameters of `modules`.
 
@@ -45,6 +49,9 @@ def build(
         own_decay: ids of parameters whose decay the training loop applies itself (alive weights under a mask, where
             the recipe decays only what is kept).
         own_groups: groups with settings of their own (`Method.parameter_groups`); `set_rate` leaves their rates alone.
+        recorded_on: the device whose steps are recorded (`bench.capture`): the rate is then a tensor there, and all
+            parameters are updated by one fused kernel, which reads it without asking for its value. Its roundings
+            differ from those of the usual one in the last bit.
     """
     free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)} | own_decay
     apart = {id(parameter) for group in own_groups for parameter in group["params"]}
@@ -56,16 +63,31 @@ def build(
     ]
     groups += [group | {"constant": True} for group in own_groups]
     groups = [group for group in groups if group["params"]]
+    fused = recorded_on is not None or None  # None leaves the choice to torch
+    rate = torch.zeros((), device=recorded_on) if fused else 0.0
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.eps)
-    return torch.optim.SGD(groups, lr=0.0, momentum=settings.momentum, nesterov=settings.nesterov)
+        on_gpu = recorded_on is not None and recorded_on.type == "cuda"  # elsewhere torch refuses what follows
+        return torch.optim.AdamW(
+            groups, lr=rate, betas=settings.betas, eps=settings.eps, fused=fused, capturable=on_gpu
+        )
+    return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov, fused=fused)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group but those that keep one of their own."""
+    """Set the learning rate of every group but those that keep one of their own; in place where it is a tensor."""
     for group in optimizer.param_groups:
-        if not group.get("constant"):
+        if group.get("constant"):
+            continue
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
             group["lr"] = rate
+
+
+def current_rate(optimizer: torch.optim.Optimizer) -> float | torch.Tensor:
+    """The learning rate that `set_rate` has set: a 0-d tensor where steps are recorded."""
+    rate: float | torch.Tensor = next(group["lr"] for group in optimizer.param_groups if not group.get("constant"))
+    return rate
 
 
 def _not_decayed(module: nn.Module, settings: Optimizer) -> list[nn.Parameter]:

@@ -9,6 +9,7 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import safetensors.torch
@@ -76,6 +77,23 @@ def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Spe
     return Speed(taken / images, _evaluation(trainer.run, clock), images)
 
 
+def trainer(spec: RunSpec, device: str) -> Trainer:
+    """A trainer of the run's dense network on noise, with the recipe's own batch size."""
+    return _trainer(spec, torch.device(device), spec.recipe.batch_size)
+
+
+def throughput(trainer: Trainer, seconds: float) -> float:
+    """Images per second of training for so many seconds, at least nine steps; nothing is evaluated meanwhile."""
+    _synchronize(trainer)
+    begin, first = time.perf_counter(), trainer.progress.trained_images
+    for number in count():
+        trainer._step(1 + number % LONGEST)  # step 0 may be one of its own: pruning at initialisation
+        if number >= 8 and time.perf_counter() - begin >= seconds:
+            break
+    _synchronize(trainer)
+    return (trainer.progress.trained_images - first) / (time.perf_counter() - begin)
+
+
 def _batch(spec: RunSpec, device: str, seconds: float, clock: Callable[[], float]) -> int:
     """The recipe's batch size, or on the CPU, where an image takes as long in any batch, as many as fit the time."""
     if device == "cuda" or spec.recipe.batch_size <= SMALLEST:
@@ -139,6 +157,10 @@ def _noise(count: int, shape: tuple[int, ...], classes: int, device: torch.devic
 def _train(trainer: Trainer, steps: int) -> None:
     trainer.stop = trainer.progress.step + steps
     trainer.train(resumed=trainer.progress.step > 0)
+    _synchronize(trainer)
+
+
+def _synchronize(trainer: Trainer) -> None:
     if trainer.run.device.type == "cuda":
         torch.cuda.synchronize()
 

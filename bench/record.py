@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.disk import writing
 from bench.spec import RunSpec
 
 FORMAT = 1
@@ -158,18 +159,22 @@ class Record(Part):
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing, there to stay: temporary name, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder.
+
+    Raises `DiskError` if the disk doesn't take it.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # process ids repeat from machine to machine
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:

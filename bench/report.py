@@ -77,9 +77,10 @@ def measured(grid: Grid, plan: Plan) -> Measured:
     try:
         collected = tracking.collect(grid, plan)
         print(collected.describe())
-        table = tracking.read(grid, plan, collected.problems)
+        table = tracking.read(grid, plan, collected.problems, collected.records)
     except tracking.StoreError as error:
-        print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
+        later = "The tables are built from the records instead; `reprune report` logs them when that is done."
+        print(f"WARNING: {error}. {later}", file=sys.stderr)
         records, problems = measurements.read_records(plan, Path(grid.results))
         sentence = "Values straight from the records: the tracking store was out of reach."
         return Measured(measurements.from_records(plan, records, problems), records, sentence)

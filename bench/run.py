@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import resource
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import locks, names, record
+from bench import catalog, disk, locks, names, record
 from bench.devices import device_slot
-from bench.errors import Collapsed, Diverged, Interrupted, UserError
-from bench.lineage import identify, method_of
+from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
+from bench.lineage import identify, method_of, skipped
 from bench.record import Cost, Outcome, Record
 from bench.spec import RunSpec
 
@@ -25,8 +27,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FAILED = 1
+"""Exit status when the machine failed the run: there is no record, and the same command tries again."""
+
 INTERRUPTED = 143
 """Exit status after SIGTERM or SIGINT; the checkpoint is written, and the same command goes on from it."""
+
+LONGEST_REASON = 1000
+"""Characters kept of an exception's message, which stands in a table."""
 
 
 def execute(
@@ -34,8 +42,9 @@ def execute(
 ) -> Record:
     """Carry out a run and write its record; a finished run is only read.
 
-    Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, OSError and
-    MemoryError if the machine failed the job. Everything else becomes an outcome of the record.
+    Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, `DiskError`,
+    OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the record, also what a
+    method raises of these (but for MemoryError, which is the machine's failure wherever it shows).
     """
     path = results / "runs" / spec.id / "record.json"
     if path.exists() and (finished := record.read(path)).outcome != "error":
@@ -47,6 +56,10 @@ def execute(
     found = Record(
         id=spec.id, spec=spec, hyperparameters=method_of(spec).hyperparameters, outcome="ok", provenance=facts
     )
+    if reason := skipped(spec):
+        found.outcome, found.reason = "skipped", reason
+        record.write(found, path)
+        return found
     import torch
 
     from bench.stages import Workshop
@@ -54,9 +67,11 @@ def execute(
     workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds)
     try:
         _carry_out(found, workshop, path.parent)
-    except (Interrupted, OSError, MemoryError):
+    except (Interrupted, DiskError, MemoryError):
         raise
-    except Exception as error:  # a method's mistake is a result too
+    except (Exception, SystemExit) as error:  # a method's mistake is a result too, also if it tries to leave
+        if isinstance(error, OSError) and not catalog.raised(error):
+            raise
         found.outcome, found.reason = _outcome(error)
         log.error("%s", traceback.format_exc())
     _complete(found, workshop)
@@ -76,6 +91,11 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
                 found.warnings.append(f"at {point:g} nothing is left of {', '.join(result.empty_layers)}")
             if run.method.meaning == "exact":
                 _check_sparsity(found, run.masks.deviation(run.target), point)
+            if not math.isfinite(result.loss):
+                found.outcome, found.reason = (
+                    "diverged",
+                    f"the test loss is {result.loss} though all weights are finite",
+                )
             if result.counts.effective_sparsity == 1.0:
                 found.outcome, found.reason = "collapsed", "no path from the input to the output is left"
 
@@ -87,12 +107,12 @@ def _check_sparsity(found: Record, deviation: tuple[int, str], point: float | No
         found.reason = f"at {point:g} the mask misses its target by {units} units in {group}"
 
 
-def _outcome(error: Exception) -> tuple[Outcome, str]:
+def _outcome(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, Diverged):
         return "diverged", str(error)
     if isinstance(error, Collapsed):
         return "collapsed", str(error)
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split())[:LONGEST_REASON]
     return "error", text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
 
 
@@ -139,7 +159,7 @@ def _peak_memory(device: str) -> int:
 
 
 def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:
-    from bench import catalog, data, identity
+    from bench import data, identity
 
     facts: dict[str, Any] = collect(
         threads=threads,
@@ -153,7 +173,7 @@ def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[
 
 def spec_from(arguments: argparse.Namespace) -> RunSpec:
     """The identified run that the command line describes. Raises `UserError`, also if it is not the expected one."""
-    from bench import catalog, recipe
+    from bench import recipe
 
     method, fields = catalog.parse(arguments.method)
     spec = identify(
@@ -202,22 +222,28 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         spec = spec_from(arguments)
+        disk.check(arguments.results)
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
     folder = arguments.results / "runs" / spec.id
     _log_to(folder / "log.txt")
-    # Before the slot, which a job that only waits for its double should not take from others.
-    with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu) as device:
-        record.sweep(folder)
-        try:
+    try:
+        # Before the slot, which a job that only waits for its double should not take from others.
+        with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu) as device:
+            record.sweep(folder)
             found = execute(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds)
-        except Interrupted:
-            log.info("stopped on request; the same command goes on from the checkpoint")
-            return INTERRUPTED
-        except UserError as error:
-            print(f"reprune: {error}", file=sys.stderr)
-            return 2
+    except (Interrupted, KeyboardInterrupt):
+        log.info("stopped on request; the same command goes on from the checkpoint")
+        return INTERRUPTED
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        return 2
+    except (OSError, MemoryError) as error:
+        log.error("%s", traceback.format_exc())
+        reason = " ".join(str(error).split()) or "there is not enough memory"
+        print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)
+        return FAILED
     log.info("%s %s", found.outcome, found.reason)
     return 0
 
@@ -229,9 +255,30 @@ def _waiting() -> None:
 
 def _log_to(path: Path) -> None:
     """Log to the run's folder, where it survives reruns, and to standard error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.FileHandler(path, delay=True), logging.StreamHandler()]
+    with suppress(OSError):  # the log itself will say what is wrong with the disk
+        path.parent.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [RunLog(path, delay=True), logging.StreamHandler()]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
+
+
+class RunLog(logging.FileHandler):
+    """The log in a run's folder. A disk that takes no more lines does not end the run: that is said, and it goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, which opens the file if it is the first."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Said once, on standard error, instead of a traceback for every line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        logging.getLogger().removeHandler(self)
+        log.warning("%s takes no more lines (%s); the run goes on without it", self.baseFilename, error.strerror)
 
 
 if __name__ == "__main__":

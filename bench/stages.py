@@ -129,6 +129,7 @@ class Workshop:
             run.method.on_train_end(run)
         else:
             trainer.train(resumed)
+        trainer.inspection.stage_ended()
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
 
@@ -141,9 +142,7 @@ class Workshop:
         log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, trainer.run.steps)
         return True
 
-    def _trainer(
-        self, stage: Stage, run: Run, unfinished: str = UNFINISHED, stop_after: int | None = None
-    ) -> Trainer:
+    def _trainer(self, stage: Stage, run: Run, unfinished: str = UNFINISHED, stop_after: int | None = None) -> Trainer:
         folder, owner = self._folder(stage), self.identities[stage.name]
         sizes = {name: weight.numel() for name, weight in run.weights.items()}
         return Trainer(

@@ -8,7 +8,6 @@ The database can be deleted whenever one likes: it is rebuilt from the records.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -21,10 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from bench import measurements
+from bench import measurements, store
 from bench.errors import UserError
 from bench.measurements import COLUMNS, LONGEST_TEXT, METRICS, TEXTS, Slot, Source
 from bench.record import Curve, Record
+from bench.store import StoreError as StoreError
+from bench.store import single_writer
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,10 +37,6 @@ T = TypeVar("T")
 
 METRICS_AT_ONCE, PARAMS_AT_ONCE = 900, 100
 """MLflow takes no more than 100 parameters and 1,000 entities per call."""
-
-
-class StoreError(Exception):
-    """The tracking store cannot be used; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -79,33 +76,41 @@ def collect(grid: Grid, plan: Plan) -> Collected:
     results, uri = Path(grid.results), store_uri(grid)
     records, problems = measurements.read_records(plan, results)
     logged = unchanged = 0
-    with _single_writer(results), _store(uri) as client:
+    with single_writer(results), _store(uri) as client:
         experiments = {dataset: _experiment(client, uri, dataset, results) for dataset in grid.datasets}
-        known = {run.data.tags.get("key", ""): run for run in _runs(grid)}
+        known: dict[str, list[Run]] = {}
+        for run in _runs(grid):
+            known.setdefault(run.data.tags.get("key", ""), []).append(run)
         for slot in measurements.slots(plan):
-            source, old = records.get(slot.run), known.get(slot.key)
-            if source is None:
+            if (source := records.get(slot.run)) is None:
                 continue
-            if old is not None and _is_logged(old, source):
-                unchanged += 1
-                continue
-            if old is not None:
-                client.delete_run(old.info.run_id)
-            _log(client, experiments[slot.cell.dataset], slot, source)
-            logged += 1
+            same = [run for run in known.get(slot.key, []) if _is_logged(run, source)][:1]
+            for run in known.get(slot.key, []):
+                if run not in same:
+                    client.delete_run(run.info.run_id)
+            if not same:
+                _log(client, experiments[slot.cell.dataset], slot, source)
+            logged, unchanged = logged + (not same), unchanged + len(same)
     return Collected(uri, logged, unchanged, problems, records)
 
 
-def read(grid: Grid, plan: Plan, problems: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read(
+    grid: Grid,
+    plan: Plan,
+    problems: Mapping[str, str] | None = None,
+    records: Mapping[str, Source] | None = None,
+) -> pd.DataFrame:
     """The frame of a plan (`bench.measurements`) from MLflow: only what the plan expects, types converted once.
 
-    `problems` says why a run has no usable record. Raises `StoreError` if the store cannot be used.
+    `problems` says why a run has no usable record; where `records` are given, what the store has of runs that are not
+    among them (a record that was deleted, another checkout's run) is passed over. Raises `StoreError` if the store
+    cannot be used.
     """
     with _store(store_uri(grid)):
         known = {run.data.tags.get("key", ""): run for run in _runs(grid)}
     lines = []
     for slot in measurements.slots(plan):
-        run = known.get(slot.key)
+        run = known.get(slot.key) if records is None or slot.run in records else None
         found = measurements.absent((problems or {}).get(slot.run, "")) if run is None else _values(run)
         lines.append(measurements.identity_of(slot) | found)
     return measurements.frame(lines)
@@ -134,33 +139,25 @@ def _values(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _single_writer(results: Path) -> Iterator[None]:
-    """Wait until no other process collects into these results."""
-    results.mkdir(parents=True, exist_ok=True)
-    with (results / "mlflow.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Another process is collecting into {results}; waiting for it.", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
 def _store(uri: str) -> Iterator[MlflowClient]:
     """A client; whatever goes wrong inside becomes a `StoreError`."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the default waits for minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the defaults wait for many minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     import mlflow
+    from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatter in ("mlflow.store.db.utils", "urllib3"):  # what goes wrong is said once, by us
+        logging.getLogger(chatter).setLevel(logging.CRITICAL)
     try:
+        store.ready(uri)
         mlflow.set_tracking_uri(uri)
         yield mlflow.MlflowClient(tracking_uri=uri)
-    except (mlflow.MlflowException, SQLAlchemyError, OSError) as error:
-        raise StoreError(f"the tracking store {uri} cannot be used ({' '.join(str(error).split())[:300]})") from error
+    except (mlflow.MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+        raise store.failure(uri, error) from error
 
 
 def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> str:

@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 
+from bench import capture
 from bench.context import Run
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
+from bench.inspection import Inspection
 from bench.macs import TrainingMacs
-from bench.optimization import build, learning_rate, set_rate
+from bench.optimization import build, current_rate, learning_rate, set_rate
 from bench.record import Curve
 from bench.seeds import seed_for
 
@@ -88,7 +90,10 @@ class Trainer:
             [run.model, run.extras],
             {id(p) for p, _ in self._own_decay},
             run.method.parameter_groups(run),
+            run.device if capture.wanted(run) else None,
         )
+        self.region: capture.Region = capture.Capture(run, self._region) if capture.wanted(run) else self._region
+        self.inspection = Inspection(run)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -150,6 +155,7 @@ class Trainer:
                     raise Interrupted
         self._save_snapshot()
         if self.progress.step == run.steps:
+            self.inspection.training_ended()
             run.method.on_train_end(run)
 
     def _step(self, step: int) -> None:
@@ -172,28 +178,36 @@ class Trainer:
         run, optimizer = self.run, self.run.optimizer
         assert optimizer is not None
         rate = learning_rate(run.phase, step, run.batches.steps_per_epoch)
+        self.inspection.rate = rate
         set_rate(optimizer, rate)
         run.model.train()
+        self.region(images, labels)
+        run.method.on_after_step(run)
+        self.progress.training_macs += self.macs.step(len(images))
+
+    def _region(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        """The part of a step that is tensor operations only, from the forward pass to the masking of weights."""
+        run, optimizer = self.run, self.run.optimizer
+        assert optimizer is not None
         with autocast(run.recipe, run.device):
             loss = self.loss(images, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         run.method.on_after_backward(run)
         run.mask_gradients()
-        self._decay_kept(rate)
+        self._decay_kept()
         if (limit := run.recipe.optimizer.clip_norm) is not None:
             torch.nn.utils.clip_grad_norm_(run.model.parameters(), limit)
         optimizer.step()
         optimizer.zero_grad()
         run.mask_weights()
-        run.method.on_after_step(run)
         self._sum += loss.detach() * len(images)
-        self.progress.training_macs += self.macs.step(len(images))
 
     def _update(self, hook: Callable[[Run], None]) -> None:
         """A hook that may change the masks, with what has to follow."""
         run = self.run
         before = run.masks.clone()
-        hook(run)
+        with self.inspection.scoring():
+            hook(run)
         if run.scoring_passes:
             self.progress.training_macs += self.macs.scoring(run.scoring_passes)
             run.scoring_passes = 0
@@ -204,15 +218,16 @@ class Trainer:
         run.mask_optimizer()
         self.macs.masks_changed(run.masks.kept())
 
-    def _decay_kept(self, rate: float) -> None:
+    def _decay_kept(self) -> None:
         """Weight decay on kept entries only, for alive weights under a recipe that says so."""
-        settings = self.run.recipe.optimizer
+        settings, optimizer = self.run.recipe.optimizer, self.run.optimizer
+        assert optimizer is not None
         for parameter, mask in self._own_decay:
             if settings.name == "sgd" and parameter.grad is not None:
                 parameter.grad.add_(parameter.detach() * mask, alpha=settings.weight_decay)
             elif settings.name == "adamw":
                 with torch.no_grad():
-                    parameter.mul_(1 - rate * settings.weight_decay * mask)
+                    parameter.mul_(1 - current_rate(optimizer) * settings.weight_decay * mask)
 
     # -- measuring --------------------------------------------------------------------------------------------------
 

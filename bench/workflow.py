@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import alone, data, devices, grid
+from bench import alone, data, devices, disk, grid, packing
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -30,6 +30,7 @@ class Flow:
     Attributes:
         source: the grid's file.
         words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
+        slots_per_gpu: how many runs share a GPU.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
         parts: rules that make the report or a part of it, with the option that says so.
     """
@@ -38,6 +39,7 @@ class Flow:
     plan: Plan
     source: str
     words: str
+    slots_per_gpu: int
     gpu_slots: int
     parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
 
@@ -109,7 +111,7 @@ class Flow:
     def job(self, run: str) -> str:
         """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
         own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
-        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.grid.slots_per_gpu)])
+        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
     def preparation(self, dataset: str) -> str:
         """The arguments of ``reprune prepare`` for a data set."""
@@ -143,7 +145,11 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     A grid that is wrong ends the call with one sentence and exit status 2.
     """
     try:
-        flow = _open(_relative(workflow.configfiles[-1]), dict(config))
+        first = _first_process(workflow) and not workflow.output_settings.dryrun
+        flow = _open(_relative(workflow.configfiles[-1]), dict(config), measure=first)
+        if first:
+            for folder in (flow.grid.results, flow.grid.reports):
+                disk.check(Path(folder))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -154,12 +160,9 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
-    from snakemake.settings.types import ExecMode
-
-    if workflow.exec_mode == ExecMode.DEFAULT:  # the process that the user started, not a job on a cluster's node
-        if not workflow.output_settings.dryrun:
-            alone.guard(workflow)
-        _show_progress(workflow, flow)
+    if first:
+        alone.guard(workflow)
+    _show_progress(workflow, flow)
     return flow
 
 
@@ -169,18 +172,29 @@ def _relative(path: Path) -> str:
     return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
-def _open(source: str, config: dict[str, Any]) -> Flow:
+def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
     own = read_yaml(Path(source)) or {}
     changed = {name: value for name, value in config.items() if own.get(name) != value}
     found = grid.load(Path(source), changed)
     words = [source, *(f"{name}={json.dumps(value)}" for name, value in changed.items())]
-    return Flow(found, grid.expand(found), source, shlex.join(words), devices.slots(found.slots_per_gpu))
+    runs = grid.expand(found)
+    slots = packing.slots_per_gpu(found, runs, measure)
+    return Flow(found, runs, source, shlex.join(words), slots, devices.slots(slots))
 
 
 def _show_progress(workflow: Any, flow: Flow) -> None:
     """Replace Snakemake's chatter by our lines."""
     from snakemake.logging import logger
 
+    if not _first_process(workflow):
+        return
     labels = {run: label(spec) for run, spec in flow.runs.items()}
     progress = Progress(labels, Path(flow.grid.results) / "runs", dry=workflow.output_settings.dryrun)
     attach(logger, progress, verbose=workflow.output_settings.verbose)
+
+
+def _first_process(workflow: Any) -> bool:
+    """Whether this is the process that the user started, not one of a job on a cluster."""
+    from snakemake.settings.types import ExecMode
+
+    return bool(workflow.exec_mode == ExecMode.DEFAULT)

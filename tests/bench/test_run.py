@@ -26,7 +26,7 @@ BROKEN = {
     "        return {'seen': float(run.state['seen']), 'training': float(run.model.training)}\n",
     "dirty": "    schedule = Periodic(every=1)\n"
     "    def update_masks(self, run):\n        run.masks.keep(run.weights.abs(), run.target)\n"
-    "    def on_after_step(self, run):\n        [weight.add_(1) for weight in run.weights.values()]\n",
+    "    def on_train_end(self, run):\n        [weight.add_(1) for weight in run.weights.values()]\n",
 }
 
 
@@ -75,7 +75,7 @@ def test_an_empty_network_is_collapsed_at_chance_level_and_said_to_be(lab):
     assert len(found.results[0].empty_layers) > 3
 
 
-def test_a_method_that_writes_weights_where_the_mask_is_zero_does_not_pollute_the_export(lab):
+def test_a_method_that_ends_by_writing_weights_where_the_mask_is_zero_does_not_pollute_the_export(lab):
     found = execute(spec_for("dirty"), lab.results)
     assert found.outcome == "ok"
     assert found.results[0].counts.prunable_sparsity == pytest.approx(POINT, abs=0.001)

@@ -16,6 +16,7 @@ from bench import measurements, tracking
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.record import Cost, Record
+from bench.store import single_writer
 from tests.bench import factories
 
 ACCURACIES: factories.Accuracies = {("dense", None): [92.0, 92.5], ("gmp", 0.9): [91.0, 90.1]}
@@ -212,7 +213,7 @@ def test_collectors_wait_for_each_other(tmp_path: Path, capsys: pytest.CaptureFi
     entered = threading.Event()
 
     def second() -> None:
-        with tracking._single_writer(tmp_path):
+        with single_writer(tmp_path):
             entered.set()
 
     thread = threading.Thread(target=second)

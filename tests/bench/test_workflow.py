@@ -38,7 +38,7 @@ def _own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def flow() -> Flow:
     found = grid.load(FIELDS | {"name": "small"})
-    return Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 0)
+    return Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 1, 0)
 
 
 def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flow) -> None:

@@ -325,3 +325,21 @@ def test_synflow_leaves_nothing_behind(mode):
     assert all(module.training is mode for module in run.model.modules())
     assert torch.equal(torch.get_rng_state(), state)
     assert not any(score.requires_grad for score in run.method.saliency(run).values())
+
+
+@pytest.mark.long
+def test_synflow_leaves_no_layer_of_a_vgg_empty_at_99_9_percent():
+    """Tanaka et al., figure 1: what is scored once, by |w · g| or by flow, empties layers where 100 rounds do not."""
+    empty = {}
+    for name, hyperparameters in (("synflow", {}), ("synflow", {"ramp.steps": 1}), ("snip", {})):
+        torch.manual_seed(0)
+        model = archs.create("vgg16_bn_cifar", 10, 3, 32)
+        images = torch.randn(8, 3, 32, 32).tolist()
+        method = catalog.create(name, hyperparameters)
+        trainer = trainer_for(method, model, images, list(range(8)), 0.999, precision="fp64")
+        trainer.run.at(0)
+        method.update_masks(trainer.run)
+        empty[name, bool(hyperparameters)] = [layer for layer, kept in trainer.run.masks.kept().items() if not kept]
+    assert empty["synflow", False] == []
+    assert empty["synflow", True]
+    assert empty["snip", False]

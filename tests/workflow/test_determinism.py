@@ -27,7 +27,9 @@ def carried_out(folder: Path, cores: int, *, backwards: bool) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
     subprocess.run(command, cwd=folder, env=environment, check=True)
-    return {path.parent.name: timeless(json.loads(path.read_bytes())) for path in folder.glob("results/runs/*/record.json")}
+    return {
+        path.parent.name: timeless(json.loads(path.read_bytes())) for path in folder.glob("results/runs/*/record.json")
+    }
 
 
 def timeless(value: Any) -> Any:

@@ -1,0 +1,142 @@
+"""A step that is replayed from a recording does what the step does, for every method and across mask updates."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from bench import capture, catalog
+from bench.capture import Capture
+from bench.method import Method
+from bench.optimization import build, current_rate, set_rate
+from bench.recipe import Optimizer
+from bench.zeros import Gone
+from tests.contract.harness import ADAMW, RESNET, VIT, Laboratory, spec_for
+from tests.contract.tape import tape
+
+STEPS = 14
+"""With updates every 4 steps, and the 6 batches of an epoch all of the same size."""
+
+
+def pair(lab, folder, spec, monkeypatch):
+    """Two trainers with the optimizer of recorded steps: one that records, and one that does not."""
+    monkeypatch.setattr(capture, "wanted", lambda run: True)
+    monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
+    usual, recorded = (lab.trainer(spec, folder / name) for name in ("usual", "recorded"))
+    usual.region = usual._region
+    return usual, recorded
+
+
+def assert_same(ours, theirs):
+    """The same bits in weights, buffers, what the method added, masks, loss, and what is remembered."""
+    for left, right in ((ours.run.model, theirs.run.model), (ours.run.extras, theirs.run.extras)):
+        values = right.state_dict()
+        assert all(torch.equal(value, values[name]) for name, value in left.state_dict().items())
+    assert ours.run.masks.digest() == theirs.run.masks.digest()
+    assert ours.run.state.keys() == theirs.run.state.keys()
+    assert all(torch.equal(value, theirs.run.state[name]) for name, value in ours.run.state.items())
+    assert torch.equal(ours._sum, theirs._sum)
+
+
+def train(trainer, steps=STEPS):
+    for step in range(steps):
+        trainer._step(step)
+
+
+def cases():
+    """Methods with work of their own in every step, and two others; the rest, and attention, in the long run."""
+    hooks = ("build", "effective", "penalty", "on_after_backward", "on_after_step")
+    for method in catalog.names():
+        made = catalog.create(method, {})
+        own = made.zeros != Gone() or any(getattr(type(made), name) is not getattr(Method, name) for name in hooks)
+        by_default = own or method in ("dense", "rigl")
+        yield pytest.param(method, RESNET, marks=[] if by_default else [pytest.mark.long])
+        yield pytest.param(method, VIT, marks=[pytest.mark.long])
+
+
+@pytest.mark.parametrize(("method", "network"), cases())
+def test_replayed_steps_equal_usual_ones(lab: Laboratory, tmp_path, monkeypatch, method, network):
+    usual, recorded = pair(lab, tmp_path, spec_for(method, network), monkeypatch)
+    for trainer in (usual, recorded):
+        if not trainer.run.method.schedule.fires(0, trainer.run.timeline):
+            trainer._update(trainer.run.method.on_train_start)
+        train(trainer)
+    assert recorded.region.replays > 0
+    assert_same(recorded, usual)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": ADAMW},
+        {"optimizer": {"weight_decay": 0.05, "decay_masked": False}},
+        {"optimizer": ADAMW | {"decay_masked": False}},
+        {"optimizer": {"momentum": 0.9, "clip_norm": 0.1}, "dropout": 0.5},
+    ],
+    ids=["adamw", "sgd-decays-kept", "adamw-decays-kept", "clipped-with-dropout"],
+)
+def test_so_under_every_kind_of_optimizer(lab: Laboratory, tmp_path, monkeypatch, changes):
+    usual, recorded = pair(lab, tmp_path, spec_for("dpf", **changes), monkeypatch)
+    train(usual)
+    train(recorded)
+    assert recorded.region.recordings == 1
+    assert_same(recorded, usual)
+
+
+def test_the_learning_rate_is_read_when_a_step_is_replayed(lab: Laboratory, tmp_path, monkeypatch):
+    """The rate drops at the end of the second of four epochs, 12 steps in: a number would have been baked in."""
+    usual, recorded = pair(lab, tmp_path, spec_for("dense"), monkeypatch)
+    train(usual, 18)
+    train(recorded, 18)
+    assert recorded.region.recordings == 1
+    assert_same(recorded, usual)
+
+
+def test_what_moves_is_recorded_anew(lab: Laboratory, tmp_path, monkeypatch):
+    usual, recorded = pair(lab, tmp_path, spec_for("dense"), monkeypatch)
+    for trainer in (usual, recorded):
+        train(trainer, 6)
+        trainer.run.model.fc.bias.data = trainer.run.model.fc.bias.data + 1
+        for step in range(6, STEPS):
+            trainer._step(step)
+    assert recorded.region.recordings == 2
+    assert_same(recorded, usual)
+
+
+def test_a_smaller_last_batch_is_not_replayed(lab: Laboratory, tmp_path, monkeypatch):
+    """96 images in batches of 20, the fifth has 16; steps 1 to 3 are waited for, once momentum is there."""
+    usual, recorded = pair(lab, tmp_path, spec_for("dense", batch_size=20), monkeypatch)
+    train(usual)
+    train(recorded)
+    assert recorded.region.replays == len([5, 6, 7, 8, 10, 11, 12, 13])
+    assert_same(recorded, usual)
+
+
+def test_a_step_that_asks_for_a_value_cannot_be_recorded(lab: Laboratory, tmp_path, monkeypatch):
+    _, recorded = pair(lab, tmp_path, spec_for("dense"), monkeypatch)
+    loss = recorded.run.loss
+    recorded.loss = lambda images, labels: loss(images, labels) * max(float(images.mean()), 1.0)
+    with pytest.raises(RuntimeError, match="asks for the value"):
+        train(recorded)
+
+
+def test_nothing_is_recorded_on_the_cpu(lab: Laboratory, tmp_path):
+    trainer = lab.trainer(spec_for("dense", mode="fast"), tmp_path)
+    assert not isinstance(trainer.region, Capture)
+    assert not any(group["fused"] for group in trainer.run.optimizer.param_groups)
+
+
+@pytest.mark.parametrize("settings", [Optimizer(momentum=0.9, weight_decay=0.05), Optimizer(**ADAMW)])
+def test_the_fused_kernel_makes_the_usual_updates(settings):
+    networks = [torch.nn.Linear(3, 2) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    usual = build(settings, networks[:1], set())
+    fused = build(settings, networks[1:], set(), (), torch.device("cpu"))
+    for rate in (0.1, 0.05, 0.2):
+        for optimizer, network in ((usual, networks[0]), (fused, networks[1])):
+            set_rate(optimizer, rate)
+            network(torch.ones(1, 3)).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert current_rate(fused) == torch.tensor(0.2)
+    torch.testing.assert_close(networks[1].weight, networks[0].weight)
