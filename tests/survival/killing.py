@@ -41,6 +41,11 @@ PLACES = {
     "renaming": ("pathlib", "Path.replace"),
     "record": ("bench.record", "write"),
     "waiting": ("time", "sleep"),
+    "making the store": ("sqlalchemy.engine.base", "Connection.execute"),
+    "logging a run": ("mlflow.tracking.client", "MlflowClient.log_batch"),
+    "logging its files": ("mlflow.tracking.client", "MlflowClient.log_artifact"),
+    "ending it": ("mlflow.tracking.client", "MlflowClient.set_terminated"),
+    "deleting a run": ("mlflow.tracking.client", "MlflowClient.delete_run"),
     "imports": ("bench.determinism", "configure"),
 }
 """Functions in which a signal may fall."""
@@ -140,7 +145,7 @@ def _job(command: list[str], results: Path, blows: tuple[Blow, ...], environment
     _count_steps(results / "steps.txt")
     _note_slots(results / "slots.txt")
     for blow in blows:
-        _arm(blow, results / "slots.txt")
+        arm(blow, results / "slots.txt")
     sys.exit(bench.run.main(command))
 
 
@@ -175,7 +180,8 @@ def _note(path: Path, what: str) -> None:
         file.write(f"{time.monotonic():.6f} {what} {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
 
 
-def _arm(blow: Blow, slots: Path) -> None:
+def arm(blow: Blow, slots: Path) -> None:
+    """Set the trap in this process; that it leaves its slot is written to a file before it falls."""
     module, name = PLACES[blow.place]
     *owners, last = name.split(".")
     owner: Any = import_module(module)

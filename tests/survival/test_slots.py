@@ -52,9 +52,8 @@ def test_sixteen_jobs_on_four_slots_with_random_kills(prepared: Path, tmp_path: 
 
 def blow(draw: random.Random) -> Blow:
     """Somewhere in a run of thirty steps, or when it is measured."""
-    return Blow(
-        *draw.choice([("training", draw.randint(1, 20)), ("checkpoint", draw.randint(1, 20)), ("measuring", 1)])
-    )
+    place = draw.choice(["training", "checkpoint", "measuring"])
+    return Blow(place, 1 if place == "measuring" else draw.randint(1, 20))
 
 
 def held_at_once(notes: Path) -> tuple[int, int]:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.survival.killing import timeless
+
 CHECKOUT = Path(__file__).parents[2]
 LISTS = ("architectures", "methods", "sparsities", "seeds")
-MEASURED_BY_THE_CLOCK = {"seconds", "images_per_second", "peak_memory", "started"}
 
 
 def carried_out(folder: Path, cores: int, *, backwards: bool) -> dict[str, Any]:
@@ -27,16 +28,8 @@ def carried_out(folder: Path, cores: int, *, backwards: bool) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
     subprocess.run(command, cwd=folder, env=environment, check=True)
-    return {
-        path.parent.name: timeless(json.loads(path.read_bytes())) for path in folder.glob("results/runs/*/record.json")
-    }
-
-
-def timeless(value: Any) -> Any:
-    """A record without what depends on the clock and on the machine's memory."""
-    if isinstance(value, dict):
-        return {name: timeless(part) for name, part in value.items() if name not in MEASURED_BY_THE_CLOCK}
-    return [timeless(part) for part in value] if isinstance(value, list) else value
+    found = folder.glob("results/runs/*/record.json")
+    return {path.parent.name: timeless(json.loads(path.read_bytes())) for path in found}
 
 
 @pytest.mark.long

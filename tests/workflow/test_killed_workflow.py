@@ -77,17 +77,22 @@ def said(clone: Clone) -> str:
     return (clone.folder / "said.txt").read_text()
 
 
-@pytest.mark.parametrize("whole_group", [False, True])
-def test_after_snakemake_was_killed_the_next_call_just_works(clone: Clone, whole_group: bool) -> None:
+@pytest.mark.parametrize("job", ["is killed, too", "goes on", "goes on and ends"])
+def test_after_snakemake_was_killed_the_next_call_just_works(clone: Clone, job: str) -> None:
     first = begin(clone)
     wait_until(lambda: is_training(clone), "a run that waits")
-    kill = os.killpg if whole_group else os.kill
+    kill = os.killpg if job == "is killed, too" else os.kill
     kill(first.pid, signal.SIGKILL)
     first.wait()
     assert any((clone.folder / ".snakemake" / "locks").iterdir())
 
+    left = {}
+    if job == "goes on and ends":  # its record is there to stay, though Snakemake takes it for incomplete
+        (clone.folder / "mended").touch()
+        wait_until(lambda: len(clone.records) == 2, "the record of the job that was left alone")
+        left = {run: path.read_bytes() for run, path in clone.records.items()}
     second = begin(clone)
-    if not whole_group:  # the job outlived Snakemake, and its replacement keeps out of its way
+    if job == "goes on":  # its replacement keeps out of its way
         wait_until(lambda: BY_ANOTHER in logs(clone), "the replacement waits")
     (clone.folder / "mended").touch()
     assert second.wait(timeout=300) == 0, said(clone)
@@ -98,6 +103,7 @@ def test_after_snakemake_was_killed_the_next_call_just_works(clone: Clone, whole
     assert len(clone.records) == 2
     assert logs(clone).count("epoch 0.466667/0.466667") == 1
     assert not list((clone.folder / ".snakemake").glob("locks/*"))
+    assert left.items() <= {run: path.read_bytes() for run, path in clone.records.items()}.items()
 
 
 def test_a_second_workflow_in_a_folder_is_refused_in_one_sentence_and_hurts_nothing(clone: Clone) -> None:
@@ -109,8 +115,8 @@ def test_a_second_workflow_in_a_folder_is_refused_in_one_sentence_and_hurts_noth
     assert ended.out == ""
     (line,) = ended.said
     assert re.fullmatch(
-        rf"reprune: another workflow \(process {first.pid} on \S+\) is at work in this folder; wait until it has ended, "
-        "stop it, or start this one in a clone of its own, which may share the folder of results.",
+        rf"reprune: another workflow \(process {first.pid} on \S+\) is at work in this folder; wait until it has "
+        "ended, stop it, or start this one in a clone of its own, which may share the folder of results.",
         line,
     )
     assert clone.snakemake("-n").status == 0  # looking is allowed
@@ -141,9 +147,9 @@ def test_two_clones_that_share_their_results_both_finish(tmp_path: Path, words: 
 
 
 def test_only_one_is_told_from_a_dead_ones_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    another = alone.only_one(tmp_path)
     with alone.only_one(tmp_path), pytest.raises(UserError, match=rf"process {os.getpid()} on .* is at work"):
-        with alone.only_one(tmp_path):
-            pass
+        another.__enter__()
     assert capsys.readouterr().out == ""
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "0.output.lock").write_text("results/runs/a/record.json\n")
