@@ -87,7 +87,7 @@ def words(method: str, results: Path, *more: str) -> list[str]:
 def start(command: list[str], *blows: Blow, environment: dict[str, str] | None = None) -> BaseProcess:
     """Start a job; its output goes to ``output.txt`` in its results."""
     results = Path(command[command.index("--results") + 1])
-    job = SERVER.Process(target=_job, args=(command, results, blows, environment or {}))
+    job = SERVER.Process(target=_job, args=(command, results, blows, environment or {}), daemon=True)
     job.start()
     return job
 
@@ -97,6 +97,14 @@ def ended(job: BaseProcess) -> int:
     job.join(timeout=240)
     assert job.exitcode is not None, "the job hangs"
     return job.exitcode
+
+
+def wait_for(text: str, results: Path) -> None:
+    """Wait until a job has said something."""
+    until = time.monotonic() + 60
+    while text not in ((results / "output.txt").read_text() if (results / "output.txt").exists() else ""):
+        assert time.monotonic() < until, text
+        time.sleep(0.02)
 
 
 def carry_out(command: list[str], *blows: Blow) -> int:

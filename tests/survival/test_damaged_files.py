@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import signal
 from collections.abc import Callable
 from functools import cache
@@ -9,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from tests.survival.killing import Blow, carry_out, ended, fresh, record, start, steps, words
+from tests.survival.killing import Blow, carry_out, ended, fresh, record, start, steps, wait_for, words
 
 PASSED_OVER = "{} is passed over and deleted: {}"
 DAMAGED = "its checksum does not match (truncated or damaged)"
@@ -73,6 +77,20 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
     assert steps(results)[18:20] == ["0 train 18"] * 2
 
 
+def test_what_a_checkpoint_holds_is_that_of_its_format(prepared: Path, tmp_path: Path) -> None:
+    """If this fails, code would misread the checkpoints that lie about: raise `checkpoint.FORMAT`, and change this."""
+    results = fresh(tmp_path / "results", prepared)
+    assert carry_out(words("rigl", results), Blow("training", 2)) == -signal.SIGKILL
+    head, _, body = the("checkpoint.pt", results).read_bytes().partition(b"\n")
+    content = torch.load(io.BytesIO(body), weights_only=True)
+    assert json.loads(head)["format"] == 1
+    assert sorted(content) == ["extras", "masks", "model", "optimizer", "progress", "state"]
+    assert " ".join(sorted(content["progress"])) == (
+        "best_accuracy best_epoch changed curve images loss mask_updates seconds selected_accuracy step trained_images "
+        "training_macs"
+    )
+
+
 def test_with_both_checkpoints_damaged_it_begins_anew(
     undisturbed: Callable[[str], Any], prepared: Path, tmp_path: Path
 ) -> None:
@@ -116,10 +134,13 @@ def test_a_rewinding_that_is_killed_goes_on_and_two_jobs_at_once_do_it_once(
     assert carry_out(words("dense", results)) == 0
     command = words("lth", results)
     assert carry_out(command, Blow("training", 8)) == -signal.SIGKILL
-    jobs = [start(command), start(words("one round", results))]
-    assert [ended(job) for job in jobs] == [0, 0]
+    first = start(command, Blow("training", 3, number=signal.SIGSTOP))
+    wait_for("pretrain goes on from step 7 of 30", results)
+    second = start(words("one round", results))
+    wait_for("pretrain is being trained by another job; waiting for it", results)
+    os.kill(first.pid or 0, signal.SIGCONT)
+    assert [ended(job) for job in (first, second)] == [0, 0]
     assert record(command)["results"] == undisturbed("lth")["results"]
-    assert "pretrain goes on from step 7 of 30" in (results / "output.txt").read_text()
     assert [step for step in steps(results) if "pretrain" in step] == [f"0 pretrain {step}" for step in range(15)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import pytest
 from bench.devices import device_slot
 from bench.locks import held
 from bench.run import INTERRUPTED, parser, spec_from
-from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, words
+from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, wait_for, words
 
 SELDOM = ("--checkpoint-seconds", "3600")  # the only checkpoints are those that the signal asks for
 
@@ -92,11 +91,3 @@ def test_sigterm_ends_a_job_that_waits_for_a_gpu(
         assert ended(start(command, *stopped(("waiting", 1)), environment=fakes)) == -signal.SIGTERM
     assert ended(start(command, environment=fakes)) == 0
     assert record(command) == undisturbed.record
-
-
-def wait_for(text: str, results: Path) -> None:
-    """Wait until a job has said something."""
-    until = time.monotonic() + 60
-    while text not in ((results / "output.txt").read_text() if (results / "output.txt").exists() else ""):
-        assert time.monotonic() < until, text
-        time.sleep(0.02)
