@@ -34,7 +34,7 @@ def fresh(store: Path) -> Iterator[Grid]:
     grid = factories.grid(store)
     yield grid
     with tracking._store(tracking.store_uri(grid)) as client:
-        for run in tracking._runs(grid):
+        for run in tracking.rows.runs(tracking._experiments(grid)):
             client.delete_run(run.info.run_id)
     for path in (store / "results" / "runs").glob("*/record.json"):
         path.unlink()
@@ -53,7 +53,7 @@ def recorded(grid: Grid, plan: Plan) -> pd.DataFrame:
 
 def runs(grid: Grid) -> list[Any]:
     with tracking._store(tracking.store_uri(grid)):
-        return tracking._runs(grid)
+        return tracking.rows.runs(tracking._experiments(grid))
 
 
 def test_what_comes_out_equals_the_records(fresh: Grid) -> None:
@@ -89,7 +89,7 @@ def test_runs_of_a_version_with_other_columns_are_logged_again(fresh: Grid, monk
     plan, _ = written(fresh)
     with monkeypatch.context() as older:
         older.setattr(tracking, "METRICS", ("accuracy",))
-        older.setattr(tracking, "COLUMNS", "older")
+        older.setattr(tracking.entry, "COLUMNS", "older")
         tracking.collect(fresh, plan)
     after = tracking.collect(fresh, plan)
     assert (after.logged, after.unchanged, len(runs(fresh))) == (4, 0, 4)
@@ -114,7 +114,7 @@ def test_curves_have_steps_and_tags_name_the_cell(fresh: Grid) -> None:
         curve = client.get_metric_history(one.info.run_id, "train/train_loss")
         artifacts = [item.path for item in client.list_artifacts(one.info.run_id)]
     assert sorted((point.step, point.value) for point in curve) == [(50, 1.0), (100, 0.5)]
-    assert artifacts == ["curves.png", "record.json"]
+    assert artifacts == ["curves.svg", "record.json"]
     assert one.data.tags["dataset"] == "cifar10"
     assert one.data.tags["provenance.git.commit"] == "0123456789abcdef"
     assert one.data.params["recipe.train.epochs"] == "10.0"
