@@ -14,10 +14,8 @@ if not workflow.configfiles:
 flow = plan(workflow, config)
 
 
-# Without GPUs runs may be short; where they are trained in plain processes of this machine, each spares its imports.
 onstart:
-    if workflow.local_exec and not workflow.deployment_settings.deployment_method and not flow.gpu_slots:
-        warm.start(flow.grid.threads)
+    warm.up(workflow, flow)
 
 
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.

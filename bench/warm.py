@@ -26,11 +26,21 @@ import threading
 import traceback
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench.job import STARTED, VARIABLE
 
+if TYPE_CHECKING:
+    from bench.workflow import Flow
+
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read when libraries are loaded. Snakemake sets them for a job, so they are set for the process it is forked from."""
+
+
+def up(workflow: Any, flow: Flow) -> None:
+    """Start the process for a call of Snakemake whose runs are plain processes of this machine and use no GPU."""
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method and not flow.gpu_slots:
+        start(flow.grid.threads)
 
 
 @cache  # keeps the object alive: when its end of the pipe is closed, the process ends
