@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench import names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, Diverged, Interrupted, UserError
+from bench.heap import keep_freed_memory
 from bench.lineage import identify, method_of
 from bench.record import Cost, Outcome, Record
 from bench.spec import RunSpec
@@ -42,6 +43,7 @@ def execute(
         return finished
     from bench import determinism, provenance
 
+    keep_freed_memory()
     flags = determinism.configure(spec.recipe, threads)
     facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}
     found = Record(
