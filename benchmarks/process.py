@@ -8,6 +8,7 @@ that folder, decoded and augmented by workers.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -63,22 +64,26 @@ def bare() -> dict[str, Any]:
     return {}
 
 
-def engine() -> dict[str, Any]:
-    """Seconds of a few dense steps in the engine, on as many threads as torch takes by itself."""
+def engine(memory: str = "kept") -> dict[str, Any]:
+    """Seconds of a few dense steps in the engine, on as many threads as torch takes by itself; `cpu` of all of them.
+
+    With another word for `memory` the C library does with freed memory what it does by default.
+    """
     import torch
 
     from bench.determinism import configure
     from bench.heap import keep_freed_memory
     from benchmarks.loops import recipe, steps_of, trainer
 
-    keep_freed_memory()
+    if memory == "kept":
+        keep_freed_memory()
     configure(recipe(), torch.get_num_threads())
-    go = steps_of(trainer("dense", steps=STEPS))
+    go = steps_of(trainer("dense"))
     go()
-    begin = time.perf_counter()
+    begin, computed = time.perf_counter(), time.process_time()
     for _ in range(STEPS - 1):
         go()
-    return {"seconds": time.perf_counter() - begin}
+    return {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - computed}
 
 
 def usual(root: str) -> dict[str, Any]:
@@ -108,10 +113,11 @@ def usual(root: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - begin}
 
 
-def measure(kind: str, *words: str) -> dict[str, Any]:
-    """What such a process prints: `bytes` of peak memory, and what its function returns."""
+def measure(kind: str, *words: str, threads: int | None = None) -> dict[str, Any]:
+    """What such a process prints: `bytes` of peak memory, and what its function returns; on all cores by default."""
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     command = [sys.executable, "-m", "benchmarks.process", kind, *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

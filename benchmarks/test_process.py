@@ -27,6 +27,15 @@ def test_dense_training_against_the_usual_loop(ratio: Any) -> None:
     )
 
 
+def test_freed_memory_is_kept(ratio: Any) -> None:
+    """What `bench.heap.keep_freed_memory` is worth to a step, in CPU time."""
+    ratio(
+        *("a step with freed memory kept", lambda: measure("engine", threads=1)["cpu"]),
+        *("handed back to the system", lambda: measure("engine", "handed back", threads=1)["cpu"]),
+        **{"target": None, "rounds": 3, "warm_up": 0},
+    )
+
+
 def test_peak_memory_of_a_run(ratio: Any, tmp_path: Path) -> None:
     """From reading data to the record, against a script that trains and evaluates and does nothing else."""
     parts, folder = images(TRAIN, TEST), tmp_path / "data"
