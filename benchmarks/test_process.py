@@ -23,7 +23,10 @@ def test_dense_training_against_the_usual_loop(ratio: Any) -> None:
     ratio(
         *("images/s of dense training", lambda: measure("engine")["seconds"]),
         *("torchvision, transforms, DataLoader(2 workers)", lambda: measure("usual", root)["seconds"]),
-        **{"target": 1.3, "better": "higher", "rounds": 3, "warm_up": 0},
+        target=1.3,
+        better="higher",
+        rounds=3,
+        warm_up=0,
     )
 
 
@@ -32,7 +35,9 @@ def test_freed_memory_is_kept(ratio: Any) -> None:
     ratio(
         *("a step with freed memory kept", lambda: measure("engine", threads=1)["cpu"]),
         *("handed back to the system", lambda: measure("engine", "handed back", threads=1)["cpu"]),
-        **{"target": None, "rounds": 3, "warm_up": 0},
+        target=None,
+        rounds=3,
+        warm_up=0,
     )
 
 
@@ -45,5 +50,7 @@ def test_peak_memory_of_a_run(ratio: Any, tmp_path: Path) -> None:
     ratio(
         *("peak memory of a run", lambda: measure("job", str(tmp_path))["bytes"]),
         *("of the barest loop", lambda: measure("bare")["bytes"]),
-        **{"target": 1.2, "rounds": 1, "warm_up": 0},
+        target=1.2,
+        rounds=1,
+        warm_up=0,
     )

@@ -64,7 +64,9 @@ def test_scoring(ratio: Any, method: str, bare: Callable[[Run], None], passes: s
 
     ratio(
         *(f"scoring by {method}", update, passes, lambda: bare(run)),
-        **{"target": 1.15, "rounds": rounds, "warm_up": int(method != "force")},
+        target=1.15,
+        rounds=rounds,
+        warm_up=int(method != "force"),
     )
 
 
@@ -79,7 +81,8 @@ def test_exact_global_selection(ratio: Any) -> None:
     flat = torch.cat([score.flatten() for score in scores.values()])
     ratio(
         *("exact global selection of 25 million", lambda: masks.keep(scores, 0.9), "torch.sort", lambda: _sort(flat)),
-        **{"target": 0.15, "rounds": 5},
+        target=0.15,
+        rounds=5,
     )
 
 

@@ -53,7 +53,9 @@ def test_both_are_run_in_turn_and_the_warm_up_does_not_count():
     benchmark = Rounds()
     compare(
         *(benchmark, "a", takes("a", 3.0), "b", takes("b", 2.0)),
-        **{"target": None, "rounds": 2, "clock": lambda: clock.now},
+        target=None,
+        rounds=2,
+        clock=lambda: clock.now,
     )
     assert ran == ["b", "a"] * 3
     assert benchmark.extra_info["ratio"] == benchmark.extra_info["high"] == 1.5
