@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from safetensors.torch import save_file
 
+from bench import flops
 from bench.data import info
 from bench.data.images import FIELDS
 from bench.data.prepare import originals
@@ -47,6 +48,7 @@ def test_peak_memory_of_a_run(ratio: Any, tmp_path: Path) -> None:
     folder.mkdir()
     arrays = {field: getattr(parts, field) for field in FIELDS}
     save_file(arrays, folder / "cifar10.safetensors", {"sha256": info("cifar10").sha256})
+    flops.count("resnet20_cifar", info("cifar10"), tmp_path / "archs")  # which is a job of its own
     ratio(
         *("peak memory of a run", lambda: measure("job", str(tmp_path))["bytes"]),
         *("of the barest loop", lambda: measure("bare")["bytes"]),
