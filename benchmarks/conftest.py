@@ -11,7 +11,7 @@ import torch
 from bench import determinism
 from bench.heap import keep_freed_memory
 from bench.recipe import load
-from benchmarks.ratios import Ratio, compare
+from benchmarks.ratios import compare
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,20 +33,19 @@ def like_a_job() -> Iterator[None]:
 
 
 @pytest.fixture
-def ratio(benchmark: Any) -> Callable[..., Ratio]:
-    """`benchmarks.ratios.compare` for this test."""
+def ratio(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`benchmarks.ratios.compare` for this test; what it finds is printed at once."""
     if benchmark.disabled:
         pytest.skip("ratios are measured by `pytest benchmarks/`")
-    return lambda *arguments, **options: compare(benchmark, *arguments, **options)
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def measure(*arguments: Any, **options: Any) -> None:
+        found = compare(benchmark, *arguments, **options)
+        terminal.write_line(f"\n{found.sentence()}")
+
+    return measure
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Torch's version stands beside the processor in the JSON."""
     machine_info["torch"] = torch.__version__
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One line per ratio."""
-    for one in config._benchmarksession.benchmarks:  # type: ignore[attr-defined]
-        if one.extra_info:
-            terminalreporter.write_line(Ratio(**one.extra_info).sentence())
