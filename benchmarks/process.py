@@ -25,15 +25,23 @@ def job(folder: str) -> dict[str, Any]:
     """Peak memory of a run of a few steps, all training images looked at."""
     from bench import data
     from bench.lineage import identify
-    from bench.recipe import load
+    from bench.recipe import Recipe, load
     from bench.run import execute
     from bench.spec import RunSpec
 
     looked_at = data.load("cifar10", Path(folder) / "data")  # mapped files count as far as they were looked at
     looked_at.train_x.sum()
     few = {"train": {"steps": STEPS, "lr": 0.01}, "finetune": None}
-    recipe = load("cifar10").model_validate(load("cifar10").model_dump() | few)
-    spec = RunSpec("cifar10", "resnet20_cifar", "snip", {}, (0.9,), 0, recipe, "cifar10")
+    recipe = Recipe(**(load("cifar10").model_dump() | few))
+    spec = RunSpec(
+        dataset="cifar10",
+        architecture="resnet20_cifar",
+        method="snip",
+        points=(0.9,),
+        seed=0,
+        recipe=recipe,
+        recipe_text="cifar10",
+    )
     found = execute(identify(spec), Path(folder))
     assert found.outcome == "ok", found.reason
     return {}
