@@ -33,15 +33,15 @@ def like_a_job() -> Iterator[None]:
 
 
 @pytest.fixture
-def ratio(benchmark: Any, request: pytest.FixtureRequest) -> Callable[..., None]:
+def ratio(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
     """`benchmarks.ratios.compare` for this test; what it finds is printed at once."""
     if benchmark.disabled:
         pytest.skip("ratios are measured by `pytest benchmarks/`")
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
 
     def measure(*arguments: Any, **options: Any) -> None:
         found = compare(benchmark, *arguments, **options)
-        terminal.write_line(f"\n{found.sentence()}")
+        with capsys.disabled():
+            print(f"\n{found.sentence()}")
 
     return measure
 
