@@ -36,9 +36,11 @@ rule all:
         "python -m bench.closing {params.grid} | tee {log}"
 
 
+# `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
+# outlived its workflow, may have written it a moment ago; then this job finds it, and has nothing to do.
 rule prepare:
     output:
-        flow.prepared("{dataset}"),
+        update(flow.prepared("{dataset}")),
     log:
         f"{flow.logs}/prepare/{{dataset}}.log",
     benchmark:
@@ -54,7 +56,7 @@ rule prepare:
 
 rule count:
     output:
-        f"{flow.grid.results}/archs/{{network}}.json",
+        update(f"{flow.grid.results}/archs/{{network}}.json"),
     log:
         f"{flow.logs}/count/{{network}}.log",
     benchmark:
@@ -74,7 +76,7 @@ rule train:
     input:
         lambda wildcards: ancient(flow.needs(wildcards.run)),
     output:
-        flow.record("{run}"),
+        update(flow.record("{run}")),
     log:
         f"{flow.logs}/train/{{run}}.log",
     benchmark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -95,10 +96,15 @@ def prepare(
     data_dir: DataDir = None,
     download: Annotated[bool, typer.Option("--download", help="fetch them if they are missing")] = False,
 ) -> None:
-    """Decode a data set once, to arrays with a checksum."""
+    """Decode a data set once, to arrays with a checksum; of an image folder, check every image and make an index."""
     from bench import data
 
-    print(data.prepare(dataset, results / "data", data_dir, download))
+    path = data.prepare(dataset, results / "data", data_dir, download)
+    print(path)
+    if data.info(dataset).folder:
+        from bench.data.folder import summary
+
+        print(summary(path, data.info(dataset)))
 
 
 @app.command()
@@ -117,6 +123,8 @@ def evaluate(
     dataset: Annotated[str, typer.Option(help="the data set whose test images are classified")],
     mean: Annotated[str, typer.Option(help="per channel in units of [0, 1], separated by commas")] = "",
     std: Annotated[str, typer.Option(help="likewise")] = "",
+    crop_fraction: Annotated[float, typer.Option(help="of an image folder's photographs")] = 0.875,
+    interpolation: Annotated[str, typer.Option(help="likewise: bilinear or bicubic")] = "bilinear",
     results: Results = Path("results"),
     data_dir: DataDir = None,
 ) -> None:
@@ -124,6 +132,7 @@ def evaluate(
     import torch
 
     from bench.pretrained import evaluate_weights
+    from bench.recipe import Photographs
 
     found = evaluate_weights(
         weights,
@@ -133,6 +142,8 @@ def evaluate(
         data_dir=data_dir,
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
+        photographs=Photographs.read({"crop_fraction": crop_fraction, "interpolation": interpolation}, "evaluate"),
+        workers=os.cpu_count() or 1,
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     print(f"{found.accuracy:.2f} % of {found.images} test images")
@@ -156,6 +167,23 @@ def extract(
     from bench.extract import extract as write
 
     print(write(run, results, output, sparsity))
+
+
+@app.command()
+def latency(
+    run: Annotated[str, typer.Argument(help="a run's id, a unique beginning of it, or its folder")],
+    batch: Annotated[list[int] | None, typer.Option(help="images per batch, repeatable; 1 and 64 by default")] = None,
+    threads: Annotated[int, typer.Option(help="of the CPU")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16")] = "float32",
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast a finished run's networks really are: dense, CSR, 2:4, thinned, ONNX Runtime."""
+    from bench import latency_show
+    from bench.latency_backends import Setting
+
+    latency_show.measure(run, results, tuple(batch or (1, 64)), Setting(device, dtype, threads), as_json)
 
 
 @app.command()

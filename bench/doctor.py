@@ -12,8 +12,7 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from bench import catalog, devices
-from bench.data.catalog import DATASETS
+from bench import catalog, data, devices
 from bench.data.images import file_of
 from bench.data.prepare import VARIABLE, originals
 from bench.grid import Grid
@@ -111,20 +110,22 @@ def hardware(grid: Grid) -> list[Finding]:
 
 def datasets(grid: Grid) -> list[Finding]:
     """Where each data set is; those that the grid names have to be somewhere."""
-    return [_dataset(name, grid) for name in DATASETS]
+    return [_dataset(name, grid) for name in data.names()]
 
 
 def _dataset(name: str, grid: Grid) -> Finding:
     prepared = file_of(name, Path(grid.results) / "data")
     if prepared.exists():
-        return Finding(name, f"decoded in {prepared}")
+        return Finding(name, f"{'indexed' if data.info(name).folder else 'decoded'} in {prepared}")
     folder = originals(name, Path(grid.data_dir) if grid.data_dir else None)
     if folder is None:
         return Finding(name, "comes with scikit-learn")
     if folder.is_dir():
         return Finding(name, f"originals in {folder}")
-    advice = f"name its folder as data_dir in the grid or in ${VARIABLE}, or allow fetching it with download: true"
-    return Finding(name, f"not in {folder}", advice, needed=name in grid.datasets and not grid.download)
+    fetched = not data.info(name).folder
+    advice = f"name its folder as data_dir in the grid or in ${VARIABLE}"
+    advice += ", or allow fetching it with download: true" if fetched else ""
+    return Finding(name, f"not in {folder}", advice, needed=name in grid.datasets and not (fetched and grid.download))
 
 
 def methods() -> list[Finding]:

@@ -25,6 +25,7 @@ COUNTED = (
     "Times the images of all stages, those that runs share counted once, and of all evaluations. Not included: scoring "
     "and mask updates, what a method does in each step beyond dense training, and starting a job's process (seconds)."
 )
+DECODING = "Decoding photographs is not included either: it keeps up with training where there are enough workers."
 NOT_PROBED = "Time: not estimated, since nothing was probed."
 DISK = (
     "Disk: exported weights, finished stages, test predictions before compression, and while a run is at work a "
@@ -67,7 +68,13 @@ class Estimate:
     @property
     def at_once(self) -> int:
         """How many runs this machine carries out at once; those that share a card count as one."""
-        return max(1, len(devices.gpus()) if self.device == "cuda" else (os.cpu_count() or 1) // self.grid.threads)
+        cores = self.grid.threads + self._decoders
+        return max(1, len(devices.gpus()) if self.device == "cuda" else (os.cpu_count() or 1) // cores)
+
+    @property
+    def _decoders(self) -> int:
+        """Processes per run that decode photographs; 0 without an image folder."""
+        return self.grid.workers if any(data.info(name).folder for name in self.grid.datasets) else 0
 
     def seconds(self, pieces: Iterable[Piece]) -> float:
         """One run after the other, each with its threads, or a card to itself."""
@@ -151,7 +158,8 @@ class Estimate:
         images = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
         busy = f"while {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores were busy"
         clock = "in CPU time, so other load hardly matters" if self.device == "cpu" and self.grid.threads == 1 else busy
-        return [PROBED.format(images=images, hardware=self.hardware or self.device, clock=clock), COUNTED, DISK]
+        probed = PROBED.format(images=images, hardware=self.hardware or self.device, clock=clock)
+        return [probed, COUNTED, *([DECODING] if self._decoders else []), DISK]
 
 
 def of(grid: Grid, plan: Plan, probe: bool = True) -> Estimate:

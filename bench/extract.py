@@ -37,19 +37,9 @@ def extract(run: str, results: Path, output: Path, sparsity: float | None = None
     if output.suffix != ".safetensors":
         raise UserError(f"{output}: the file to write must end in .safetensors.")
     folder = find(run, results)
-    found = _read(folder)
+    found = read(folder)
     result = choose(found, sparsity)
-    if result.extras is not None:
-        raise UserError(
-            f"run {found.id}: the networks of method '{found.spec.method}' need parts beside the weights "
-            f"({result.extras}), which no plain checkpoint holds."
-        )
-    path = folder / result.weights
-    if not path.is_file():
-        raise UserError(f"run {found.id}: its weights {path} are not there any more.")
-    if (digest := file_digest(path)) != result.weights_sha256:
-        raise UserError(f"{path} has the checksum {digest[:12]}…, not the recorded {result.weights_sha256[:12]}….")
-    _write(path, output, found, result)
+    _write(state(folder, found, result), output, found, result)
     return _said(output, found, result)
 
 
@@ -81,7 +71,8 @@ def choose(found: Record, sparsity: float | None) -> Result:
     raise UserError(f"--sparsity {sparsity:g} is not among the points of run {found.id}: {listed}.")
 
 
-def _read(folder: Path) -> Record:
+def read(folder: Path) -> Record:
+    """The record of a run's folder. Raises `UserError` if it can't be read."""
     try:
         return record.read(folder / "record.json")
     except ValidationError as error:
@@ -90,12 +81,32 @@ def _read(folder: Path) -> Record:
         ) from None
 
 
-def _write(path: Path, output: Path, found: Record, result: Result) -> None:
-    from bench.weights import load_state, save_state
+def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
+    """The recorded weights of a result, for the architecture with its own epsilon of batch normalisation.
+
+    Raises `UserError` if they are gone, not the recorded ones, or need more than the architecture.
+    """
+    from bench.weights import load_state
+
+    if result.extras is not None:
+        raise UserError(
+            f"run {found.id}: the networks of method '{found.spec.method}' need parts beside the weights "
+            f"({result.extras}), which no plain checkpoint holds."
+        )
+    path = folder / result.weights
+    if not path.is_file():
+        raise UserError(f"run {found.id}: its weights {path} are not there any more.")
+    if (digest := file_digest(path)) != result.weights_sha256:
+        raise UserError(f"{path} has the checksum {digest[:12]}…, not the recorded {result.weights_sha256[:12]}….")
+    return _with_own_eps(load_state(path), found)
+
+
+def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result) -> None:
+    from bench.weights import save_state
 
     facts = {"architecture": found.spec.architecture, "run": found.id, "accuracy": f"{result.accuracy:.10g}"}
     facts |= {} if result.point is None else {"point": f"{result.point:.10g}"}
-    save_state(_with_own_eps(load_state(path), found), output, facts)
+    save_state(state, output, facts)
 
 
 def _with_own_eps(state: dict[str, Tensor], found: Record) -> dict[str, Tensor]:
@@ -118,6 +129,10 @@ def _said(output: Path, found: Record, result: Result) -> str:
     words = [f"reprune evaluate {output} --arch {spec.architecture} --dataset {spec.dataset}"]
     for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
         words += [f"{option} {','.join(f'{value:g}' for value in values)}"] if values else []
+    usual = type(chosen.photographs)()
+    for field in ("crop_fraction", "interpolation"):
+        value = getattr(chosen.photographs, field)
+        words += [f"--{field.replace('_', '-')} {value}"] if value != getattr(usual, field) else []
     kept = f"{100 * result.counts.prunable_sparsity:.2f} % of the prunable weights are 0"
     said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}"
     if chosen.normalise != "channel":

@@ -37,6 +37,7 @@ class Grid(Strict):
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
         slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.packing`).
+        workers: processes per run that decode the photographs of an image folder; they have no influence on results.
         claims: orders of methods to be tested on the results (`bench.claims`).
     """
 
@@ -56,6 +57,7 @@ class Grid(Strict):
     budget: float = Field(default=1.0, gt=0)
     threads: int = Field(default=1, gt=0)
     slots_per_gpu: int | Literal["auto"] = 1
+    workers: int = Field(default=2, ge=0)
     claims: tuple[Claim, ...] = ()
     data_dir: str | None = None
     download: bool = False

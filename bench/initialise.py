@@ -32,7 +32,7 @@ def build(
         classes: number of outputs.
         channels: number of image channels.
         size: height and width of the images in pixels.
-        recipe: its initialisation, dropout, batch normalisation, memory format and precision are applied.
+        recipe: its initialisation, dropout, drop path, batch normalisation, memory format and precision are applied.
         seed: the run's.
 
     The default random generator is left as it was. Under ``fp64`` the drawn float32 values are widened, so that they
@@ -40,7 +40,7 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):  # no devices: constructors draw on the CPU, and CUDA stays asleep
         torch.default_generator.manual_seed(seed_for(seed, "init"))
-        model = archs.create(architecture, classes, channels, size, recipe.dropout)
+        model = archs.create(architecture, classes, channels, size, recipe.dropout, recipe.drop_path)
     initialise(model, recipe, seed)
     if recipe.initialisation.file is not None:
         fill_from_file(model, recipe.initialisation)

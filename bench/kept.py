@@ -1,14 +1,15 @@
 """A kept folder: the records of a grid's runs, to be committed, and tables that are rebuilt from them alone.
 
-``grid.yaml`` says which runs these are and ``records/<run>.json`` is what each left. Nothing else is read: no results,
-no data, no tracking store. Records are found by what was asked (data set, method, seed …) and not by their identity,
-so tables can be rebuilt after the code has changed; how many records that concerns is said.
+``grid.yaml`` says which runs these are, ``records/<run>.json`` is what each left, and ``latency/<run>.json`` how fast
+its networks are, where that was measured. Nothing else is read: no results, no data, no tracking store. Records are
+found by what was asked (data set, method, seed …) and not by their identity, so tables can be rebuilt after the code
+has changed; how many records that concerns is said.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from bench import latency
 from bench.errors import UserError
 from bench.grid import Grid, Plan, expand, load
 from bench.record import Record, write_atomic
@@ -65,11 +67,23 @@ def keep(grid: Grid, folder: Path) -> str:
     old = {path.name for path in (folder / RECORDS).glob("*.json")} - set(found)
     for name in old:
         (folder / RECORDS / name).unlink()
+        latency.beside(folder / RECORDS / name).unlink(missing_ok=True)
     for name, content in found.items():
         write_atomic(folder / RECORDS / name, content)
+    _keep_latency(sources, folder)
     write_atomic(folder / GRID, description(grid).encode())
     removed = f", {len(old)} earlier ones removed" if old else ""
     return f"{len(found)} of {len(runs)} records kept in {folder}{removed}."
+
+
+def _keep_latency(sources: Mapping[str, Path], folder: Path) -> None:
+    """Copy what was measured beside the records (`bench.latency`), and remove what no longer is."""
+    for name, source in sources.items():
+        measured, copy = latency.beside(source), latency.beside(folder / RECORDS / name)
+        if measured.is_file():
+            write_atomic(copy, measured.read_bytes())
+        else:
+            copy.unlink(missing_ok=True)
 
 
 def description(grid: Grid) -> str:

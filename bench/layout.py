@@ -21,12 +21,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Block:
-    """A printed table; the first column names the row, the others hold `numbers` or prose."""
+    """A printed table; the first column names the row, the others hold `numbers` or prose.
+
+    In a `terminal` only a section's first table is shown, and those that ask for it.
+    """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[Text, ...], ...]
     numbers: bool = True
+    terminal: bool = False
 
 
 @dataclass(frozen=True)

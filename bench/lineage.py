@@ -96,7 +96,7 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
     phase = spec.recipe.phase(stage.phase).model_dump(mode="json", exclude_defaults=True) if stage.phase else None
     return {
         "engine": identity.ENGINE_VERSION,
-        "dataset": data.info(spec.dataset).sha256,
+        "dataset": data.info(spec.dataset).identity,
         "architecture": spec.architecture,
         "seed": spec.seed,
         "recipe": recipe,

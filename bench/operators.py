@@ -31,8 +31,8 @@ _POOLING = (
 )
 _RESIZING = "upsample_bicubic2d _upsample_bicubic2d_aa upsample_bilinear2d _upsample_bilinear2d_aa upsample_nearest2d"
 _MOVING = (
-    "clone col2im dropout_ expand_as feature_dropout flip im2col meshgrid movedim pad pixel_shuffle pixel_unshuffle "
-    "repeat repeat_interleave reshape_as tile unflatten unfold"
+    "clone col2im dropout_ expand_as feature_dropout flip im2col index_select meshgrid movedim pad pixel_shuffle "
+    "pixel_unshuffle repeat repeat_interleave reshape_as tile unflatten unfold"
 )
 
 UNCOUNTED = frozenset(

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from bench import archs, data
-from bench.data.batches import Batches
+from bench.data.batches import batches_of
 from bench.evaluate import Evaluation, evaluate
-from bench.recipe import Data, Phase, Recipe
+from bench.recipe import Data, Phase, Photographs, Recipe
 from bench.weights import fit, load_state
 
 
@@ -22,6 +22,8 @@ def evaluate_weights(
     data_dir: Path | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
+    photographs: Photographs | None = None,
+    workers: int = 0,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
     """Accuracy of a weight file on a data set's test images, in float32 without TF32.
@@ -34,6 +36,8 @@ def evaluate_weights(
         data_dir: where its originals lie; see `bench.data.prepare`.
         mean: per channel in units of [0, 1], as in training of the weights; the data set's own by default.
         std: likewise.
+        photographs: how an image folder's are cut; as almost everybody does by default.
+        workers: processes that decode them.
         device: where to compute.
 
     Raises:
@@ -44,12 +48,17 @@ def evaluate_weights(
     model.load_state_dict(fit(model, state, source=f"{path}: the weights"))
     data.prepare(dataset, data_folder, data_dir)
     images = data.load(dataset, data_folder, device)
-    batches = Batches(images, info, _protocol(mean, std), seed=0, device=device)
+    recipe = _protocol(mean, std, photographs or Photographs())
+    batches = batches_of(images, info, recipe, seed=0, device=device, workers=workers)
     model.to(device).eval()
-    with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
-        return evaluate(model, batches.evaluation("test"))
+    try:
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+            return evaluate(model, batches.evaluation("test"))
+    finally:
+        batches.close()
 
 
-def _protocol(mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> Recipe:
-    """A recipe of which only the normalisation is used."""
-    return Recipe(name="evaluate", batch_size=1, train=Phase(epochs=1, lr=1), data=Data(mean=mean, std=std))
+def _protocol(mean: tuple[float, ...] | None, std: tuple[float, ...] | None, photographs: Photographs) -> Recipe:
+    """A recipe of which only what evaluation does to images is used."""
+    data = Data(mean=mean, std=std, photographs=photographs)
+    return Recipe(name="evaluate", batch_size=1, train=Phase(epochs=1, lr=1), data=data)

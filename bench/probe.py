@@ -23,7 +23,7 @@ from bench.initialise import build
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
 from bench.prunable import prunable
-from bench.recipe import Phase, Recipe, Scoring
+from bench.recipe import Phase, Photographs, Recipe, Scoring
 from bench.spec import RunSpec
 from bench.train import Trainer, evaluate_run
 
@@ -128,9 +128,9 @@ def _trainer(spec: RunSpec, device: torch.device, batch: int) -> Trainer:
     recipe, info = _short(spec.recipe, batch), data.info(spec.dataset)
     shape = (info.channels, info.height, info.width)
     model = build(spec.architecture, info.classes, info.channels, shape[1:], recipe, 0).to(device)
-    test = min(info.test_images, 1000 if device.type == "cuda" else batch)
-    images = [_noise(count, shape, info.classes, device) for count in (EPOCH * batch, test)]
-    batches = Batches(Images(*images[0], *images[1]), info, recipe, 0, device)
+    tested = min(info.test_images, 1000 if device.type == "cuda" and not info.folder else batch)
+    train, test = _noise(EPOCH * batch, info, device), _noise(tested, info, device)
+    batches = Batches(Images(*train, *test), info, recipe, 0, device)
     run = Run(Dense(), model, prunable(model, spec.prunable), recipe, batches, Stage("probe"), 0)
     return Trainer(run, TrainingMacs({}, {}, run.method.zeros), checkpoint_seconds=float("inf"))
 
@@ -143,15 +143,17 @@ def _short(recipe: Recipe, batch: int) -> Recipe:
             "train": Phase(epochs=2, lr=1e-6),
             "initialisation": recipe.initialisation.model_copy(update={"file": None, "sha256": None}),
             "scoring": Scoring(),
-            "data": recipe.data.model_copy(update={"validation": 0}),
+            "data": recipe.data.model_copy(update={"validation": 0, "photographs": Photographs()}),
         }
     )
 
 
-def _noise(count: int, shape: tuple[int, ...], classes: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    drawn = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (count, *shape), generator=drawn, dtype=torch.uint8)
-    return images.to(device), torch.randint(classes, (count,), generator=drawn).to(device)
+def _noise(count: int, info: data.DataInfo, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """So many images with labels; of photographs, which would fill the memory, one stands for all."""
+    shape, drawn = (info.channels, info.height, info.width), torch.Generator().manual_seed(0)
+    images = torch.randint(256, (1 if info.folder else count, *shape), generator=drawn, dtype=torch.uint8)
+    labels = torch.randint(info.classes, (count,), generator=drawn)
+    return images.to(device).expand(count, *shape), labels.to(device)
 
 
 def _train(trainer: Trainer, steps: int) -> None:

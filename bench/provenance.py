@@ -37,7 +37,7 @@ def collect(*, threads: int, mode: str, device: str, method_source_sha256: str, 
         "packages": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": {"model": _cpu_model(), "cores": os.cpu_count()},
+        "cpu": {"model": processor(), "cores": os.cpu_count()},
         "gpu": None if device == "cpu" else gpu(),
         "device": device,
         "threads": threads,
@@ -83,7 +83,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def _cpu_model() -> str:
+def processor() -> str:
     """The processor's name; platform.processor() alone is empty on most Linux systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

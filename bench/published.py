@@ -163,13 +163,13 @@ def barriers(row: Row, protocol: Protocol) -> list[str]:
     name = names.parse(row.method)[0] if row.method else ""
     stated = {
         "unverified: nobody read this number in a source": row.verified == "unverified",
-        f"data set: {row.dataset} is not in the suite": row.dataset not in data.DATASETS,
+        f"data set: {row.dataset} is not in the suite": row.dataset not in data.names(),
         f"architecture: {row.architecture_printed} is not in the suite": not row.architecture,
         f"method: no module for {name or row.method_printed}": name not in catalog.names(),
         f"metric: {row.metric} instead of top1": row.metric != "top1",
         "sparsity: not stated": row.point is None,
         "sparsity: of all parameters": row.target is None and row.sparsity_of == "parameters",
-        f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.DATASETS,
+        f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.names(),
         "reported epoch: not stated": row.report == "unknown" and protocol.recipe is not None,
     }
     return [reason for reason, holds in stated.items() if holds]

@@ -96,6 +96,39 @@ class Optimizer(Strict):
     clip_norm: float | None = Field(default=None, gt=0)
 
 
+class Photographs(Strict):
+    """What makes images of one size of an image folder's photographs; data sets in memory have no use for it.
+
+    The transforms are torchvision's, on PIL images.
+
+    Attributes:
+        crop_scale, crop_ratio: ranges of a training crop's area, as a fraction, and of its ratio of width to height; no
+            `crop_scale` means the centre, as in evaluation.
+        interpolation: of every change of size.
+        crop_fraction: evaluation scales the shorter side to size / fraction and cuts out the centre.
+        rand_augment: magnitude, of 31, of the two operations of RandAugment (Cubuk et al. 2019, arXiv:1909.13719).
+        mixup, cutmix: the α of mixing the images of a batch with their neighbours (arXiv:1710.09412, 1905.04899); a
+            batch is mixed in one of the ways given, by equal chances.
+    """
+
+    crop_scale: tuple[float, float] | None = (0.08, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    crop_fraction: float = Field(default=0.875, gt=0, le=1)
+    rand_augment: int = Field(default=0, ge=0, le=30)
+    mixup: float = Field(default=0.0, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        for field, limits in (("crop_scale", self.crop_scale), ("crop_ratio", self.crop_ratio)):
+            if limits is not None and not 0 < limits[0] <= limits[1]:
+                raise ValueError(f"'{field}' is a range of positive numbers, the smaller first, not {limits}")
+        if self.crop_scale is not None and self.crop_scale[1] > 1:
+            raise ValueError(f"'crop_scale' is a fraction of the area, at most 1, not {self.crop_scale[1]:g}")
+        return self
+
+
 class Data(Strict):
     """What happens to the images, and which of them are used for what.
 
@@ -107,6 +140,7 @@ class Data(Strict):
         normalise: by the data set's ``channel`` statistics, per ``image`` as the network sees it or as it was before
             the crop (``whole_image``), or ``none`` (only scaled to [0, 1]).
         validation: images held out of the training set (a fixed, stratified choice).
+        photographs: of image folders, whose images are not padded.
     """
 
     crop_padding: int = Field(default=0, ge=0)
@@ -117,6 +151,7 @@ class Data(Strict):
     std: tuple[float, ...] | None = None
     validation: int = Field(default=0, ge=0)
     drop_last: bool = False
+    photographs: Photographs = Photographs()
 
 
 class Initialisation(Strict):
@@ -182,6 +217,8 @@ class Recipe(Strict):
     Attributes:
         source: where the protocol was read; what is from memory says so.
         train, finetune: the phases; `finetune` is needed by methods that prune after training.
+        drop_path: timm's ``drop_path_rate``: how often the last residual block is skipped for an image (earlier ones
+            less, linearly), in architectures that can.
         evaluate_every: epochs between evaluations during training (the last epoch is always evaluated).
         report: which accuracy the paper reports, ``last`` or ``best`` epoch; ours is always the last.
         precision: arithmetic of forward and backward; ``fp64`` exists for tests.
@@ -201,6 +238,7 @@ class Recipe(Strict):
     scoring: Scoring = Scoring()
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
     evaluate_every: int = Field(default=1, gt=0)
     report: Literal["last", "best"] = "last"
     precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"

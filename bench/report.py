@@ -57,13 +57,14 @@ def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
     """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
-    from bench import comparison, findings, origins, plots, published, sections, summary, tables
+    from bench import comparison, findings, latency_block, origins, plots, published, sections, summary, tables
     from bench.record import write_atomic
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
     found = findings.examine(grid.claims, plan, measured.table)
-    report = sections.report(grid, cells, compared, measured.source, found)
+    speeds = latency_block.read(plan, measured.records)
+    report = sections.report(grid, cells, compared, measured.source, found, speeds)
     drawn = plots.draw(grid, cells, folder) if figures else []
     paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
     write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())

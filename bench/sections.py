@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import findings, nested, per_input, recipe
+from bench import findings, latency_block, nested, per_input, recipe
+from bench.latency_block import Speeds
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.paper_block import paper_block
@@ -37,7 +38,12 @@ class _Notes:
 
 
 def report(
-    grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, source: str, found: Sequence[Finding] = ()
+    grid: Grid,
+    cells: pd.DataFrame,
+    compared: pd.DataFrame,
+    source: str,
+    found: Sequence[Finding] = (),
+    speeds: Speeds | None = None,
 ) -> Report:
     """The report of a grid.
 
@@ -47,13 +53,14 @@ def report(
         compared: from `bench.comparison.compare`.
         source: one sentence on where the values come from.
         found: from `bench.findings.examine`.
+        speeds: from `bench.latency_block.read`.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
     sections = []
     for dataset, architecture in pairs:
         own = cells[(cells["dataset"] == dataset) & (cells["architecture"] == architecture)]
         rows = compared[(compared["dataset"] == dataset) & (compared["architecture"] == architecture)]
-        sections.append(_section(grid, own, rows))
+        sections.append(_section(grid, own, rows, speeds or Speeds()))
     return Report(
         title=grid.title or grid.name,
         warning=_warning(grid),
@@ -113,7 +120,7 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame) -> Section:
+def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Speeds) -> Section:
     notes = _Notes()
     lines = [{str(name): value for name, value in line.items()} for line in cells.to_dict("records")]
     anchors = compared[compared["anchor"].astype(bool)]
@@ -128,16 +135,18 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame) -> Section
         for line in lines
     }
     dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
-    blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy), _costs(lines)]
+    blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy)]
+    blocks += [*latency_block.blocks(lines, speeds), _costs(lines)]
     if grid.paper:
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
+    unshown = speeds.notes.get((lines[0]["dataset"], lines[0]["architecture"]), [])
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
         facts=_network(lines),
         blocks=tuple(block for block in blocks if block.rows),
-        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines)),
+        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines), *dict.fromkeys(unshown)),
     )
 
 

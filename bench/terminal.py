@@ -37,6 +37,9 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
         console.print(_table(section.blocks[0], f"{section.architecture} on {section.dataset}"))
         for index, note in enumerate(section.notes, 1):
             _say(console, f"{index}. {note}", "dim")
+        for block in section.blocks[1:]:
+            if block.terminal:
+                console.print(_table(block, block.title))
     for block in report.claims:
         console.print()
         console.print(_table(block, block.title))

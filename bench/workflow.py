@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, disk, grid, packing
+from bench import alone, data, devices, disk, grid, packing
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -111,6 +111,7 @@ class Flow:
     def job(self, run: str) -> str:
         """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
         own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
+        own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
     def gpus(self, run: str) -> int:
@@ -123,8 +124,9 @@ class Flow:
         return gpus * self.slots_per_gpu if gpus > 1 else gpus
 
     def threads(self, run: str) -> int:
-        """CPU threads of all processes of a run."""
-        return self.grid.threads * self.runs[run].recipe.gpus
+        """How many CPU cores a run keeps busy: threads of all its processes, and those that decode an image folder."""
+        each = self.grid.threads + (self.grid.workers if data.info(self.runs[run].dataset).folder else 0)
+        return each * self.runs[run].recipe.gpus
 
     def preparation(self, dataset: str) -> str:
         """The arguments of ``reprune prepare`` for a data set."""
@@ -173,6 +175,8 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
+    if first:
+        alone.guard(workflow)
     _show_progress(workflow, flow)
     return flow
 
@@ -194,7 +198,7 @@ def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
 
 
 def _show_progress(workflow: Any, flow: Flow) -> None:
-    """Replace Snakemake's chatter by our lines; only in the process that the user started, not in jobs of a cluster."""
+    """Replace Snakemake's chatter by our lines."""
     from snakemake.logging import logger
 
     if not _first_process(workflow):

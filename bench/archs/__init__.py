@@ -57,7 +57,14 @@ def own(name: str, **settings: Any) -> nn.Module:
     return model
 
 
-def create(name: str, classes: int, channels: int, size: int | tuple[int, int], dropout: float = 0.0) -> nn.Module:
+def create(
+    name: str,
+    classes: int,
+    channels: int,
+    size: int | tuple[int, int],
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+) -> nn.Module:
     """Build an architecture with random weights, from the global random numbers.
 
     Args:
@@ -67,15 +74,19 @@ def create(name: str, classes: int, channels: int, size: int | tuple[int, int], 
         size: height and width of the images in pixels, or one number for both. Only architectures built for one
             size, such as vision transformers, depend on it.
         dropout: timm's ``drop_rate``: dropout before the classifier (in a wide ResNet: inside the blocks).
+        drop_path: timm's ``drop_path_rate``, in architectures that have one.
 
     Raises:
         UserError: if there is no such architecture, or it can't be built for these images.
     """
     check(name)
+    if name in _MODELS and drop_path:
+        raise UserError(f"architecture '{name}' has no paths to drop: the recipe's field 'drop_path' has to be 0.")
     if name in _MODELS:
         return own(name, num_classes=classes, in_chans=channels, drop_rate=dropout)
     shape = (size, size) if isinstance(size, int) else size
     settings = {"num_classes": classes, "in_chans": channels} | ({"drop_rate": dropout} if dropout else {})
+    settings |= {"drop_path_rate": drop_path} if drop_path else {}
     try:
         return _create_timm(name, shape, settings)
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:

@@ -6,8 +6,9 @@ none; a resumed run asks for the batch it stopped at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,11 +18,14 @@ from bench.data.images import Images
 from bench.data.split import stratified
 from bench.data.transforms import by_channel, by_image, crop_and_flip
 from bench.errors import UserError
-from bench.recipe import Recipe
+from bench.recipe import Photographs, Recipe
 from bench.seeds import generator
 
-EVALUATION_BATCH = 1000
-"""Images per batch in evaluation: it bounds memory and has no influence on results."""
+if TYPE_CHECKING:
+    from bench.data.folder import Folder
+
+Part = Literal["train", "test"]
+"""Which of a data set's images."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images, normalised floating-point (n, channels, height, width), and labels, int64 (n,); on the device."""
@@ -46,10 +50,13 @@ class Batches:
         steps_per_epoch: training batches in an epoch; the last is a partial one unless the recipe drops it.
         scoring_size: images in a scoring batch.
         classes: of the data set.
+        evaluation_batch: images per batch in evaluation: it bounds memory and has no influence on results.
 
     Raises:
         UserError: the recipe does not fit the data set.
     """
+
+    evaluation_batch: ClassVar[int] = 1000
 
     def __init__(
         self,
@@ -95,7 +102,7 @@ class Batches:
         again, index = divmod(batch, self.train_size // self.scoring_size)
         chosen = self._slice(self._order("scoring", *keys, again), index, self.scoring_size)
         if not self.recipe.scoring.augment:
-            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
+            return self._plain("train", chosen[self.share])
         return self._augmented(chosen, "scoring augmentation", *keys, batch)
 
     def balanced(self, per_class: int, batch: int, *keys: int | str) -> Batch:
@@ -119,20 +126,22 @@ class Batches:
         firsts = sizes.cumsum(0) - sizes + index * per_class
         chosen = by_class[(firsts[:, None] + torch.arange(per_class, device=self.device)).flatten()]
         if not self.recipe.scoring.augment:
-            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
+            return self._plain("train", chosen[self.share])
         return self._augmented(chosen, "balanced augmentation", *keys, batch)
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """All images of ``test`` or ``validation`` once, in order, not augmented; the last batch may be partial."""
+        part: Part
         if split == "test":
-            images, labels = self.images.test_x, self.images.test_y
-            chosen = torch.arange(len(labels), device=self.device)
+            part, chosen = "test", torch.arange(len(self.images.test_y), device=self.device)
         elif split == "validation" and len(self._held_out):
-            images, labels, chosen = self.images.train_x, self.images.train_y, self._held_out
+            part, chosen = "train", self._held_out
         else:
             raise ValueError(f"there is no split '{split}' under recipe '{self.recipe.name}'")
-        for start in range(0, len(chosen), EVALUATION_BATCH):
-            yield self._plain(images, labels, chosen[start : start + EVALUATION_BATCH])
+        yield from self._in_order(part, torch.split(chosen, self.evaluation_batch))
+
+    def close(self) -> None:
+        """End what the batches needed; there is nothing to end for a data set in memory."""
 
     def _shuffled(self, purpose: str, *keys: int | str) -> torch.Tensor:
         order = torch.randperm(self.train_size, generator=generator("cpu", self.seed, purpose, *keys))
@@ -146,7 +155,7 @@ class Batches:
         """Training images with random crops and flips; all draws are made, whichever of them the recipe uses."""
         data, count = self.recipe.data, len(chosen)
         if not data.crop_padding and not data.flip:
-            return self._plain(self.images.train_x, self.images.train_y, chosen[self.share])
+            return self._plain("train", chosen[self.share])
         drawn = generator("cpu", self.seed, purpose, *keys)
         corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)[:, self.share]
         flips = (torch.randint(2, (count,), generator=drawn).bool() & data.flip)[self.share]
@@ -155,9 +164,16 @@ class Batches:
         pixels = crop_and_flip(whole, corners.to(self.device), flips.to(self.device), data)
         return self._finished(pixels, whole), self.images.train_y[chosen]
 
-    def _plain(self, images: torch.Tensor, labels: torch.Tensor, chosen: torch.Tensor) -> Batch:
-        pixels = images.index_select(0, chosen)
-        return self._finished(pixels, pixels), labels[chosen]
+    def _in_order(self, part: Part, pieces: Sequence[torch.Tensor]) -> Iterator[Batch]:
+        for chosen in pieces:
+            yield self._plain(part, chosen)
+
+    def _plain(self, part: Part, chosen: torch.Tensor) -> Batch:
+        pixels = (self.images.train_x if part == "train" else self.images.test_x).index_select(0, chosen)
+        return self._finished(pixels, pixels), self._labels(part)[chosen]
+
+    def _labels(self, part: Part) -> torch.Tensor:
+        return self.images.train_y if part == "train" else self.images.test_y
 
     def _finished(self, pixels: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         """From uint8 to what the network sees; `whole` are the images before they were cropped."""
@@ -169,6 +185,9 @@ class Batches:
         elif self.recipe.data.normalise == "whole_image":
             images = by_image(images, whole.to(self._dtype).div_(255))
         # Last, because arithmetic by channel is several times slower where channels are innermost.
+        return self._in_format(images)
+
+    def _in_format(self, images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else images
 
     def _per_channel(self, values: tuple[float, ...]) -> torch.Tensor:
@@ -187,6 +206,8 @@ def _split(labels: torch.Tensor, held_out: int) -> tuple[torch.Tensor, torch.Ten
 def _check(recipe: Recipe, info: DataInfo) -> None:
     """Raise `UserError` where the recipe asks for what the data set can't give."""
     data, where = recipe.data, f"recipe '{recipe.name}' with data set '{info.name}'"
+    if not info.folder and data.photographs != Photographs():
+        raise UserError(f"{where}: field 'data.photographs' is for image folders, and this data set is none.")
     for field, values in (("mean", data.mean), ("std", data.std)):
         if values is not None and len(values) != info.channels:
             raise UserError(f"{where}: field 'data.{field}' has {len(values)} values for {info.channels} channels.")
@@ -209,3 +230,20 @@ def _check(recipe: Recipe, info: DataInfo) -> None:
             f"{where}: field 'data.validation': {data.validation} leaves {max(left, 0)} of {info.train_images} images "
             f"to train on, and at least {at_least} must be left."
         )
+
+
+def batches_of(
+    images: Images | Folder,
+    info: DataInfo,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device | str = "cpu",
+    share: slice = slice(None),
+    workers: int = 0,
+) -> Batches:
+    """The batches of what `bench.data.load` opened; `workers` processes decode the photographs of an image folder."""
+    if isinstance(images, Images):
+        return Batches(images, info, recipe, seed, device, share)
+    from bench.data.folder_batches import FolderBatches  # which builds on this module
+
+    return FolderBatches(images, info, recipe, seed, device, share, workers)

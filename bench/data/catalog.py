@@ -1,11 +1,26 @@
-"""Which data sets there are: their shape, statistics and fingerprint, known without touching the data."""
+"""Which data sets there are: their shape, statistics and fingerprint, known without touching the data.
+
+Those that fit into memory stand below; image folders are described by a file of `configs/datasets/` each, so that one's
+own takes no code.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from bench.errors import UserError
+from bench.identity import digest
+from bench.schema import Strict, read_yaml
+
+FOLDERS = Path(__file__).parents[2] / "configs" / "datasets"
+"""Where image folders are described."""
 
 
 @dataclass(frozen=True)
@@ -13,9 +28,12 @@ class DataInfo:
     """What is known of a data set before it is opened.
 
     Attributes:
+        height, width: of the images as a network sees them.
         mean, std: of each channel over all training images, in units of [0, 1]; std is the population's.
-        sha256: the registered fingerprint of the decoded arrays, see `bench.data.prepare.fingerprint`. It is part of
-            every run's identity, and `prepare` refuses data that have another one.
+        sha256: the registered fingerprint of the decoded arrays, see `bench.data.prepare.fingerprint`, or of a folder's
+            files, see `bench.data.folder.fingerprint`; `prepare` refuses data that have another one. Empty for a folder
+            of which none is registered.
+        folder: of an image folder: where it lies inside the data folder; empty for data sets in memory.
     """
 
     name: str
@@ -28,6 +46,18 @@ class DataInfo:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     sha256: str
+    folder: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What stands for the data in a run's identity.
+
+        The fingerprint; for a folder also what its description adds to the files, for that may be edited.
+        """
+        if not self.folder:
+            return self.sha256
+        facts: list[Any] = [self.sha256, self.classes, self.height, self.width, self.train_images, self.test_images]
+        return digest([*facts, self.mean, self.std])
 
 
 DATASETS: dict[str, DataInfo] = {
@@ -55,13 +85,60 @@ DATASETS: dict[str, DataInfo] = {
         ),
     )
 }
-"""Every data set by its name."""
+"""Every data set that is decoded to arrays, by its name."""
+
+
+class Folder(Strict):
+    """A file of `configs/datasets/`: an image folder, with one folder per class in ``train/`` and in ``val/``.
+
+    Attributes:
+        folder: where it lies inside the data folder; the file's own name if not given.
+        size: side of the square that every photograph is cut to, in pixels.
+        mean, std: per channel over the training images, in units of [0, 1].
+        sha256: the fingerprint of the files, which ``reprune prepare`` says; without one any folder with these classes
+            and numbers of images is taken, and runs on different ones have the same identity.
+        source: where it comes from.
+    """
+
+    folder: str = ""
+    classes: int = Field(gt=1)
+    size: int = Field(gt=0)
+    train_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    source: str = ""
+
+    def info(self, name: str) -> DataInfo:
+        """The facts as every data set has them."""
+        return DataInfo(
+            *(name, self.classes, 3, self.size, self.size, self.train_images, self.test_images, self.mean, self.std),
+            sha256=self.sha256,
+            folder=self.folder or name,
+        )
+
+
+def names() -> list[str]:
+    """Every data set there is, those in memory first."""
+    return [*DATASETS, *sorted(file.stem for file in FOLDERS.glob("*.yaml"))]
 
 
 def info(name: str) -> DataInfo:
-    """The facts about a data set. Raises `UserError` listing the names there are."""
+    """The facts about a data set.
+
+    Raises `UserError` listing the names there are, or naming the file that describes a folder and what is wrong in it.
+    """
     if name in DATASETS:
         return DATASETS[name]
-    close = difflib.get_close_matches(name, DATASETS, n=1)
+    path = FOLDERS / f"{name}.yaml"
+    if re.fullmatch(r"\w+", name) and path.exists():
+        return _described(path)
+    close = difflib.get_close_matches(name, names(), n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise UserError(f"data set '{name}' is unknown{hint}; there are {', '.join(DATASETS)}.")
+    raise UserError(f"data set '{name}' is unknown{hint}; there are {', '.join(names())}.")
+
+
+@cache
+def _described(path: Path) -> DataInfo:
+    return Folder.read(read_yaml(path), str(path)).info(path.stem)

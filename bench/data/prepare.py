@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.data import folder as folders
 from bench.data.catalog import DataInfo, info
 from bench.data.images import FIELDS, file_of
 from bench.data.split import stratified
@@ -35,7 +36,7 @@ _TORCHVISION = {
 
 
 def prepare(name: str, folder: Path, data_dir: Path | None = None, download: bool = False) -> Path:
-    """Decode a data set to `folder`, unless the right file is there already.
+    """Decode a data set to `folder`, unless the right file is there already; of an image folder, make the index.
 
     Args:
         name: of the data set.
@@ -47,9 +48,12 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
         The path of the file, written atomically and checked against the registered fingerprint.
 
     Raises:
-        UserError: the data set is unknown, not there, damaged, or not the one that is registered.
+        UserError: the data set is unknown, not there, damaged, or not the one that is registered; an image folder has
+            changed since its index was made.
     """
     expected, path = info(name), file_of(name, folder)
+    if expected.folder:
+        return _index(expected, path, image_folder(expected, data_dir))
     if path.exists() and _is_right(path, expected):
         return path
     arrays = _digits() if name == "digits" else _from_torchvision(name, data_dir, download)
@@ -68,6 +72,8 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
 
 def originals(name: str, data_dir: Path | None = None) -> Path | None:
     """The folder in which a data set's originals are looked for; None for one that needs none."""
+    if info(name).folder:
+        return data_root(data_dir) / info(name).folder
     return data_root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
 
 
@@ -81,6 +87,36 @@ def fingerprint(arrays: dict[str, np.ndarray]) -> str:
         found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
         found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return found.hexdigest()
+
+
+def image_folder(expected: DataInfo, data_dir: Path | None = None) -> Path:
+    """Where the files of an image folder lie. Raises `UserError` if they are not there."""
+    root = data_root(data_dir) / expected.folder
+    if not root.is_dir():
+        raise UserError(
+            f"data set '{expected.name}': there is no folder {root}; name the one that holds {expected.folder} as "
+            f"data_dir in the grid or in ${VARIABLE}."
+        )
+    return root
+
+
+def _index(expected: DataInfo, path: Path, root: Path) -> Path:
+    if path.exists():
+        if difference := folders.changed(folders.load(path, expected, root)):
+            raise UserError(
+                f"data set '{expected.name}' is no longer as it was prepared: {difference}; put it back, or delete "
+                f"{path} and what was trained on it."
+            )
+        return path
+    found = folders.index(expected, root)
+    sha256 = folders.fingerprint(found)
+    if expected.sha256 not in ("", sha256):
+        raise UserError(
+            f"data set '{expected.name}': the files in {root} have the fingerprint {sha256[:12]}…, not "
+            f"{expected.sha256[:12]}…, so they are not the registered ones."
+        )
+    folders.save(path, found)
+    return path
 
 
 def _is_right(path: Path, expected: DataInfo) -> bool:

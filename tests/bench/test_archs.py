@@ -187,3 +187,14 @@ def test_close_names_are_offered() -> None:
 def test_what_timm_cannot_build_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"'resnet18.no_such_tag': timm can't build it"):
         archs.create("resnet18.no_such_tag", 10, 3, 32)
+
+
+def test_drop_path_reaches_the_network_and_is_refused_where_there_is_none() -> None:
+    from timm.layers import DropPath
+
+    model = archs.create("test_vit", 10, 3, 64, drop_path=0.1)
+    assert max(module.drop_prob for module in model.modules() if isinstance(module, DropPath)) == pytest.approx(0.1)
+    plain = archs.create("test_vit", 10, 3, 64)
+    assert not any(isinstance(module, DropPath) and module.drop_prob for module in plain.modules())
+    with pytest.raises(UserError, match="'resnet20_cifar' has no paths to drop: the recipe's field 'drop_path' has to"):
+        archs.create("resnet20_cifar", 10, 3, 32, drop_path=0.1)

@@ -56,6 +56,17 @@ def test_the_job_is_the_run_that_was_planned(flow: Flow) -> None:
         assert (arguments.results, arguments.threads) == (Path("a folder"), 2)
 
 
+def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photographs(flow: Flow) -> None:
+    run = flow.plan.runs[0].id
+    assert (flow.threads(run), "--workers" in flow.job(run)) == (2, False)
+    changed = {"name": "photographs", "recipe": "imagenet", "datasets": ["signdigits"], "workers": 5}
+    found = grid.load(FIELDS | changed)
+    photographs = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 1, 0)
+    run = photographs.plan.runs[0].id
+    assert photographs.threads(run) == 2 + 5
+    assert job.parser().parse_args(shlex.split(photographs.job(run))).workers == 5
+
+
 def test_every_record_is_planned_once(flow: Flow) -> None:
     assert len(flow.records) == len(set(flow.records)) == 2 * 3
 

@@ -1,0 +1,72 @@
+"""``reprune latency`` for people and for programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.latency import Latency, Network
+from bench.latency_backends import Setting
+from bench.layout import percent
+
+PIPED_WIDTH = 120
+
+HEAD = ("Batch", "Way", "ms per batch", "Quartiles", "× dense", "")
+
+LEGEND = (
+    "× dense: median of dense over this median, from {repetitions} rounds in which every way runs once; below 1 is "
+    "slower. masked is the network as it is saved: its zeros are multiplied like any weight, so it is about 1. All "
+    "others give its logits but for rounding."
+)
+
+
+def measure(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
+    """Measure a run's networks and print a table, or the contents of the file that is written."""
+    from bench.latency_measure import measure as carry_out
+
+    latency, path = carry_out(run, results, batches, setting)
+    if as_json:
+        print(path.read_text(), end="")
+    else:
+        show(latency, path, Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH))
+
+
+def show(latency: Latency, path: Path, console: Console) -> None:
+    """Print the measurements, what was refused, and where it all lies."""
+    console.print(f"{latency.run}: {latency.machine.describe()}")
+    for network in latency.networks:
+        console.print(table(network))
+        for reason in refusals(network):
+            console.print(f"{reason}.", style="dim")
+    console.print(LEGEND.format(repetitions=latency.networks[0].timings[0].repetitions), style="dim")
+    console.print(str(path))
+
+
+def table(network: Network) -> Table:
+    """A network's timings."""
+    made = Table(title="dense" if network.point is None else percent(network.point), title_justify="left")
+    for name in HEAD:
+        made.add_column(name, justify="left" if name in ("Way", "") else "right", no_wrap=True)
+    before = None
+    for timing in network.timings:
+        made.add_row(
+            str(timing.batch) if timing.batch != before else "",
+            timing.backend,
+            f"{timing.median:.3f}",
+            f"{timing.lower:.3f} to {timing.upper:.3f}",
+            f"{timing.speedup:.2f}",
+            timing.detail,
+        )
+        before = timing.batch
+    return made
+
+
+def refusals(network: Network) -> list[str]:
+    """What was not measured and why, one line for all batch sizes that have the same reason."""
+    batches: dict[tuple[str, str], list[int]] = {}
+    for each in network.refusals:
+        batches.setdefault((each.backend, each.reason), []).append(each.batch)
+    return [f"{name} (batch {', '.join(map(str, sizes))}): {reason}" for (name, reason), sizes in batches.items()]
