@@ -11,11 +11,12 @@ import math
 import resource
 import sys
 import traceback
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import catalog, disk, names, record
+from bench import catalog, disk, locks, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.launch import INTERRUPTED, end_with_parent, launch
@@ -254,21 +255,41 @@ def main(words: list[str] | None = None) -> int:
         if arguments.rank_on:
             return _rank(spec, arguments)
         disk.check(arguments.results)
-        with device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
-            if spec.recipe.gpus > 1:
-                return launch(words, spec.recipe.gpus, device)
-            return _job(spec, arguments, device)
+        log_to(arguments.results / "runs" / spec.id / "log.txt")
+        return _status(lambda: _alone(words, spec, arguments))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
 
 
-def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 0) -> int:
-    log_to(arguments.results / "runs" / spec.id / "log.txt", rank)
+def _alone(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
+    """The job while no double is at work; on several GPUs it only watches over the processes that are."""
+    folder = arguments.results / "runs" / spec.id
+    # The lock before the slot, which a job that only waits for its double should not take from others.
+    with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
+        record.sweep(folder)
+        if spec.recipe.gpus > 1:
+            return launch(words, spec.recipe.gpus, device)
+        return _job(spec, arguments, device)
+
+
+def _waiting() -> None:
+    """The double may be one that outlived its workflow, or belong to another one that shares the results."""
+    log.info("this run is being carried out by another job; waiting for it")
+
+
+def _job(spec: RunSpec, arguments: argparse.Namespace, device: str) -> int:
+    found = execute(
+        *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
+    )
+    log.info("%s %s", found.outcome, found.reason)
+    return 0
+
+
+def _status(job: Callable[[], int]) -> int:
+    """The exit status of a job that may be stopped, or failed by the machine."""
     try:
-        found = execute(
-            *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
-        )
+        return job()
     except (Interrupted, KeyboardInterrupt):
         log.info("stopped on request; the same command goes on from the checkpoint")
         return INTERRUPTED
@@ -277,8 +298,6 @@ def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 
         reason = " ".join(str(error).split()) or "there is not enough memory"
         print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)
         return FAILED
-    log.info("%s %s", found.outcome, found.reason)
-    return 0
 
 
 def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
@@ -288,7 +307,8 @@ def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
 
     with distributed.group(arguments.rank_on):
         try:
-            status = _job(spec, arguments, arguments.rank_on, distributed.rank())
+            log_to(arguments.results / "runs" / spec.id / "log.txt", distributed.rank())
+            status = _status(lambda: _job(spec, arguments, arguments.rank_on))
         except UserError as error:
             if distributed.rank() == 0 or not distributed.all_failed():
                 print(f"reprune: {error}", file=sys.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-def log_to(path: Path, rank: int) -> None:
+def log_to(path: Path, rank: int = 0) -> None:
     """Log to the run's folder, where it survives reruns, and to standard error; warnings only on ranks after 0."""
     if rank:
         logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s rank {rank}: %(message)s")
