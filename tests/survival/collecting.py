@@ -19,7 +19,7 @@ from tests.bench import factories
 from tests.survival.killing import Blow, arm
 
 RUNS: factories.Accuracies = {("dense", None): [92.0, 92.5, 92.1], ("gmp", 0.9): [91.0, 90.1, 90.6]}
-LOGGING = ("logging a run", "logging its files", "ending it")
+LOGGING = ("logging a run", "logging its curves", "logging its files", "ending it")
 
 
 def written(folder: Path, accuracies: factories.Accuracies = RUNS) -> tuple[Grid, Plan]:
