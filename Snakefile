@@ -1,6 +1,7 @@
 # The way of the data: data sets and networks → runs → records → tables. What there is to run comes from the grid.
 from snakemake.utils import min_version
 
+from bench import warm
 from bench.workflow import plan
 
 min_version("9.20")
@@ -11,6 +12,10 @@ if not workflow.configfiles:
 
 
 flow = plan(workflow, config)
+
+
+onstart:
+    warm.up(workflow, flow)
 
 
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.
@@ -85,7 +90,7 @@ rule train:
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:
-        "python -m bench.run {params.spec} > {log} 2>&1"
+        "python -m bench.job {params.spec} > {log} 2>&1"
 
 
 # Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.

@@ -138,7 +138,7 @@ class Workshop:
         trainer.inspection.stage_ended()
         distributed.share_buffers(run.model, run.extras)
         weights = [*run.model.state_dict().values(), *run.extras.state_dict().values(), *run.masks.values()]
-        distributed.same(f"stage '{stage.name}': the weights and masks at its end", weights)
+        distributed.same(f"stage '{stage.name}', at its end: the weights and masks", weights)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
 
