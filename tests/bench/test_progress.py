@@ -143,6 +143,7 @@ def test_errors_and_unknown_messages_stay_visible() -> None:
     assert noise(message(logging.ERROR, "Error in rule train", event="job_error"))
     assert not noise(message(logging.INFO, "Unlocked working directory."))
     assert not noise(message(logging.WARNING, "Select jobs to execute..."))
+    assert noise(message(logging.WARNING, "Cannot restore results/runs/a/record.json: no backup found."))
     assert not noise(message(logging.ERROR, "MissingInputException"))
 
 

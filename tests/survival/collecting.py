@@ -52,7 +52,9 @@ def main(folder: Path, kills: int) -> None:
         if (status := collect(grid, plan, blow)) != 0:
             struck.append(status)
         else:  # all were logged: other values, so that they are deleted and logged again
-            grid, plan = written(folder, {key: [value - 1 for value in values] for key, values in RUNS.items()})
+            grid, plan = written(
+                folder, {key: [value - len(struck) for value in values] for key, values in RUNS.items()}
+            )
             struck.append(collect(grid, plan, Blow("deleting a run", draw.randint(1, 4), 0.001)))
     assert set(struck) == {-signal.SIGKILL}, struck
     assert collect(grid, plan, None) == 0

@@ -60,7 +60,8 @@ METHODS = {
     "one round": ["--method", "lth[rewind=1,fraction=0.5]", "--points", "0.5"],
     "dense": ["--method", "dense"],
 }
-OF_THE_CLOCK = {"seconds", "images_per_second", "peak_memory", "started"}
+OF_THE_CLOCK = {"seconds", "images_per_second", "peak_memory", "started", "git"}
+"""What may differ in the records of one run; somebody may commit while the tests run."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def record(command: list[str]) -> Any:
 
 
 def timeless(value: Any) -> Any:
-    """A record without what depends on the clock and on the machine's memory."""
+    """A record without what depends on the clock, on the machine's memory and on the state of the checkout."""
     if isinstance(value, dict):
         return {name: timeless(part) for name, part in value.items() if name not in OF_THE_CLOCK}
     return [timeless(part) for part in value] if isinstance(value, list) else value

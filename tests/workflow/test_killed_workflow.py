@@ -126,7 +126,7 @@ def test_a_second_workflow_in_a_folder_is_refused_in_one_sentence_and_hurts_noth
     assert len(clone.records) == 2
 
 
-@pytest.mark.parametrize("words", [("--until", "train"), pytest.param(("all",), marks=pytest.mark.long)])
+@pytest.mark.parametrize("words", [("--until", "train"), pytest.param(("--until", "all"), marks=pytest.mark.long)])
 def test_two_clones_that_share_their_results_both_finish(tmp_path: Path, words: tuple[str, ...]) -> None:
     clones = [cloned(tmp_path / name) for name in ("one", "other")]
     for clone in clones:
@@ -142,7 +142,7 @@ def test_two_clones_that_share_their_results_both_finish(tmp_path: Path, words: 
     assert trained.count("epoch 0.466667/0.466667") == 2
     for clone in clones:
         assert clone.snakemake("-n", *words).out.startswith("Every run is finished.")
-    if words == ("all",):
+    if "all" in words:
         assert clones[0].table == clones[1].table
 
 
