@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bench import catalog, disk, locks, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
+from bench.heap import keep_freed_memory
 from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import identify, method_of, skipped
 from bench.record import Cost, Counts, Outcome, Record
@@ -57,6 +58,7 @@ def execute(
         return finished
     from bench import determinism, distributed, provenance
 
+    keep_freed_memory()
     _check_ranks(spec.recipe.gpus, distributed.ranks())
     flags = determinism.configure(spec.recipe, threads)
     facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}

@@ -20,7 +20,7 @@ def test_a_collect_that_was_killed_is_made_good_by_the_next(tmp_path: Path, kill
     grid = factories.grid(tmp_path)
     plan, _ = factories.plan({("dense", None): [0.0] * 3, ("gmp", 0.9): [0.0] * 3})
     with tracking._store(tracking.store_uri(grid)):
-        runs = tracking._runs(grid)
+        runs = tracking.rows.runs(tracking._experiments(grid))
     assert sorted(run.data.tags["key"] for run in runs) == sorted(slot.key for slot in measurements.slots(plan))
     assert {run.info.status for run in runs} == {"FINISHED"}
     recorded = measurements.from_records(plan, *measurements.read_records(plan, Path(grid.results)))
