@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench.record import Record
@@ -9,6 +10,11 @@ from bench.record import Record
 
 def draw(record: Record) -> Figure:
     """Accuracy (%) and sparsity (%) over epochs, one line per stage; an empty frame if nothing was measured."""
+    with rc_context({"text.parse_math": False}):  # a stage may be called "$"
+        return _draw(record)
+
+
+def _draw(record: Record) -> Figure:
     figure = Figure(figsize=(4.8, 3.0), dpi=80, layout="constrained")
     axes = figure.subplots()
     for number, curve in enumerate(record.curves):

@@ -136,7 +136,7 @@ def info(name: str) -> DataInfo:
         return _described(path)
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise UserError(f"data set '{name}' is unknown{hint}; there are {', '.join(names())}.")
+    raise UserError(f"data set {name[:100]!r} is unknown{hint}; there are {', '.join(names())}.")
 
 
 @cache
