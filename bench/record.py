@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -202,6 +202,8 @@ def glance(path: Path) -> tuple[str, str, list[float]]:
     try:
         found = json.loads(path.read_bytes())
         accuracies = [float(result["accuracy"]) for result in found["results"]]
+        if found["outcome"] not in get_args(Outcome):
+            raise ValueError("no outcome")
         return str(found["outcome"]), printable(str(found["reason"])[:4000]), accuracies
     except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         return "broken", f"{path} is not a record that can be read", []
