@@ -1,6 +1,7 @@
 # The way of the data: data sets and networks → runs → records → tables. What there is to run comes from the grid.
 from snakemake.utils import min_version
 
+from bench import warm
 from bench.workflow import plan
 
 min_version("9.20")
@@ -11,6 +12,10 @@ if not workflow.configfiles:
 
 
 flow = plan(workflow, config)
+
+
+onstart:
+    warm.up(workflow, flow)
 
 
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.
@@ -31,9 +36,11 @@ rule all:
         "python -m bench.closing {params.grid} | tee {log:q}"
 
 
+# `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
+# outlived its workflow, may have written it a moment ago; then this job finds it, and has nothing to do.
 rule prepare:
     output:
-        flow.prepared("{dataset}"),
+        update(flow.prepared("{dataset}")),
     log:
         f"{flow.logs}/prepare/{{dataset}}.log",
     benchmark:
@@ -49,7 +56,7 @@ rule prepare:
 
 rule count:
     output:
-        f"{flow.grid.results}/archs/{{network}}.json",
+        update(f"{flow.grid.results}/archs/{{network}}.json"),
     log:
         f"{flow.logs}/count/{{network}}.log",
     benchmark:
@@ -69,7 +76,7 @@ rule train:
     input:
         lambda wildcards: ancient(flow.needs(wildcards.run)),
     output:
-        flow.record("{run}"),
+        update(flow.record("{run}")),
     log:
         f"{flow.logs}/train/{{run}}.log",
     benchmark:
@@ -83,7 +90,7 @@ rule train:
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:
-        "python -m bench.run {params.spec} > {log:q} 2>&1"
+        "python -m bench.job {params.spec} > {log:q} 2>&1"
 
 
 # Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.

@@ -1,7 +1,8 @@
 """Checkpoints: written whole or not at all, refused when damaged or not ours.
 
 A checkpoint is a file of tensors and plain values behind one line of JSON that holds its checksum and whose it is. The
-previous one is kept: if the newest cannot be read, the one before is used and the log says so.
+previous one is kept: if the newest cannot be read, the one before is used and the log says so. At no moment is there
+neither: a job that is killed between the two renames of `save` leaves the previous one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ LONGEST_HEAD = 1000
 
 log = logging.getLogger(__name__)
 
+FORMAT = 1
+"""Raised by hand when what a checkpoint holds changes, so that code never goes on from what it would misread."""
+
 
 def save(path: Path, owner: str, content: dict[str, Any]) -> None:
     """Write a checkpoint atomically; an existing one becomes ``<name>.previous``. Of several ranks only rank 0 writes.
@@ -38,7 +42,7 @@ def save(path: Path, owner: str, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     body = buffer.getvalue()
-    head = {"owner": owner, "sha256": hashlib.sha256(body).hexdigest()}
+    head = {"format": FORMAT, "owner": owner, "sha256": hashlib.sha256(body).hexdigest()}
     if path.exists():
         with writing(path):
             path.replace(_previous(path))
@@ -46,11 +50,15 @@ def save(path: Path, owner: str, content: dict[str, Any]) -> None:
 
 
 def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """The newest usable checkpoint at `path`, or None. Every reason for passing one over is logged."""
+    """The newest usable checkpoint at `path`, or None. Every reason for passing one over is logged.
+
+    What is passed over is deleted: `save` would make it the previous one, in the place of the last that is whole.
+    """
     for candidate in (path, _previous(path)):
-        if not candidate.exists():
+        try:
+            head, _, body = candidate.read_bytes().partition(b"\n")
+        except FileNotFoundError:  # also if another rank passed it over a moment ago
             continue
-        head, _, body = candidate.read_bytes().partition(b"\n")
         problem = _problem(head, body, owner)
         if problem is None:
             try:
@@ -58,7 +66,8 @@ def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str
                 return content
             except Exception as error:  # torch raises some ten kinds; a checksum can be computed for any content
                 problem = f"it holds something else than tensors and plain values ({type(error).__name__})"
-        log.warning("checkpoint %s is passed over: %s", candidate.name, problem)
+        log.warning("checkpoint %s is passed over and deleted: %s", candidate.name, problem)
+        candidate.unlink(missing_ok=True)
     return None
 
 
@@ -81,8 +90,10 @@ def _problem(head: bytes, body: bytes, owner: str) -> str | None:
         fields = None
     if not isinstance(fields, dict):
         return "its first line is damaged"
-    if fields.get("sha256") != hashlib.sha256(body).hexdigest():
+    if not isinstance(fields, dict) or fields.get("sha256") != hashlib.sha256(body).hexdigest():
         return "its checksum does not match (truncated or damaged)"
     if fields.get("owner") != owner:
         return f"it belongs to another run ({str(fields.get('owner'))[:12]})"
+    if fields.get("format", 1) != FORMAT:
+        return f"it was written by another version of the code (format {fields['format']}, not {FORMAT})"
     return None

@@ -92,9 +92,9 @@ class Masks(NamedTensors):
 
     def _keep_group(self, group: Group, at_least: int, scores: Mapping[str, torch.Tensor]) -> None:
         flat = torch.cat(list(scores.values()))
-        if not bool(torch.isfinite(flat).all()):
+        if not bool(torch.isfinite(torch.stack(flat.aminmax())).all()):  # NaN is the smallest and the largest
             raise Collapsed(f"saliencies in {_named(group)} are not finite")
-        usable = int((flat != 0).sum())
+        usable = int(flat.count_nonzero())
         keep = max(min(group.keep, usable), at_least)
         signed = usable < keep and bool((flat < 0).any())  # then 0 is a score like any other
         if usable < keep < len(flat) and not signed:
@@ -139,7 +139,7 @@ class Masks(NamedTensors):
 
     def kept(self) -> dict[str, int]:
         """How many weights each layer keeps."""
-        return {name: int(mask.sum()) for name, mask in self.items()}
+        return {name: int(mask.count_nonzero()) for name, mask in self.items()}
 
     def sparsity(self) -> float:
         """The fraction of prunable weights that are masked."""
@@ -158,7 +158,7 @@ class Masks(NamedTensors):
 
     def _units_kept(self, name: str) -> int:
         mask = self[name]
-        return int(mask.sum()) * self._structure.units(tuple(mask.shape)) // mask.numel()
+        return int(mask.count_nonzero()) * self._structure.units(tuple(mask.shape)) // mask.numel()
 
     def digest(self) -> str:
         """SHA-256 over all masks, for comparing two sets of them."""

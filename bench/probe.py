@@ -19,6 +19,7 @@ from bench import archs, data, determinism
 from bench.context import Run
 from bench.data.batches import Batches
 from bench.data.images import Images
+from bench.heap import keep_freed_memory
 from bench.initialise import build
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
@@ -66,6 +67,7 @@ def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Spe
         threads: CPU threads.
         seconds: how long to train, after a few steps that are not timed.
     """
+    keep_freed_memory()
     determinism.configure(spec.recipe, threads)
     clock = time.process_time if device == "cpu" and threads == 1 else time.perf_counter
     trainer = _trainer(spec, torch.device(device), _batch(spec, device, seconds, clock))

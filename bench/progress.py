@@ -34,6 +34,10 @@ NOISE_STARTS = (
     "This was a dry-run",
     "Using shell",
 )
+NOISE_WARNINGS = (
+    *("Cannot restore", "Restored previous version"),
+    "Warning: the following output files of rule train were not present",
+)
 
 
 class Progress(logging.Handler):
@@ -160,11 +164,13 @@ def label(spec: RunSpec) -> str:
 def noise(record: logging.LogRecord) -> bool:
     """Whether a message of Snakemake's is one that the lines of `Progress` replace.
 
-    Of errors, those are the failures of jobs, for which Snakemake lists all inputs and the whole command.
+    Of errors, those are the failures of jobs, for which Snakemake lists all inputs and the whole command. Of warnings,
+    those on outputs that another workflow wrote (`update` in the Snakefile), or of which there is no earlier version.
     """
     event = str(getattr(record, "event", ""))
     if record.levelno >= logging.WARNING:
-        return event == "job_error" or "CalledProcessError" in str(record.msg)
+        text = str(record.msg)
+        return event == "job_error" or "CalledProcessError" in text or text.startswith(NOISE_WARNINGS)
     return event in NOISE_EVENTS or str(record.msg).startswith(NOISE_STARTS)
 
 

@@ -12,19 +12,20 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bench import catalog, disk, names, record
+from bench import catalog, disk, locks, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
+from bench.heap import keep_freed_memory
 from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import identify, method_of, skipped
 from bench.record import Cost, Counts, Outcome, Record
+from bench.runlog import log_to
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def execute(
         return finished
     from bench import determinism, distributed, provenance
 
+    keep_freed_memory()
     _check_ranks(spec.recipe.gpus, distributed.ranks())
     flags = determinism.configure(spec.recipe, threads)
     facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}
@@ -300,21 +302,41 @@ def main(words: list[str] | None = None) -> int:
         if arguments.rank_on:
             return _rank(spec, arguments)
         disk.check(arguments.results)
-        with device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
-            if spec.recipe.gpus > 1:
-                return launch(words, spec.recipe.gpus, device)
-            return _job(spec, arguments, device)
+        log_to(arguments.results / "runs" / spec.id / "log.txt")
+        return _status(lambda: _alone(words, spec, arguments))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
 
 
-def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 0) -> int:
-    _log_to(arguments.results / "runs" / spec.id / "log.txt", rank)
+def _alone(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
+    """The job while no double is at work; on several GPUs it only watches over the processes that are."""
+    folder = arguments.results / "runs" / spec.id
+    # The lock before the slot, which a job that only waits for its double should not take from others.
+    with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
+        record.sweep(folder)
+        if spec.recipe.gpus > 1:
+            return launch(words, spec.recipe.gpus, device)
+        return _job(spec, arguments, device)
+
+
+def _waiting() -> None:
+    """The double may be one that outlived its workflow, or belong to another one that shares the results."""
+    log.info("this run is being carried out by another job; waiting for it")
+
+
+def _job(spec: RunSpec, arguments: argparse.Namespace, device: str) -> int:
+    found = execute(
+        *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
+    )
+    log.info("%s %s", found.outcome, found.reason)
+    return 0
+
+
+def _status(job: Callable[[], int]) -> int:
+    """The exit status of a job that may be stopped, or failed by the machine."""
     try:
-        found = execute(
-            *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
-        )
+        return job()
     except (Interrupted, KeyboardInterrupt):
         log.info("stopped on request; the same command goes on from the checkpoint")
         return INTERRUPTED
@@ -323,8 +345,6 @@ def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, rank: int = 
         reason = " ".join(str(error).split()) or "there is not enough memory"
         print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)
         return FAILED
-    log.info("%s %s", found.outcome, found.reason)
-    return 0
 
 
 def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
@@ -334,7 +354,8 @@ def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
 
     with distributed.group(arguments.rank_on):
         try:
-            status = _job(spec, arguments, arguments.rank_on, distributed.rank())
+            log_to(arguments.results / "runs" / spec.id / "log.txt", distributed.rank())
+            status = _status(lambda: _job(spec, arguments, arguments.rank_on))
         except UserError as error:
             if distributed.rank() == 0 or not distributed.all_failed():
                 print(f"reprune: {error}", file=sys.stderr)
@@ -342,39 +363,6 @@ def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
         if status in (FAILED, 2):
             raise SystemExit(status)  # leaves the group at once, without waiting for the others
         return status
-
-
-def _log_to(path: Path, rank: int) -> None:
-    """Log to the run's folder, where it survives reruns, and to standard error; warnings only on ranks after 0."""
-    if rank:
-        logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s rank {rank}: %(message)s")
-        return
-    with suppress(OSError):  # the log itself will say what is wrong with the disk
-        path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [RunLog(path, delay=True), logging.StreamHandler()]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
-
-
-class RunLog(logging.FileHandler):
-    """The log in a run's folder. A disk that takes no more lines does not end the run: that is said, and it goes on."""
-
-    complained = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, which opens the file if it is the first."""
-        try:
-            super().emit(record)
-        except OSError:
-            self.handleError(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
-        """Said once, on standard error, instead of a traceback for every line."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            super().handleError(record)
-        elif not self.complained:
-            self.complained = True
-            log.warning("%s takes no lines (%s); the run goes on", self.baseFilename, error.strerror)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 
 _BITS = 16
+_PIECE = 2**18
+"""Values looked at together on the CPU: a megabyte or two."""
+_FEW = 2**14
+"""So many are sorted faster than counted."""
 
 
 def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -25,42 +29,50 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
         return torch.zeros_like(values, dtype=torch.bool)
     if k == values.numel():
         return torch.ones_like(values, dtype=torch.bool)
-    keys = _ordered_bits(values)
-    threshold = _kth_largest(keys, k)
-    mask = keys > threshold
-    ties = (keys == threshold).nonzero().flatten()
-    missing = k - int(mask.sum())
+    values = values.detach() if values.dtype == torch.float64 else values.detach().float()
+    threshold, missing = _kth_largest(values, k)
+    mask = values > threshold
+    ties = (values == threshold).nonzero().flatten()
     if generator is not None and missing < len(ties):
         ties = ties[torch.randperm(len(ties), generator=generator, device=values.device)]
     mask[ties[:missing]] = True
     return mask
 
 
-def _ordered_bits(values: torch.Tensor) -> torch.Tensor:
-    """Integers in the same order as the floats: for negative numbers all bits but the sign are flipped."""
-    values = values.detach().contiguous() + 0.0  # −0 becomes 0, so the two tie
-    if values.dtype == torch.float64:
-        bits = values.view(torch.int64)
-        return torch.where(bits < 0, bits ^ 0x7FFFFFFFFFFFFFFF, bits)
-    bits = values.float().view(torch.int32)
-    return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+def _kth_largest(values: torch.Tensor, k: int) -> tuple[torch.Tensor, int]:
+    """The k-th largest value, 0-d, and how many of those equal to it are among the k largest.
 
-
-def _kth_largest(keys: torch.Tensor, k: int) -> int:
-    """The k-th largest key, found 16 bits at a time from the top (the first digit is signed)."""
-    shift = torch.iinfo(keys.dtype).bits - _BITS
-    found = 0
-    while True:
-        digits = keys >> shift
-        first = shift == torch.iinfo(keys.dtype).bits - _BITS
-        digits = digits + (1 << (_BITS - 1)) if first else digits & ((1 << _BITS) - 1)
-        counts = torch.bincount(digits, minlength=1 << _BITS)
+    It is found 16 bits at a time from the top, each time among the values that share the digits found so far, until few
+    are left to sort. On the CPU they are looked at piece by piece, so that what is computed of a piece stays in cache.
+    """
+    size = _PIECE if values.device.type == "cpu" else len(values)
+    shift = values.element_size() * 8
+    while len(values) > _FEW and shift:
+        shift -= _BITS
+        pieces = torch.split(values, size)
+        counts = torch.zeros(1 << _BITS, dtype=torch.int64, device=values.device)
+        for piece in pieces:
+            counts += torch.bincount(_digits(piece, shift), minlength=1 << _BITS)
         from_top = counts.flip(0).cumsum(0)
         place = int((from_top < k).sum())
-        digit = (1 << _BITS) - 1 - place
         k -= int(from_top[place - 1]) if place else 0
-        found |= (digit - (1 << (_BITS - 1)) if first else digit) << shift
-        if shift == 0:
-            return found
-        keys = keys[digits == digit]
-        shift -= _BITS
+        digit = (1 << _BITS) - 1 - place
+        values = torch.cat([piece[_digits(piece, shift) == digit] for piece in pieces])
+    if not shift:
+        return values[0], k  # all bits are looked at: what is left is all the same
+    threshold = values.sort(descending=True).values[k - 1]
+    return threshold, k - int((values > threshold).sum())
+
+
+def _digits(values: torch.Tensor, shift: int) -> torch.Tensor:
+    """The 16 bits above the lowest `shift` of each value's key, from 0: the top ones, with the sign, are shifted up."""
+    keys = _ordered_bits(values)
+    digits = keys >> shift
+    top = shift + _BITS == torch.iinfo(keys.dtype).bits
+    return digits + (1 << (_BITS - 1)) if top else digits & ((1 << _BITS) - 1)
+
+
+def _ordered_bits(values: torch.Tensor) -> torch.Tensor:
+    """Integers in the same order as the floats: for negative numbers all bits but the sign are flipped."""
+    bits = (values + 0.0).view(torch.int32 if values.dtype == torch.float32 else torch.int64)  # −0 becomes 0: they tie
+    return bits ^ ((bits >> (torch.iinfo(bits.dtype).bits - 1)) & torch.iinfo(bits.dtype).max)

@@ -1,12 +1,12 @@
 """Carrying out the stages of a run: find what is finished, resume what was cut off, train the rest.
 
 A stage lives in ``results/stages/<identity>/``: ``final.pt`` once it is finished, ``checkpoint.pt`` until then, and
-``snapshot-<step>.pt`` where a later stage rewinds to. A lock per stage keeps two jobs from training it at once.
+``snapshot-<step>.pt`` where a later stage rewinds to (``rewinding-<step>.pt`` until one that was not taken the first
+time is). A lock per stage keeps two jobs from training it at once.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,17 +19,20 @@ from torch import nn
 from bench import checkpoint, data, distributed, flops
 from bench.context import Run
 from bench.data.batches import batches_of
-from bench.disk import writing
 from bench.initialise import build
 from bench.lineage import identities, method_of, stages_of
+from bench.locks import held
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
 from bench.prunable import prunable
-from bench.record import Curve
+from bench.record import Curve, sweep
 from bench.spec import RunSpec
 from bench.train import Progress, Trainer, start
 
 log = logging.getLogger(__name__)
+
+UNFINISHED = "checkpoint.pt"
+"""Where a training goes on that was cut off."""
 
 
 class Workshop:
@@ -101,6 +104,7 @@ class Workshop:
                 state = self._states[stage.name]
             else:
                 start(run, state)
+            checkpoint.remove(self._folder(stage) / UNFINISHED)
         self._remember(stage, state)
         run.at(run.steps)
         return run
@@ -112,8 +116,9 @@ class Workshop:
         if not position:
             return self._states[name]
         step = self._phase_step(stage, float(position))
-        found = self._load(stage, f"snapshot-{step}.pt")
-        return found if found is not None else self._rewound(stage, step)
+        with self._lock(stage):
+            found = self._load(stage, f"snapshot-{step}.pt")
+            return found if found is not None else self._rewound(stage, step)
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -122,33 +127,37 @@ class Workshop:
         if stage.parents:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
         trainer = self._trainer(stage, run)
+        resumed = self._goes_on(stage, trainer, UNFINISHED)
         self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
-        resumed = checkpoint.load(folder / "checkpoint.pt", owner, self.device)
-        if resumed is not None:
-            trainer.restore(resumed)
-            self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
-            log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, run.steps)
         distributed.same(f"stage '{stage.name}': the checkpoints", str(trainer.progress.step))
         if stage.phase is None:
             run.method.on_train_start(run)
             run.method.on_train_end(run)
         else:
-            trainer.train(resumed=resumed is not None)
+            trainer.train(resumed)
         trainer.inspection.stage_ended()
         distributed.share_buffers(run.model, run.extras)
         weights = [*run.model.state_dict().values(), *run.extras.state_dict().values(), *run.masks.values()]
-        distributed.same(f"stage '{stage.name}': the weights and masks at its end", weights)
+        distributed.same(f"stage '{stage.name}', at its end: the weights and masks", weights)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
-        checkpoint.remove(folder / "checkpoint.pt")
 
-    def _trainer(self, stage: Stage, run: Run, stop_after: int | None = None) -> Trainer:
+    def _goes_on(self, stage: Stage, trainer: Trainer, unfinished: str) -> bool:
+        """Put a trainer where the last job that trained this was cut off, if one was."""
+        state = self._load(stage, unfinished)
+        if state is None:
+            return False
+        trainer.restore(state)
+        log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, trainer.run.steps)
+        return True
+
+    def _trainer(self, stage: Stage, run: Run, unfinished: str = UNFINISHED, stop_after: int | None = None) -> Trainer:
         folder, owner = self._folder(stage), self.identities[stage.name]
         sizes = {name: weight.numel() for name, weight in run.weights.items()}
         return Trainer(
             run,
             TrainingMacs(self.dense_macs, sizes, run.method.zeros),
-            save=lambda state: checkpoint.save(folder / "checkpoint.pt", owner, state),
+            save=lambda state: checkpoint.save(folder / unfinished, owner, state),
             snapshots={step: self._snapshot(stage, step) for step in self._wanted_snapshots(stage)},
             stop_after=stop_after,
             checkpoint_seconds=self.checkpoint_seconds,
@@ -168,8 +177,11 @@ class Workshop:
         run = self.run(stage)
         if stage.parents:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
-        self._trainer(stage, run, stop_after=step).train()
-        distributed.wait()  # for rank 0, which writes it
+        unfinished = f"rewinding-{step}.pt"
+        trainer = self._trainer(stage, run, unfinished, stop_after=step)
+        trainer.train(resumed=self._goes_on(stage, trainer, unfinished))
+        distributed.wait()  # for rank 0, which writes the snapshot
+        checkpoint.remove(self._folder(stage) / unfinished)
         found = self._load(stage, f"snapshot-{step}.pt")
         assert found is not None
         return found
@@ -201,15 +213,8 @@ class Workshop:
             yield
             return
         folder = self._folder(stage)
-        with writing(folder / "lock"):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / "lock").open("w")
-        with lock as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.info("%s is being trained by another job; waiting for it", stage.name)
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with held(folder / "lock", lambda: log.info("%s is being trained by another job; waiting for it", stage.name)):
+            sweep(folder)
             distributed.wait()
             yield
 

@@ -10,34 +10,26 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import measurements, store
+from bench import entry, measurements, rows, store
 from bench.closing import view
 from bench.errors import UserError
-from bench.measurements import COLUMNS, LONGEST_TEXT, METRICS, TEXTS, Slot, Source
-from bench.record import Curve, Record
+from bench.measurements import COLUMNS, METRICS, TEXTS, Source
+from bench.rows import Logged
 from bench.store import StoreError as StoreError
 from bench.store import single_writer
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run
 
     from bench.grid import Grid, Plan
-
-T = TypeVar("T")
-
-METRICS_AT_ONCE, PARAMS_AT_ONCE = 900, 100
-"""MLflow takes no more than 100 parameters and 1,000 entities per call."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +70,18 @@ def collect(grid: Grid, plan: Plan) -> Collected:
     logged = unchanged = 0
     with single_writer(results), _store(uri) as client:
         experiments = {dataset: _experiment(client, uri, dataset, results) for dataset in grid.datasets}
-        known: dict[str, list[Run]] = {}
-        for run in _runs(grid):
-            known.setdefault(run.data.tags.get("key", ""), []).append(run)
+        known: dict[str, list[Logged]] = {}
+        for run in rows.logged(uri, _experiments(grid)):
+            known.setdefault(run.key, []).append(run)
         for slot in measurements.slots(plan):
             if (source := records.get(slot.run)) is None:
                 continue
             same = [run for run in known.get(slot.key, []) if _is_logged(run, source)][:1]
             for run in known.get(slot.key, []):
                 if run not in same:
-                    client.delete_run(run.info.run_id)
+                    client.delete_run(run.run)
             if not same:
-                _log(client, experiments[slot.cell.dataset], slot, source)
+                entry.log(client, uri, experiments[slot.cell.dataset], slot, source)
             logged, unchanged = logged + (not same), unchanged + len(same)
     return Collected(uri, logged, unchanged, problems, records)
 
@@ -106,8 +98,9 @@ def read(
     among them (a record that was deleted, another checkout's run) is passed over. Raises `StoreError` if the store
     cannot be used.
     """
-    with _store(store_uri(grid)):
-        known = {run.data.tags.get("key", ""): run for run in _runs(grid)}
+    uri = store_uri(grid)
+    with _store(uri):
+        known = {run.key: run for run in rows.logged(uri, _experiments(grid))}
     lines = []
     for slot in measurements.slots(plan):
         run = known.get(slot.key) if records is None or slot.run in records else None
@@ -130,9 +123,15 @@ def check(tracked: pd.DataFrame, recorded: pd.DataFrame) -> None:
         )
 
 
-def _values(run: Run) -> dict[str, Any]:
-    texts = {name: run.data.tags.get(name, "") for name in ("outcome", "reason", "warnings")}
-    return texts | {name: run.data.metrics[name] for name in METRICS if name in run.data.metrics}
+def _values(run: Logged) -> dict[str, Any]:
+    texts = {name: run.tags.get(name, "") for name in ("outcome", "reason", "warnings")}
+    return texts | {name: run.metrics[name] for name in METRICS if name in run.metrics}
+
+
+def _is_logged(run: Logged, source: Source) -> bool:
+    """Whether a run of MLflow has this very record, all of it."""
+    tags = {"record_sha256": source.sha256, "columns": COLUMNS}
+    return all(run.tags.get(name) == value for name, value in tags.items()) and run.finished
 
 
 # --- the store ----------------------------------------------------------------------------------------------------
@@ -186,115 +185,5 @@ def _is_server(uri: str) -> bool:
     return uri.startswith(("http:", "https:"))
 
 
-def _runs(grid: Grid) -> list[Run]:
-    """All runs of the grid's data sets, by one query: MLflow can't filter by a list of tags."""
-    import mlflow
-
-    names = [_experiment_name(dataset) for dataset in grid.datasets]
-    return mlflow.search_runs(experiment_names=names, output_format="list")
-
-
-# --- one run ------------------------------------------------------------------------------------------------------
-
-
-def _log(client: MlflowClient, experiment: str, slot: Slot, source: Source) -> None:
-    """Log one (run, point) in as few transactions as there can be. Ending the run comes last: see `_is_logged`."""
-    from mlflow.entities import Param
-
-    from bench import curves
-
-    end = source.path.stat().st_mtime
-    begin = end - source.record.cost.seconds
-    run = client.create_run(
-        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=slot.key
-    ).info.run_id
-    metrics = _parts(_metrics(source.record, slot.cell.point, begin), METRICS_AT_ONCE)
-    params = _parts([Param(*pair) for pair in _flat(_params(source.record)).items()], PARAMS_AT_ONCE)
-    nothing: list[Any] = []
-    for some_metrics, some_params in zip_longest(metrics, params, fillvalue=nothing):
-        client.log_batch(run, metrics=some_metrics, params=some_params)
-    client.log_artifact(run, str(source.path))
-    client.log_figure(run, curves.draw(source.record), "curves.png")
-    status = "FAILED" if source.record.outcome == "error" else "FINISHED"
-    client.set_terminated(run, status, end_time=int(end * 1000))
-
-
-def _is_logged(run: Run, source: Source) -> bool:
-    """Whether a run of MLflow has this very record, all of it; killed collectors leave it running."""
-    tags = {"record_sha256": source.sha256, "columns": COLUMNS}
-    return all(run.data.tags.get(name) == value for name, value in tags.items()) and run.info.status != "RUNNING"
-
-
-def _parts(values: list[T], size: int) -> Iterator[list[T]]:
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
-def _metrics(record: Record, point: float | None, begin: float) -> list[Metric]:
-    """The last values (at step 0: they belong to the run, not to a moment) and the curves, ``stage/name`` by step."""
-    from mlflow.entities import Metric
-
-    last = measurements.finite(measurements.metrics(record, point))
-    found = [Metric(name, value, int(begin * 1000), 0) for name, value in last.items()]
-    for curve in record.curves:
-        for name, step, seconds, value in _points(curve):
-            found.append(Metric(_legal(f"{curve.stage}/{name}"), value, int((begin + seconds) * 1000), step))
-    return found
-
-
-def _points(curve: Curve) -> Iterator[tuple[str, int, float, float]]:
-    """(name, step, seconds, value) of everything in a curve that is finite."""
-    for name, values in curve.model_dump(exclude={"stage", "step", "seconds"}).items():
-        for step, seconds, value in zip(curve.step, curve.seconds, values, strict=False):
-            yield from ((name, step, seconds, each) for each in measurements.finite({name: value}).values())
-
-
-def _params(record: Record) -> dict[str, Any]:
-    spec = record.spec
-    return {
-        "method": record.hyperparameters,
-        "recipe": spec.recipe.model_dump(mode="json", exclude={"source"}),
-        "budget": spec.budget,
-        "prunable": spec.prunable,
-        "seed": spec.seed,
-        "points": list(spec.points),
-    }
-
-
-def _tags(slot: Slot, source: Source) -> dict[str, Any]:
-    record, cell = source.record, slot.cell
-    return measurements.labels(record) | {
-        "key": slot.key,
-        "record_sha256": source.sha256,
-        "columns": COLUMNS,
-        "run": slot.run,
-        "dataset": cell.dataset,
-        "architecture": cell.architecture,
-        "method": cell.method,
-        "seed": slot.seed,
-        "point": "" if cell.point is None else cell.point,
-        "recipe": record.spec.recipe_text,
-        "identity": record.spec.identity,
-        "command": record.spec.command,
-        "provenance": record.provenance,
-    }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested dicts as ``outer.inner``; every value as text MLflow takes."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[_legal(f"{prefix}{name}")[:200]] = _text(value)
-    return flat
-
-
-def _text(value: object) -> str:
-    listed = isinstance(value, Sequence) and not isinstance(value, str)
-    return (", ".join(map(str, value)) if listed else str(value))[:LONGEST_TEXT]  # type: ignore[call-overload]
-
-
-def _legal(name: str) -> str:
-    """Names may hold letters, digits and ``_-. :/``."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+def _experiments(grid: Grid) -> list[str]:
+    return [_experiment_name(dataset) for dataset in grid.datasets]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, disk, grid, packing, plain_yaml
+from bench import alone, data, devices, disk, grid, packing, plain_yaml
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -179,6 +179,8 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     # Without a limit Snakemake would start a job on every core at once; one given by --resources is left alone.
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
+    if first:
+        alone.guard(workflow)
     _show_progress(workflow, flow)
     return flow
 
@@ -204,7 +206,7 @@ def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
 
 
 def _show_progress(workflow: Any, flow: Flow) -> None:
-    """Replace Snakemake's chatter by our lines; only in the process that the user started, not in jobs of a cluster."""
+    """Replace Snakemake's chatter by our lines."""
     from snakemake.logging import logger
 
     if not _first_process(workflow):

@@ -1,11 +1,10 @@
 """How long a batch takes, on one CPU thread and on a GPU where there is one.
 
-``pytest benchmarks/test_batches.py --benchmark-enable -n0``; the images are random, their number and shape are real.
+``pytest benchmarks/test_batches.py``; the images are random, their number and shape are real.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -22,15 +21,6 @@ PIPELINES: dict[str, dict[str, Any]] = {
     "crop-flip": {"crop_padding": 4, "flip": True},
     "reflect-image": {"crop_padding": 4, "flip": True, "padding_mode": "reflect", "normalise": "image"},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in a job."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_batches(name: str, data: Data, device: str) -> Batches:

@@ -36,12 +36,13 @@ def file_of(name: str, folder: Path) -> Path:
 def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images | Folder:
     """Open what `prepare` wrote. On the CPU the file is mapped, so jobs on one machine share its memory.
 
-    The whole content was hashed when the file was written; here its length, its recorded fingerprint, what its arrays
-    are and the range of its labels are checked.
-    Of an image folder only the index is opened; the images are read when they are wanted.
+    The whole content is compared with the registered fingerprint (0.13 s for CIFAR-10): one flipped bit on a disk is a
+    wrong number in a table. Of an image folder only the index is opened; the images are read when they are wanted.
     Raises `UserError` if the file is not there or is not the registered data set.
     """
     from safetensors import SafetensorError, safe_open
+
+    from bench.data.prepare import fingerprint
 
     path, expected = file_of(name, folder), info(name)
     if expected.folder:
@@ -50,7 +51,7 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
 
         return folders.load(path, expected, image_folder(expected))
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("sha256") != expected.sha256:
                 raise UserError(f"{path} is not the registered data set '{name}'; delete it and prepare it again.")
             images = Images(**{field: file.get_tensor(field) for field in FIELDS})
@@ -60,7 +61,9 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
         raise UserError(f"{path} is damaged ({str(error)[:200]}); delete it and prepare it again.") from None
     if problem := _problem(images, expected):
         raise UserError(f"{path} is damaged: {problem}; delete it and prepare it again.")
-    return images
+    if fingerprint({field: getattr(images, field).numpy() for field in FIELDS}) != expected.sha256:
+        raise UserError(f"{path} is damaged (its checksum does not match); delete it and prepare it again.")
+    return Images(**{field: getattr(images, field).to(device) for field in FIELDS})
 
 
 def _problem(images: Images, expected: DataInfo) -> str:

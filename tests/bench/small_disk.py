@@ -72,7 +72,7 @@ class Disk:
 def answer(scenario: str, folder: Path, *more: str) -> Any:
     """Carry a scenario out on a disk mounted on `folder`; skips where nothing can be mounted."""
     folder.mkdir(exist_ok=True)
-    mount = ["sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0"', str(folder)]
+    mount = ["sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && "$1" -c ""', str(folder), sys.executable]
     space = next((each for each in NAMESPACES if _works([*each, *mount])), None)
     if space is None:
         pytest.skip("a disk can't be mounted here: neither root nor user namespaces")

@@ -1,7 +1,9 @@
 """Checkpoints: whole or not there; damaged or foreign ones are passed over."""
 
+import json
 import logging
 
+import pytest
 import torch
 
 from bench import checkpoint
@@ -40,6 +42,51 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, caplog):
             assert checkpoint.load(path, "me")["nested"]["step"] == 1
         assert "c.pt is passed over" in caplog.text
         checkpoint.remove(path)
+
+
+def test_a_kill_between_the_two_renames_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    monkeypatch.setattr(checkpoint, "write_atomic", killed)
+    with pytest.raises(SystemExit):
+        checkpoint.save(path, "me", content(2))
+    assert not path.exists()
+    assert checkpoint.load(path, "me")["nested"]["step"] == 1
+
+
+def killed(path, data):
+    raise SystemExit
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "empty"])
+def test_a_damaged_one_never_takes_the_place_of_the_last_that_is_whole(tmp_path, monkeypatch, how):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    checkpoint.save(path, "me", content(2))
+    damage(path, how)
+    checkpoint.load(path, "me")
+    monkeypatch.setattr(checkpoint, "write_atomic", killed)
+    with pytest.raises(SystemExit):
+        checkpoint.save(path, "me", content(3))
+    assert checkpoint.load(path, "me")["nested"]["step"] == 1
+
+
+def test_one_written_by_another_version_of_the_code_is_refused(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
+    assert checkpoint.load(path, "me") is None
+    assert "was written by another version of the code (format 1, not 2)" in caplog.text
+
+
+def test_one_from_before_there_was_a_format_is_of_the_first(tmp_path):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, "me", content(1))
+    head, _, body = path.read_bytes().partition(b"\n")
+    fields = json.loads(head)
+    del fields["format"]
+    path.write_bytes(json.dumps(fields).encode() + b"\n" + body)
+    assert checkpoint.load(path, "me")["nested"]["step"] == 1
 
 
 def test_another_runs_checkpoint_is_refused(tmp_path, caplog):

@@ -38,6 +38,14 @@ def test_a_truncated_file_is_refused(digits: Path, tmp_path: Path) -> None:
         data.load("digits", tmp_path)
 
 
+def test_one_flipped_bit_in_the_pixels_is_found(digits: Path, tmp_path: Path) -> None:
+    content = bytearray(digits.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / digits.name).write_bytes(content)
+    with pytest.raises(UserError, match=r"digits\.safetensors is damaged \(its checksum does not match\); delete it"):
+        data.load("digits", tmp_path)
+
+
 @pytest.mark.parametrize("metadata", [None, {"sha256": "0" * 64}])
 def test_a_file_of_another_data_set_is_refused(tmp_path: Path, metadata: dict[str, str] | None) -> None:
     save_file({field: np.zeros(3) for field in FIELDS}, tmp_path / "digits.safetensors", metadata)

@@ -64,7 +64,11 @@ def two_processes(results: Path, misbehaving: Path, *chosen: str) -> list[str]:
         )
         for rank in "01"
     ]
-    return [process.communicate(timeout=240)[1].decode() for process in pair]
+    try:
+        return [process.communicate(timeout=240)[1].decode() for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -320,9 +320,13 @@ def test_networks_that_need_more_than_weights_are_refused(finished: tuple[Path, 
         ({"batches": (0,)}, "--batch 0 is not a number of images"),
         ({"setting": Setting(threads=0)}, "--threads 0 is not a number of threads"),
         ({"setting": Setting(dtype="int8")}, "--dtype 'int8' is none of float32, float16, bfloat16"),
+        ({"setting": Setting(device="cuda")}, "--device cuda: torch sees no GPU here"),
         ({"setting": Setting(device="tpu")}, "--device 'tpu' is neither cpu nor cuda"),
     ],
 )
-def test_wrong_options_are_one_sentence(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_wrong_options_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=said):
         measure("any", tmp_path, **changes)

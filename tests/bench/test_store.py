@@ -72,7 +72,7 @@ def database(grid: Grid) -> Path:
 def copies(grid: Grid) -> dict[str, int]:
     """How many runs there are of each key, deleted ones not counted."""
     with tracking._store(tracking.store_uri(grid)):
-        return dict(Counter(run.data.tags["key"] for run in tracking._runs(grid)))
+        return dict(Counter(run.data.tags["key"] for run in tracking.rows.runs(tracking._experiments(grid))))
 
 
 def once(plan: Plan) -> dict[str, int]:
@@ -231,7 +231,7 @@ def test_runs_that_were_left_doubled_cut_short_or_deleted_are_there_once(world: 
     grid, plan = world
     back(grid, plan)
     with tracking._store(tracking.store_uri(grid)) as client:
-        one, two, three, _ = tracking._runs(grid)
+        one, two, three, _ = tracking.rows.runs(tracking._experiments(grid))
         experiment, tags = one.info.experiment_id, one.data.tags
         client.create_run(experiment, tags=tags)  # of a collector that was killed: running, without numbers
         finished = client.create_run(experiment, tags=tags).info.run_id  # of a collector elsewhere on the same store
@@ -248,7 +248,7 @@ def test_an_experiment_that_was_deleted_comes_back(world: Any) -> None:
     grid, plan = world
     back(grid, plan)
     with tracking._store(tracking.store_uri(grid)) as client:
-        client.delete_experiment(tracking._runs(grid)[0].info.experiment_id)
+        client.delete_experiment(tracking.rows.runs(tracking._experiments(grid))[0].info.experiment_id)
     assert copies(grid) == {}
     back(grid, plan)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow.entities import Metric
 
 from bench import measurements, tracking
 from bench.errors import UserError
@@ -34,7 +35,7 @@ def fresh(store: Path) -> Iterator[Grid]:
     grid = factories.grid(store)
     yield grid
     with tracking._store(tracking.store_uri(grid)) as client:
-        for run in tracking._runs(grid):
+        for run in tracking.rows.runs(tracking._experiments(grid)):
             client.delete_run(run.info.run_id)
     for path in (store / "results" / "runs").glob("*/record.json"):
         path.unlink()
@@ -53,7 +54,7 @@ def recorded(grid: Grid, plan: Plan) -> pd.DataFrame:
 
 def runs(grid: Grid) -> list[Any]:
     with tracking._store(tracking.store_uri(grid)):
-        return tracking._runs(grid)
+        return tracking.rows.runs(tracking._experiments(grid))
 
 
 def test_what_comes_out_equals_the_records(fresh: Grid) -> None:
@@ -89,7 +90,7 @@ def test_runs_of_a_version_with_other_columns_are_logged_again(fresh: Grid, monk
     plan, _ = written(fresh)
     with monkeypatch.context() as older:
         older.setattr(tracking, "METRICS", ("accuracy",))
-        older.setattr(tracking, "COLUMNS", "older")
+        older.setattr(tracking.entry, "COLUMNS", "older")
         tracking.collect(fresh, plan)
     after = tracking.collect(fresh, plan)
     assert (after.logged, after.unchanged, len(runs(fresh))) == (4, 0, 4)
@@ -114,11 +115,34 @@ def test_curves_have_steps_and_tags_name_the_cell(fresh: Grid) -> None:
         curve = client.get_metric_history(one.info.run_id, "train/train_loss")
         artifacts = [item.path for item in client.list_artifacts(one.info.run_id)]
     assert sorted((point.step, point.value) for point in curve) == [(50, 1.0), (100, 0.5)]
-    assert artifacts == ["curves.png", "record.json"]
+    assert artifacts == ["curves.svg", "record.json"]
     assert one.data.tags["dataset"] == "cifar10"
     assert one.data.tags["provenance.git.commit"] == "0123456789abcdef"
     assert one.data.params["recipe.train.epochs"] == "10.0"
     assert one.info.artifact_uri.startswith((Path(fresh.results) / "mlartifacts").as_uri())
+
+
+def test_what_is_read_and_written_by_sql_is_what_mlflow_itself_reads_and_writes(fresh: Grid) -> None:
+    plan, _ = written(fresh)
+    tracking.collect(fresh, plan)
+    rows, uri, names = tracking.rows, tracking.store_uri(fresh), tracking._experiments(fresh)
+    with tracking._store(uri) as client:
+        theirs = {run.info.run_id: run for run in rows.runs(names)}
+        for ours in rows.logged(uri, names):
+            run = theirs.pop(ours.run)
+            assert ours.finished
+            assert ours.tags == {name: run.data.tags[name] for name in rows.TAGS}
+            assert ours.metrics == {name: value for name, value in run.data.metrics.items() if "/" not in name}
+            assert run.data.metrics["train/train_loss"] == 0.5
+        assert theirs == {}
+        points = [Metric("a/b", 2.0, 5, 1), Metric("a/b", 1.0, 6, 2), Metric("a/b", 2.0, 5, 1)]
+        by_sql, by_mlflow = [client.create_run(run.info.experiment_id).info.run_id for _ in range(2)]
+        rows.log_points(client, uri, by_sql, points)
+        client.log_batch(by_mlflow, metrics=points)
+        histories = [client.get_metric_history(one, "a/b") for one in (by_sql, by_mlflow)]
+        ours, theirs = [sorted((p.step, p.timestamp, p.value) for p in history) for history in histories]
+        assert ours == theirs == [(1, 5, 2.0), (2, 6, 1.0)]
+        assert [client.get_run(one).data.metrics for one in (by_sql, by_mlflow)] == [{"a/b": 1.0}] * 2
 
 
 def test_failures_are_logged_with_their_reason(fresh: Grid) -> None:

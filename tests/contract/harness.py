@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from bench import catalog, record
 from bench.data import DATASETS, DataInfo
+from bench.data.prepare import fingerprint
 from bench.lineage import identify
 from bench.method import Stage
 from bench.recipe import Recipe
@@ -25,7 +26,6 @@ from bench.train import Trainer
 RESNET, VIT = NETWORKS = ("test_resnet", "test_vit")
 POINT, OTHER_POINT = 0.7, 0.75
 """The target sparsity, and the one of methods that skip it (N of every M weights, say)."""
-INFO = DataInfo("tiny", 4, 3, 32, 32, 96, 50, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "made-for-the-contract-tests")
 
 VALUES: dict[str, Any] = {
     "name": "contract",
@@ -40,7 +40,7 @@ VALUES: dict[str, Any] = {
 ADAMW = {"name": "adamw", "weight_decay": 0.05}
 
 
-def write_tiny_images(folder: Path) -> None:
+def tiny_images() -> dict[str, torch.Tensor]:
     """96 + 50 noisy images of four classes; a class is a brighter quadrant."""
     draw = torch.Generator().manual_seed(0)
     labels = torch.arange(146) % 4
@@ -48,9 +48,17 @@ def write_tiny_images(folder: Path) -> None:
     for image, label in zip(images, labels.tolist(), strict=True):
         row, column = divmod(label, 2)
         image[:, 16 * row : 16 * row + 16, 16 * column : 16 * column + 16] += 80
-    arrays = {"train_x": images[:96], "train_y": labels[:96], "test_x": images[96:], "test_y": labels[96:]}
+    return {"train_x": images[:96], "train_y": labels[:96], "test_x": images[96:], "test_y": labels[96:]}
+
+
+SHA256 = fingerprint({name: tensor.numpy() for name, tensor in tiny_images().items()})
+INFO = DataInfo("tiny", 4, 3, 32, 32, 96, 50, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), SHA256)
+
+
+def write_tiny_images(folder: Path) -> None:
+    """The data set of the contract tests, as `prepare` would write it."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in arrays.items()}, folder / "tiny.safetensors", {"sha256": INFO.sha256})
+    save_file(tiny_images(), folder / "tiny.safetensors", {"sha256": INFO.sha256})
 
 
 def quick(method: str) -> dict[str, Any]:

@@ -1,0 +1,132 @@
+"""Runs forked from a process that has torch imported: the same bits, output, signals and exit status as without."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import record, warm
+from bench.data import prepare
+from bench.job import KILLED, VARIABLE
+from bench.run import INTERRUPTED, parser, spec_from
+
+ROOT = Path(__file__).parents[2]
+WORDS = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]
+SHORT = [*WORDS, "--recipe", "digits[train.epochs=1,train.milestones=[0.5]]"]
+LONG = [*WORDS, "--recipe", "digits[train.epochs=400,train.milestones=[300]]", "--checkpoint-seconds", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The process, and the environment in which jobs find it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        warm.start.cache_clear()
+        process = warm.start(1)
+        yield process
+        process.kill()
+        process.wait()
+        os.environ.pop(VARIABLE)
+        warm.start.cache_clear()
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A results folder with the data."""
+    prepare("digits", tmp_path / "data")
+    return tmp_path
+
+
+def start(results, words, module="bench.job"):
+    command = [sys.executable, "-m", module, *words, "--results", str(results)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def forks(process):
+    """The processes forked from the one with torch that are alive."""
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "Z" not in line.split()[1]]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def found(results, words):
+    return record.read(results / "runs" / spec_from(parser().parse_args(words)).id / "record.json")
+
+
+def test_a_forked_run_has_the_same_bits_and_says_the_same(server, results, tmp_path_factory):
+    forked = start(results, SHORT)
+    _, said = forked.communicate(timeout=300)
+    assert forked.returncode == 0, said
+    assert "train epoch 1/1" in said
+    alone = tmp_path_factory.mktemp("alone")
+    prepare("digits", alone / "data")
+    job = start(alone, SHORT, "bench.run")
+    job.communicate(timeout=300)
+    ours, theirs = found(results, SHORT), found(alone, SHORT)
+    assert [r.weights_sha256 for r in ours.results] == [r.weights_sha256 for r in theirs.results]
+    assert ours.curves[0].loss == theirs.curves[0].loss
+    assert ours.cost.peak_memory < 1.5 * theirs.cost.peak_memory
+    assert forks(server) == []
+
+
+def test_a_wrong_run_ends_with_the_status_and_the_sentence_of_the_fork(server, results):
+    job = start(results, [*SHORT, "--dataset", "digit"])
+    out, said = job.communicate(timeout=300)
+    assert (job.returncode, out) == (2, "")
+    assert said.startswith("reprune: data set 'digit' is unknown (did you mean 'digits'?)")
+
+
+def test_a_fork_gets_the_signals_of_its_job_and_dies_with_it(server, results):
+    job = start(results, LONG)
+    wait_for(lambda: list(results.glob("stages/*/checkpoint.pt")))
+    job.send_signal(signal.SIGTERM)
+    _, said = job.communicate(timeout=300)
+    assert job.returncode == INTERRUPTED
+    assert "stopped on request" in said
+    job = start(results, LONG)
+    wait_for(lambda: forks(server))
+    job.kill()
+    job.communicate()
+    wait_for(lambda: not forks(server))
+    job = start(results, LONG)
+    wait_for(lambda: forks(server))
+    os.kill(forks(server)[0], signal.SIGKILL)
+    _, said = job.communicate(timeout=300)
+    assert job.returncode == KILLED
+    assert said.endswith("killed\n")
+    assert not list(results.glob("runs/*/record.json"))
+
+
+def test_without_the_process_a_job_does_it_itself(server, results, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(results / "absent"))
+    job = start(results, [*SHORT, "--dataset", "digit"])
+    _, said = job.communicate(timeout=300)
+    assert job.returncode == 2
+    assert said.startswith("reprune: data set 'digit' is unknown")
+
+
+def test_it_ends_with_whoever_started_it(tmp_path):
+    code = "from bench import warm; print(warm.start(1).pid, flush=True); input()"
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pid = int(starter.stdout.readline())
+    (folder,) = tmp_path.iterdir()
+    starter.kill()
+    starter.wait()
+    wait_for(lambda: not folder.exists() and not Path(f"/proc/{pid}").exists())
