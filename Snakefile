@@ -33,7 +33,7 @@ rule all:
     params:
         grid=lambda wildcards: flow.words,
     shell:
-        "python -m bench.closing {params.grid} | tee {log}"
+        "python -m bench.closing {params.grid} | tee {log:q}"
 
 
 # `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
@@ -51,7 +51,7 @@ rule prepare:
     params:
         job=lambda wildcards: flow.preparation(wildcards.dataset),
     shell:
-        "python -m bench.cli prepare {params.job} > {log} 2>&1"
+        "python -m bench.cli prepare {params.job} > {log:q} 2>&1"
 
 
 rule count:
@@ -67,7 +67,7 @@ rule count:
     params:
         job=lambda wildcards: flow.counting(wildcards.network),
     shell:
-        "python -m bench.cli count {params.job} > {log} 2>&1"
+        "python -m bench.cli count {params.job} > {log:q} 2>&1"
 
 
 # One job is one run. Its inputs only have to exist: what determines a result is in the run's id, not in file dates.
@@ -90,7 +90,7 @@ rule train:
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:
-        "python -m bench.job {params.spec} > {log} 2>&1"
+        "python -m bench.job {params.spec} > {log:q} 2>&1"
 
 
 # Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.
@@ -116,4 +116,4 @@ for part, option in flow.parts.items():
             option=option,
         shell:
             # Evaluated when the rule runs: `option` itself would be that of the last turn of the loop.
-            "python -m bench.report {params.grid} {params.option} > {log} 2>&1"
+            "python -m bench.report {params.grid} {params.option} > {log:q} 2>&1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import math
 import traceback
 from collections.abc import Callable
 from functools import cache, partial
@@ -19,10 +20,14 @@ from bench.allocation import Allocation
 from bench.errors import UserError
 from bench.method import Method
 from bench.schedule import Ramp, Schedule
+from bench.schema import shown
 from bench.structure import Weights
 from bench.zeros import Zeros
 
 T = TypeVar("T")
+
+LARGEST = 10**12
+"""No hyper-parameter has a use for larger numbers, nor for infinities and NaN."""
 
 CHOICES: tuple[type, ...] = (Allocation, Ramp, Schedule, Weights, Zeros)
 
@@ -147,9 +152,16 @@ def _value(hint: Any, value: Any, label: str) -> Any:
     if base is not None:
         return _choice(base, str(value), label)
     try:
-        return TypeAdapter(hint).validate_python(value)
+        found = TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
-        raise UserError(f"{label}: {error.errors()[0]['msg'].lower()}, not {value!r}.") from None
+        raise UserError(f"{label}: {error.errors()[0]['msg'].lower()}, not {shown(value)}.") from None
+    if not all(map(_sane, found if isinstance(found, tuple | list) else (found,))):
+        raise UserError(f"{label}: {shown(value)} is no number to count or train with; the largest is {LARGEST:g}.")
+    return found
+
+
+def _sane(value: Any) -> bool:
+    return not isinstance(value, int | float) or (math.isfinite(value) and abs(value) <= LARGEST)
 
 
 def _choice(base: type, value: str, label: str) -> Any:

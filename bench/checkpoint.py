@@ -20,6 +20,9 @@ from bench import distributed
 from bench.disk import writing
 from bench.record import write_atomic
 
+LONGEST_HEAD = 1000
+"""Bytes of the first line; a damaged file may have no line break for gigabytes."""
+
 log = logging.getLogger(__name__)
 
 FORMAT = 1
@@ -58,8 +61,11 @@ def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str
             continue
         problem = _problem(head, body, owner)
         if problem is None:
-            content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
-            return content
+            try:
+                content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
+                return content
+            except Exception as error:  # torch raises some ten kinds; a checksum can be computed for any content
+                problem = f"it holds something else than tensors and plain values ({type(error).__name__})"
         log.warning("checkpoint %s is passed over and deleted: %s", candidate.name, problem)
         candidate.unlink(missing_ok=True)
     return None
@@ -79,8 +85,10 @@ def _previous(path: Path) -> Path:
 
 def _problem(head: bytes, body: bytes, owner: str) -> str | None:
     try:
-        fields = json.loads(head)
-    except ValueError:
+        fields = json.loads(head[:LONGEST_HEAD])
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
         return "its first line is damaged"
     if not isinstance(fields, dict) or fields.get("sha256") != hashlib.sha256(body).hexdigest():
         return "its checksum does not match (truncated or damaged)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -151,9 +152,12 @@ def evaluate(
 
 def _numbers(option: str, text: str) -> tuple[float, ...] | None:
     try:
-        return tuple(float(part) for part in text.split(",")) if text else None
+        found = tuple(float(part) for part in text.split(",")) if text else None
     except ValueError:
-        raise UserError(f"{option} '{text}' is not a list of numbers separated by commas.") from None
+        found = (math.nan,)
+    if found is not None and not all(map(math.isfinite, found)):
+        raise UserError(f"{option} {text[:100]!r} is not a list of numbers separated by commas.")
+    return found
 
 
 @app.command()

@@ -6,13 +6,14 @@ reads files that are there and needs neither torch nor pandas.
 
 from __future__ import annotations
 
-import json
+import shlex
 import sys
 from pathlib import Path
 
 from bench.errors import UserError
 from bench.grid import Grid, Plan, expand, load
 from bench.progress import label
+from bench.record import glance
 from bench.workflow import changes
 
 
@@ -20,8 +21,7 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
     """Print what came out of a grid whose reports are written; returns the exit status."""
     print()
     print((grid.report_folder / "table.txt").read_text(encoding="utf-8").rstrip())
-    store = grid.tracking_uri or f"sqlite:///{grid.results}/mlflow.db"
-    print(f"Every curve and record: mlflow ui --backend-store-uri {store}")
+    print(f"Every curve and record: {view(grid.tracking_uri or f'sqlite:///{grid.results}/mlflow.db')}")
     failed = errors(grid, plan)
     if not failed:
         return 0
@@ -30,6 +30,13 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
         print(f"  {run}: {reason}")
     print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
     return 1
+
+
+def view(uri: str) -> str:
+    """How to look at a tracking store; MLflow's server is to be reached from this machine only."""
+    if uri.startswith(("http:", "https:")):
+        return f"open {uri}"
+    return shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", uri])
 
 
 def errors(grid: Grid, plan: Plan) -> dict[str, str]:
@@ -46,13 +53,10 @@ def clear_errors(grid: Grid, plan: Plan) -> list[str]:
 
 
 def _failed(grid: Grid, plan: Plan) -> list[tuple[str, Path, str]]:
-    """(label, record, reason) of each run that ended in an error."""
-    found = []
-    for spec in plan.runs:
-        path = Path(grid.results) / "runs" / spec.id / "record.json"
-        if path.exists() and (record := json.loads(path.read_bytes()))["outcome"] == "error":
-            found.append((label(spec), path, record["reason"]))
-    return found
+    """(label, record, reason) of each run that ended in an error, or whose record cannot be read."""
+    paths = [(label(spec), Path(grid.results) / "runs" / spec.id / "record.json") for spec in plan.runs]
+    found = [(name, path, *glance(path)[:2]) for name, path in paths if path.exists()]
+    return [(name, path, reason) for name, path, outcome, reason in found if outcome in ("error", "broken")]
 
 
 def main(words: list[str]) -> int:
@@ -60,7 +64,7 @@ def main(words: list[str]) -> int:
     source, *rest = words
     try:
         grid = load(Path(source), changes(rest))
-        return close(grid, expand(grid), " ".join(words))
+        return close(grid, expand(grid), shlex.join(words))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2

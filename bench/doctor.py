@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench import catalog, data, devices
@@ -43,7 +44,7 @@ def examine(grid: Grid) -> int:
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         advice = f"\n→ {finding.advice}" if finding.advice else ""
-        table.add_row(finding.mark, finding.what, finding.found + advice)
+        table.add_row(finding.mark, escape(finding.what), escape(finding.found + advice))
     Console().print(table)
     return int(any(finding.advice and finding.needed for finding in findings))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from bench import record
-from bench.errors import UserError
+from bench.errors import UserError, printable
 from bench.identity import file_digest
 from bench.record import Record, Result
+from bench.schema import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,9 +78,8 @@ def read(folder: Path) -> Record:
     try:
         return record.read(folder / "record.json")
     except ValidationError as error:
-        raise UserError(
-            f"{folder / 'record.json'} is no record that can be read: {error.errors()[0]['msg']}."
-        ) from None
+        message = printable(error.errors()[0]["msg"])[:300]
+        raise UserError(f"{folder / 'record.json'} is no record that can be read: {message}.") from None
 
 
 def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
@@ -92,6 +93,10 @@ def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
         raise UserError(
             f"run {found.id}: the networks of method '{found.spec.method}' need parts beside the weights "
             f"({result.extras}), which no plain checkpoint holds."
+        )
+    if not result.weights or Path(result.weights).name != result.weights:
+        raise UserError(
+            f"{folder / 'record.json'}: 'weights' is {shown(result.weights)} and no file of the run's folder."
         )
     path = folder / result.weights
     if not path.is_file():
@@ -126,18 +131,18 @@ def _with_own_eps(state: dict[str, Tensor], found: Record) -> dict[str, Tensor]:
 
 def _said(output: Path, found: Record, result: Result) -> str:
     spec, chosen = found.spec, found.spec.recipe.data
-    words = [f"reprune evaluate {output} --arch {spec.architecture} --dataset {spec.dataset}"]
+    words = ["reprune", "evaluate", str(output), "--arch", spec.architecture, "--dataset", spec.dataset]
     for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
-        words += [f"{option} {','.join(f'{value:g}' for value in values)}"] if values else []
+        words += [option, ",".join(f"{value:g}" for value in values)] if values else []
     usual = type(chosen.photographs)()
     for field in ("crop_fraction", "interpolation"):
         value = getattr(chosen.photographs, field)
-        words += [f"--{field.replace('_', '-')} {value}"] if value != getattr(usual, field) else []
+        words += [f"--{field.replace('_', '-')}", str(value)] if value != getattr(usual, field) else []
     kept = f"{100 * result.counts.prunable_sparsity:.2f} % of the prunable weights are 0"
     said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}"
     if chosen.normalise != "channel":
         return f"{said}; the images have to be normalised as the recipe says: '{chosen.normalise}'."
-    return f"{said}; once more: {' '.join(words)}"
+    return f"{said}; once more: {shlex.join(words)}"
 
 
 def _more(names: list[str]) -> str:

@@ -37,8 +37,7 @@ def count(architecture: str, info: DataInfo, folder: Path) -> dict[str, int]:
     """
     path = folder / f"{architecture.replace('/', '_')}-{info.classes}x{info.channels}x{info.height}x{info.width}.json"
     if path.exists():
-        found: dict[str, int] = json.loads(path.read_bytes())
-        return found
+        return _read(path)
     size = (info.height, info.width)
     model = archs.create(architecture, info.classes, info.channels, size)
     try:
@@ -48,6 +47,16 @@ def count(architecture: str, info: DataInfo, folder: Path) -> dict[str, int]:
         raise UserError(f"architecture '{architecture}' can't take images of {shape} ({error}).") from error
     write_atomic(path, (json.dumps(macs, indent=1) + "\n").encode())
     return macs
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(type(macs) is int and 0 <= macs < 2**53 for macs in found.values()):
+        raise UserError(f"{path} is damaged: it is not a list of multiply-adds by tensor; delete it and count again.")
+    return found
 
 
 def dense_macs(model: nn.Module, shape: tuple[int, int, int], architecture: str = "") -> dict[str, int]:

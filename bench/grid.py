@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,9 +18,16 @@ from bench.lineage import identify, skipped, stages_of
 from bench.method import Dense
 from bench.overrides import Override, Settings, Training, entries, settings
 from bench.overrides import check as check_overrides
+from bench.paths import Folder, Name
 from bench.prunable import check as check_prunable
 from bench.schema import Strict, read_yaml
 from bench.spec import RunSpec
+
+MOST_RUNS = 100_000
+"""A grid that asks for more has a slip of the pen in it; listing its runs would take hours."""
+
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""Any integer of 64 bits; it is part of file names."""
 
 
 class Grid(Strict):
@@ -41,7 +49,7 @@ class Grid(Strict):
         claims: orders of methods to be tested on the results (`bench.claims`).
     """
 
-    name: str = ""
+    name: Name = ""
     title: str = ""
     recipe: str
     datasets: tuple[str, ...] = Field(min_length=1)
@@ -49,21 +57,21 @@ class Grid(Strict):
     methods: tuple[str, ...] = Field(min_length=1)
     sparsities: tuple[float, ...] = ()
     points: dict[str, tuple[float, ...]] = Field(default_factory=dict)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1)
     prunable: str = "all"
     overrides: tuple[Override, ...] = ()
     trainings: tuple[Training, ...] = ()
     paper: str = ""
-    budget: float = Field(default=1.0, gt=0)
-    threads: int = Field(default=1, gt=0)
-    slots_per_gpu: int | Literal["auto"] = 1
-    workers: int = Field(default=2, ge=0)
+    budget: float = Field(default=1.0, ge=1e-6, le=1e6)
+    threads: int = Field(default=1, gt=0, le=1024)
+    slots_per_gpu: Annotated[int, Field(le=1024)] | Literal["auto"] = 1
+    workers: int = Field(default=2, ge=0, le=1024)
     claims: tuple[Claim, ...] = ()
-    data_dir: str | None = None
+    data_dir: Folder | None = None
     download: bool = False
     tracking_uri: str | None = None
-    results: str = "results"
-    reports: str = "reports"
+    results: Folder = "results"
+    reports: Folder = "reports"
 
     @field_validator("sparsities")
     @classmethod
@@ -83,7 +91,7 @@ class Grid(Strict):
     @field_validator("datasets", "architectures", "methods", "sparsities", "seeds")
     @classmethod
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        twice = [value for value in values if values.count(value) > 1]
+        twice = [value for value, count in Counter(values).items() if count > 1]
         if twice:
             raise ValueError(f"{twice[0]} is listed twice")
         return values
@@ -130,7 +138,7 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
     """
     source = "the grid" if isinstance(config, dict) else str(config)
     values = config if isinstance(config, dict) else read_yaml(Path(config))
-    if isinstance(values, dict):
+    if isinstance(values, dict) and all(isinstance(key, str) for key in values):
         values = {"name": "" if isinstance(config, dict) else _name(Path(config))} | values | (changes or {})
     grid = Grid.read(values, source)
     try:
@@ -162,6 +170,17 @@ def _check_names(grid: Grid) -> None:
     check_overrides(grid)
     check_prunable(grid.prunable)
     recipe.load(grid.recipe)
+    _check_size(grid)
+
+
+def _check_size(grid: Grid) -> None:
+    runs = 0
+    for dataset, architecture in product(grid.datasets, grid.architectures):
+        for method, training in entries(grid).values():
+            points = settings(grid, dataset, architecture, method, training).points
+            runs += max(1, len(points)) * len(grid.seeds)
+            if runs > MOST_RUNS:
+                raise UserError(f"the lists multiply to more than {MOST_RUNS:,} runs; shorten one of them.")
 
 
 def _check_claims(grid: Grid) -> None:

@@ -122,11 +122,13 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
 def _read(path: Path) -> Source:
     from bench.measurements import Source
 
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         record = Record.model_validate_json(content)
     except ValidationError as error:
         raise UserError(explain(error, str(path), Record)) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     return Source(record, hashlib.sha256(content).hexdigest(), path)
 
 

@@ -7,9 +7,14 @@ from typing import Any
 
 import yaml
 
+from bench import plain_yaml
 from bench.errors import UserError
 
-_FORM = re.compile(r"^\s*(?P<name>[A-Za-z0-9_./-]+)\s*(?:\[(?P<fields>.*)\])?\s*$", re.DOTALL)
+# No two neighbours match the same letters, so a text that does not fit is given up in one pass.
+_FORM = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})(?:\s*\[(?P<fields>.*)\])?", re.DOTALL)
+
+LONGEST = 10_000
+"""Characters of a text in the mini-language."""
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -17,19 +22,25 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
 
     Values are read as YAML scalars or lists. Raises `UserError` if the text has another form.
     """
-    match = _FORM.match(str(text))
+    match = _FORM.fullmatch(text.strip()) if len(text) <= LONGEST else None
     if match is None:
-        raise UserError(f"'{text}' is not of the form name or name[field=value, …].")
+        raise UserError(f"{_quoted(text)} is not of the form name or name[field=value, …].")
     fields: dict[str, Any] = {}
     for part in _split(match["fields"] or ""):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise UserError(f"'{part}' in '{text}' is not of the form field=value.")
+            raise UserError(f"{_quoted(part)} in {_quoted(text)} is not of the form field=value.")
         try:
-            fields[key.strip()] = yaml.safe_load(value)
+            fields[key.strip()] = plain_yaml.parse(value)
         except yaml.YAMLError:
-            raise UserError(f"'{value.strip()}' in '{text}' is not a YAML value; does it need quotes?") from None
+            wrong = _quoted(value.strip())
+            raise UserError(f"{wrong} in {_quoted(text)} is not a YAML value; does it need quotes?") from None
     return match["name"], fields
+
+
+def _quoted(text: str) -> str:
+    """A text for a sentence about it, cut short."""
+    return f"'{text[:200]}{'…' if len(text) > 200 else ''}'"
 
 
 def show(name: str, fields: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ class Training(Strict):
         points: theirs, if not those they have otherwise.
     """
 
-    label: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    label: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)
     methods: tuple[str, ...] = Field(min_length=1)
     recipe: str
     points: tuple[float, ...] | None = None

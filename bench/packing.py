@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import devices, workload
+from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.identity import digest
 from bench.record import write_atomic
@@ -73,8 +74,11 @@ def slots_per_gpu(grid: Grid, plan: Plan, measure: bool = True) -> int:
 def _known(folder: Path, card: str, spec: RunSpec, threads: int, measure: bool) -> Packing:
     path = folder / f"{digest([card, threads, *workload.network(spec)])[:16]}.json"
     if path.exists():
-        stored = json.loads(path.read_bytes())
-        return Packing({int(copies): rate for copies, rate in stored["rates"].items()}, stored["memory"])
+        try:
+            stored = json.loads(path.read_bytes())
+            return Packing({int(copies): float(rate) for copies, rate in stored["rates"].items()}, stored["memory"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise UserError(f"{path} is damaged; delete it, and it is measured again.") from None
     if not measure:
         return Packing({})
     print(f"slots_per_gpu: auto: measuring {spec.architecture} on {spec.dataset}", file=sys.stderr, flush=True)

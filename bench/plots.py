@@ -49,6 +49,7 @@ STYLE: Any = {
     "grid.color": "#e3e3e3",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "text.parse_math": False,  # a dollar sign in a name is one
     "svg.hashsalt": "reprune",  # the same figure gives the same file
 }
 

@@ -9,7 +9,6 @@ by several of them. Snakemake's own log file (`.snakemake/log/`) stays as it is.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.record import glance
 from bench.spec import RunSpec
 
 NOISE_EVENTS = (
@@ -135,11 +135,9 @@ def _print(line: str) -> None:
 
 
 def outcome(record: Path) -> str:
-    """A run's accuracies, or what became of it. Reads the JSON only: this must be quick."""
-    found = json.loads(record.read_bytes())
-    if found["outcome"] != "ok":
-        return f"{found['outcome']}: {found['reason']}"
-    return ", ".join(f"{result['accuracy']:.1f} %" for result in found["results"])
+    """A run's accuracies, or what became of it."""
+    word, reason, accuracies = glance(record)
+    return f"{word}: {reason}" if word != "ok" else ", ".join(f"{accuracy:.1f} %" for accuracy in accuracies)
 
 
 def last_line(logs: Sequence[str]) -> str:

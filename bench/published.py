@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from bench import catalog, data, names, statistics
-from bench.errors import UserError
-from bench.schema import Strict, read_yaml
+from bench.errors import UNPRINTABLE, UserError
+from bench.schema import Strict, read_yaml, shown
 
 if TYPE_CHECKING:
     from bench.grid import Cell
@@ -99,18 +99,18 @@ class Row(Strict):
     sparsity_of: str = ""
     target: float | None = Field(default=None, ge=0, le=1)
     variant: str = ""
-    flops_reduction: float | None = Field(default=None, lt=1)
+    flops_reduction: float | None = Field(default=None, gt=-1e6, lt=1)
     prunable: str = ""
     metric: Literal["top1", "top5", "top1_drop", "churn"]
     value: float = Field(ge=-100, le=100)
-    std: float | None = Field(default=None, ge=0)
+    std: float | None = Field(default=None, ge=0, le=100)
     std_kind: Literal["std", "sem", "ci95", "unknown"] = "unknown"
-    n_seeds: int | None = Field(default=None, gt=0)
+    n_seeds: int | None = Field(default=None, gt=0, le=10**6)
     dense_value: float | None = Field(default=None, ge=0, le=100)
     protocol: str
     report: Report | None = None
     reading: Literal["exact", "digitised"]
-    reading_error: float = Field(gt=0)
+    reading_error: float = Field(ge=1e-9, le=100)
     source: str = Field(min_length=1)
     verified: Literal["primary", "secondary", "unverified"]
     note: str = ""
@@ -126,6 +126,8 @@ class Row(Strict):
             raise ValueError("give at least one of 'sparsity', 'target', 'flops_reduction', 'variant'")
         if self.value < 0 and self.metric != "top1_drop":
             raise ValueError(f"'value' is an accuracy and cannot be {self.value:g}")
+        if self.method:
+            _check_form(self.method)
         return self
 
     @property
@@ -148,6 +150,13 @@ class Row(Strict):
     def canonical_method(self) -> str:
         """The method without fields that equal our defaults, as cells name it."""
         return _canonical(self.method)
+
+
+def _check_form(method: str) -> None:
+    try:
+        names.parse(method)
+    except UserError as error:
+        raise ValueError(f"'method': {str(error).removesuffix('.')}") from None
 
 
 @cache
@@ -211,7 +220,10 @@ def load(folder: Path = PUBLISHED) -> Published:
     Raises `UserError` naming file, line, field and value.
     """
     path = folder / "protocols.yaml"
-    protocols = {name: Protocol.read(values, f"{path}, '{name}'") for name, values in (read_yaml(path) or {}).items()}
+    stated = read_yaml(path) or {}
+    if not isinstance(stated, dict):
+        raise UserError(f"{path}: expected protocols by name, found {shown(stated)}.")
+    protocols = {str(name): Protocol.read(values, f"{path}, {shown(name)}") for name, values in stated.items()}
     rows: dict[str, Row] = {}
     for file in sorted(folder.glob("*.csv")):
         for line, row in _rows(file):
@@ -227,10 +239,24 @@ def load(folder: Path = PUBLISHED) -> Published:
 
 
 def _rows(file: Path) -> list[tuple[int, Row]]:
-    with file.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        filled = [(reader.line_num, {key: value for key, value in line.items() if value}) for line in reader]
-    return [(line, Row.read(values, f"{file}, line {line}")) for line, values in filled]
+    return [(line, Row.read(values, f"{file}, line {line}")) for line, values in _lines(file)]
+
+
+def _lines(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """The filled fields of each line by their names, with the line's number."""
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream, restkey="more fields than the first line has", restval="")
+            found = [(reader.line_num, {key: value for key, value in line.items() if value}) for line in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{file}: cannot be read as CSV ({str(error)[:200]}).") from None
+    for line, values in found:
+        for name, value in values.items():
+            if unprintable := UNPRINTABLE.search(str(value)):
+                raise UserError(
+                    f"{file}, line {line}: field '{name}' has the unprintable character {unprintable[0]!a}."
+                )
+    return found
 
 
 def _filled(row: Row, protocol: Protocol) -> Row:

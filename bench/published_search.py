@@ -88,7 +88,9 @@ def overview(published: Published) -> Table:
     for (paper, arxiv), rows in sorted(papers.items()):
         read = Counter[str](row.verified for row in rows)
         comparable = sum(not hindrances(published, row) for row in rows)
-        table.add_row(paper, arxiv, *(str(n or "") for n in (len(rows), *(read[word] for word in TRUST), comparable)))
+        table.add_row(
+            Text(paper), Text(arxiv), *(str(n or "") for n in (len(rows), *(read[word] for word in TRUST), comparable))
+        )
     return table
 
 

@@ -11,9 +11,12 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from bench.errors import UserError
-from bench.published import PUBLISHED, Row
+from bench.errors import UNPRINTABLE, UserError
+from bench.published import PUBLISHED, Row, load
 from bench.record import write_atomic
+
+MOST_DIGITS = 9
+"""Behind the point: ``1e-999999999`` would be written out."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ def verify(row: str, reading: Reading, folder: Path = PUBLISHED) -> Verified:
 
     Raises `UserError` if there is no such row, it is primary already or a copy of another, or a number is wrong.
     """
+    if UNPRINTABLE.search(reading.page):
+        raise UserError(f"--page {reading.page[:40]!a} has characters that no page number needs.")
+    load(folder)  # so that every file is known to be well-formed
     place = _find(row, folder)
     if place.fields["verified"] == "primary":
         raise UserError(f"{place.path}: row '{row}' was already verified ({place.fields['source']}).")
@@ -88,9 +94,10 @@ def _number(option: str, text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise UserError(f"{option} '{text}' is not a number.") from None
-    if not number.is_finite():
-        raise UserError(f"{option} '{text}' is not a number.")
+        raise UserError(f"{option} '{text[:40]}' is not a number.") from None
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(number) > 10**6 or exponent < -MOST_DIGITS:  # NaN's is a letter
+        raise UserError(f"{option} '{text[:40]}' is not a number.")
     return number
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from bench import names
 from bench.errors import UserError
-from bench.schema import Strict, read_yaml
+from bench.paths import Inside
+from bench.schema import Strict, explain, read_yaml
 
 RECIPES = Path(__file__).parent.parent / "configs" / "recipes"
 
@@ -32,8 +33,8 @@ class Phase(Strict):
         scheduler_first: the scheduler is stepped at the start of an epoch, so each change lands one epoch earlier.
     """
 
-    epochs: float | None = Field(default=None, gt=0)
-    steps: int | None = Field(default=None, gt=0)
+    epochs: float | None = Field(default=None, gt=0, le=1e9)
+    steps: int | None = Field(default=None, gt=0, le=10**12)
     lr: float = Field(gt=0)
     schedule: Literal["constant", "multistep", "cosine"] = "constant"
     milestones: tuple[float, ...] = ()
@@ -143,7 +144,7 @@ class Data(Strict):
         photographs: of image folders, whose images are not padded.
     """
 
-    crop_padding: int = Field(default=0, ge=0)
+    crop_padding: int = Field(default=0, ge=0, le=1024)
     padding_mode: Literal["zeros", "reflect", "symmetric"] = "zeros"
     flip: bool = False
     normalise: Literal["channel", "image", "whole_image", "none"] = "channel"
@@ -181,7 +182,7 @@ class Initialisation(Strict):
     ] = "architecture"
     mode: Literal["fan_in", "fan_out"] = "fan_out"
     norm_weight: Literal["ones", "uniform", "half"] = "ones"
-    file: str | None = None
+    file: Inside | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
@@ -228,7 +229,7 @@ class Recipe(Strict):
 
     name: str = ""
     source: str = ""
-    batch_size: int = Field(gt=0)
+    batch_size: int = Field(gt=0, le=10**9)
     train: Phase
     finetune: Phase | None = None
     optimizer: Optimizer = Optimizer()
@@ -257,8 +258,11 @@ class Recipe(Strict):
         """The recipe with every phase at `budget` times its length."""
         if budget == 1:
             return self
-        finetune = self.finetune.scaled(budget) if self.finetune else None
-        return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune})
+        try:
+            finetune = self.finetune.scaled(budget) if self.finetune else None
+            return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune})
+        except ValidationError as error:
+            raise UserError(explain(error, f"recipe '{self.name}' at budget {budget:g}")) from None
 
 
 IMMATERIAL = {"name", "source", "evaluate_every", "report", "channels_last", "mode", "gpus"}
@@ -280,9 +284,11 @@ def load(text: str, folder: Path = RECIPES) -> Recipe:
         target = values
         *parents, leaf = key.split(".")
         for parent in parents:
-            target = target.setdefault(parent, {})
+            target = target.setdefault(parent, {}) if isinstance(target, dict) else None
+        if not isinstance(target, dict):
+            raise UserError(f"{path}: '{key}' in '{text[:200]}' is not inside a group of fields.")
         target[leaf] = value
-    return Recipe.read(values | {"name": name}, str(path))
+    return Recipe.read(values | {"name": name} if isinstance(values, dict) else values, str(path))
 
 
 def differences(ours: Recipe, theirs: Recipe) -> list[str]:

@@ -11,16 +11,23 @@ import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.disk import writing
+from bench.errors import printable
 from bench.spec import RunSpec
 
 FORMAT = 1
 
 Outcome = Literal["ok", "diverged", "collapsed", "wrong_sparsity", "skipped", "error"]
+
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Amount = Annotated[float, Field(ge=0, le=1e30)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Part(BaseModel):
@@ -35,10 +42,10 @@ class Layer(Part):
     name: str
     shape: tuple[int, ...]
     prunable: bool
-    kept: int
-    density: float
-    macs_dense: int
-    macs: float
+    kept: Count
+    density: Share
+    macs_dense: Count
+    macs: Amount
 
 
 class Counts(Part):
@@ -55,16 +62,16 @@ class Counts(Part):
     """
 
     target: float | None
-    prunable_weights: int
-    prunable_sparsity: float
-    global_sparsity: float
-    parameters: int
-    parameters_kept: int
-    active_zeros: int = 0
-    macs_dense: int
-    macs: float
-    effective_sparsity: float | None = None
-    effective_macs: float | None = None
+    prunable_weights: Count
+    prunable_sparsity: Share
+    global_sparsity: Share
+    parameters: Count
+    parameters_kept: Count
+    active_zeros: Count = 0
+    macs_dense: Count
+    macs: Amount
+    effective_sparsity: Share | None = None
+    effective_macs: Amount | None = None
 
 
 class Result(Part):
@@ -82,13 +89,13 @@ class Result(Part):
 
     point: float | None
     stage: str
-    accuracy: float
+    accuracy: Percent
     loss: float
-    test_images: int
-    best_accuracy: float | None = None
-    best_epoch: float | None = None
-    selected_accuracy: float | None = None
-    validation_accuracy: float | None = None
+    test_images: Count
+    best_accuracy: Percent | None = None
+    best_epoch: Amount | None = None
+    selected_accuracy: Percent | None = None
+    validation_accuracy: Percent | None = None
     counts: Counts
     layers: list[Layer]
     empty_layers: list[str] = Field(default_factory=list)
@@ -106,15 +113,21 @@ class Curve(Part):
     """
 
     stage: str
-    epoch: list[float] = Field(default_factory=list)
-    step: list[int] = Field(default_factory=list)
+    epoch: list[Amount] = Field(default_factory=list)
+    step: list[Count] = Field(default_factory=list)
     train_loss: list[float] = Field(default_factory=list)
-    accuracy: list[float] = Field(default_factory=list)
+    accuracy: list[Percent] = Field(default_factory=list)
     loss: list[float] = Field(default_factory=list)
     learning_rate: list[float] = Field(default_factory=list)
-    sparsity: list[float] = Field(default_factory=list)
+    sparsity: list[Share] = Field(default_factory=list)
     mask_changes: list[float] = Field(default_factory=list)
-    seconds: list[float] = Field(default_factory=list)
+    seconds: list[Amount] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        if len({len(values) for values in self.model_dump(exclude={"stage"}).values()}) > 1:
+            raise ValueError(f"the lists of stage '{self.stage[:50]}' are not equally long")
+        return self
 
 
 class Cost(Part):
@@ -127,14 +140,14 @@ class Cost(Part):
         seconds: of training in this job; `images_per_second` of it; `peak_memory` in bytes.
     """
 
-    epochs: float = 0.0
-    own_epochs: float = 0.0
-    training_macs: float = 0.0
-    training_macs_relative: float = 0.0
-    mask_updates: int = 0
-    seconds: float = 0.0
-    images_per_second: float = 0.0
-    peak_memory: int = 0
+    epochs: Amount = 0.0
+    own_epochs: Amount = 0.0
+    training_macs: Amount = 0.0
+    training_macs_relative: Amount = 0.0
+    mask_updates: Count = 0
+    seconds: Amount = 0.0
+    images_per_second: Amount = 0.0
+    peak_memory: Count = 0
     parents: list[str] = Field(default_factory=list)
 
 
@@ -203,3 +216,18 @@ def write(record: Record, path: Path) -> None:
 def read(path: Path) -> Record:
     """Read a record back. Raises `pydantic.ValidationError` if it is not one."""
     return Record.model_validate_json(path.read_bytes())
+
+
+def glance(path: Path) -> tuple[str, str, list[float]]:
+    """Outcome, reason and accuracies, the rest unchecked: where a thousand records are looked at, this is quick.
+
+    What is there and no record has the outcome ``broken``, with the reason, and must not stop the others.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        accuracies = [float(result["accuracy"]) for result in found["results"]]
+        if found["outcome"] not in get_args(Outcome):
+            raise ValueError("no outcome")
+        return str(found["outcome"]), printable(str(found["reason"])[:4000]), accuracies
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
+        return "broken", f"{path} is not a record that can be read", []

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from bench import catalog, disk, locks, names, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
@@ -54,7 +56,8 @@ def execute(
     only one of several processes (`bench.distributed`), of which rank 0 writes the record.
     """
     path = results / "runs" / spec.id / "record.json"
-    if path.exists() and (finished := record.read(path)).outcome != "error":
+    finished = _finished(path, spec)
+    if finished is not None:
         return finished
     from bench import determinism, distributed, provenance
 
@@ -96,6 +99,21 @@ def execute(
 def _check_ranks(wanted: int, found: int) -> None:
     if wanted != found:
         raise UserError(f"the recipe's field 'gpus' is {wanted}, and here are {found} processes; use `reprune run`.")
+
+
+def _finished(path: Path, spec: RunSpec) -> Record | None:
+    """The record of a run that ended, but in an error; one that is damaged or another run's is passed over."""
+    if not path.exists():
+        return None
+    try:
+        found = record.read(path)
+    except ValidationError:
+        log.warning("%s cannot be read as a record; the run is carried out again", path)
+        return None
+    if found.spec.identity != spec.identity:
+        log.warning("%s is the record of another run; this one is carried out again", path)
+        return None
+    return found if found.outcome != "error" else None
 
 
 def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
@@ -200,16 +218,18 @@ def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[
 
 def spec_from(arguments: argparse.Namespace) -> RunSpec:
     """The identified run that the command line describes. Raises `UserError`, also if it is not the expected one."""
-    from bench import recipe
+    from bench import archs, prunable, recipe
 
     method, fields = catalog.parse(arguments.method)
+    archs.check(arguments.architecture)
+    prunable.check(arguments.prunable)
     spec = identify(
         RunSpec(
             dataset=arguments.dataset,
             architecture=arguments.architecture,
             method=method,
             hyperparameters=fields,
-            points=tuple(float(point) for point in arguments.points.split(",") if point),
+            points=_points(arguments.points),
             seed=arguments.seed,
             recipe=recipe.load(arguments.recipe).scaled(arguments.budget),
             recipe_text=arguments.recipe,
@@ -225,6 +245,29 @@ def spec_from(arguments: argparse.Namespace) -> RunSpec:
     return spec
 
 
+def _points(text: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(point) for point in text.split(",") if point)
+    except ValueError:
+        found = (math.nan,)
+    if not all(map(math.isfinite, found)):
+        raise UserError(f"--points {text[:100]!r} is not a list of numbers separated by commas.")
+    return found
+
+
+def _within(kind: type, low: float, high: float) -> Callable[[str], Any]:
+    """Reads an option's number, which lies between two others."""
+
+    def read(text: str) -> Any:
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text[:40]} is not between {low:g} and {high:g}")
+        return value
+
+    read.__name__ = kind.__name__  # argparse calls it by this
+    return read
+
+
 def parser() -> argparse.ArgumentParser:
     """The options of a job."""
     found = argparse.ArgumentParser(prog="reprune run", description="Carry out one run and write its record.")
@@ -232,18 +275,20 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--architecture", required=True)
     found.add_argument("--method", required=True, help="name or name[field=value, …]")
     found.add_argument("--points", default="", help="target sparsities in [0, 1) (or r, d, …), separated by commas")
-    found.add_argument("--seed", type=int, default=0)
+    found.add_argument("--seed", type=_within(int, -(2**63), 2**63 - 1), default=0)
     found.add_argument("--recipe", required=True, help="name or name[field=value, …]")
-    found.add_argument("--budget", type=float, default=1.0)
+    found.add_argument("--budget", type=_within(float, 1e-6, 1e6), default=1.0)
     found.add_argument("--prunable", default="all")
     found.add_argument("--expect", default="", help="refuse to run if the identity is another one")
     found.add_argument("--results", type=Path, default=Path("results"))
-    found.add_argument("--threads", type=int, default=1)
-    found.add_argument("--slots-per-gpu", type=int, default=1)
+    found.add_argument("--threads", type=_within(int, 1, 1024), default=1)
+    found.add_argument("--slots-per-gpu", type=_within(int, 1, 1024), default=1)
+    workers = _within(int, 0, 1024)
     found.add_argument(
-        "--workers", type=int, default=2, help="processes that decode the photographs of an image folder"
+        "--workers", type=workers, default=2, help="processes that decode the photographs of an image folder"
     )
-    found.add_argument("--checkpoint-seconds", type=float, default=30.0, help="what a killed job loses at most")
+    seconds = _within(float, 0, 1e9)
+    found.add_argument("--checkpoint-seconds", type=seconds, default=30.0, help="what a killed job loses at most")
     found.add_argument("--rank-on", default="", help=argparse.SUPPRESS)  # cuda or cpu; given by `bench.launch`
     return found
 

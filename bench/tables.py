@@ -122,7 +122,7 @@ def _environment(**settings: Any) -> Environment:
 @cache
 def _plain() -> Environment:
     environment = _environment(autoescape=False)
-    environment.filters["pipes"] = pipes
+    environment.filters |= {"pipes": pipes, "prose": prose, "fenced": fenced, "code": code}
     return environment
 
 
@@ -145,13 +145,39 @@ def _latex() -> Environment:
 
 def pipes(block: Block) -> str:
     """A block as a Markdown table, its source aligned."""
-    frame = pd.DataFrame([[_pipe(text) for text in row] for row in block.rows], columns=list(block.head))
+    frame = pd.DataFrame([[_pipe(text) for text in row] for row in block.rows], columns=list(map(prose, block.head)))
     align = ["left", *["right" if block.numbers else "left"] * (len(block.head) - 1)]
     return frame.to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
+_MARKDOWN = re.compile(
+    r"[\\`*<|$]|(?<!\s)~|~(?!\s)|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|(?<=\])(?=\()"  # anywhere in a line
+    r"|^(?=>|[#+-]+\s)|^\d+(?=[.)]\s)"  # at its beginning
+)
+"""What GitHub's Markdown may take for a mark, tag, entity or link; names such as ``resnet8_cifar`` need nothing."""
+
+
+def prose(text: str) -> str:
+    """A text on one line in which Markdown and HTML find nothing to do."""
+    return _MARKDOWN.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", _one_line(text))
+
+
+def fenced(text: str, language: str) -> str:
+    """A block of code that ends where the text does, whatever is in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def code(text: str) -> str:
+    """A text as code in a line, on one line."""
+    line = _one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    gap = " " if line[:1] == "`" or line[-1:] == "`" else ""
+    return f"{fence}{gap}{line}{gap}{fence}"
+
+
 def _pipe(text: Text) -> str:
-    shown = _one_line(text.text).replace("|", r"\|")
+    shown = prose(text.text)
     if shown and (text.best or text.tied):
         shown = f"**{shown}**" if text.best else f"*{shown}*"
     return f"{shown} <sup>{' '.join(text.marks)}</sup>" if text.marks else shown

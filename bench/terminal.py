@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Line
 
+from bench.errors import printable
 from bench.layout import Block, Report, Text
 from bench.tables import facts
 
@@ -57,20 +58,20 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
 
 
 def _say(console: Console, text: str, style: str) -> None:
-    console.print(Line(text, style), width=WIDTH)
+    console.print(Line(printable(text), style), width=WIDTH)
 
 
 def _table(block: Block, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(title=Line(printable(title)), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, name in enumerate(block.head):
-        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
+        table.add_column(Line(printable(name)), justify="left" if index == 0 else "right", no_wrap=True)
     for row in block.rows:
         table.add_row(*map(_line, row))
     return table
 
 
 def _line(text: Text) -> Line:
-    line = Line(text.text, "bold" if text.best else "underline" if text.tied else "")
+    line = Line(printable(text.text), "bold" if text.best else "underline" if text.tied else "")
     if text.best or text.tied:  # a log or a pipe shows neither bold nor underlined
         line.append(" *" if text.best else " ~")
     return line.append(f" {','.join(text.marks)}", "dim") if text.marks else line

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench import entry, measurements, rows, store
+from bench.closing import view
 from bench.errors import UserError
 from bench.measurements import COLUMNS, METRICS, TEXTS, Source
 from bench.rows import Logged
@@ -51,8 +52,7 @@ class Collected:
     def describe(self) -> str:
         """What was done, one line per problem, and how to look at the store."""
         done = f"MLflow: {self.logged} logged, {self.unchanged} unchanged, {len(self.problems)} unreadable records."
-        view = f"mlflow ui --backend-store-uri {self.uri}"
-        return "\n".join([done, *self.problems.values(), f"Open at {self.uri}" if _is_server(self.uri) else view])
+        return "\n".join([done, *self.problems.values(), f"To look at them: {view(self.uri)}"])
 
 
 def store_uri(grid: Grid) -> str:
@@ -144,6 +144,7 @@ def _store(uri: str) -> Iterator[MlflowClient]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the defaults wait for many minutes
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # no model is ever loaded from a store
     import mlflow
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError

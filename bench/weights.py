@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from bench.errors import UserError
+from bench.errors import UserError, printable
 from bench.record import write_atomic
 
 CONTAINERS = ("state_dict", "model", "model_state_dict", "net")
@@ -54,7 +52,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     for container in CONTAINERS:
         if isinstance(state, dict) and isinstance(state.get(container), dict):
             state = state[container]
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_weight, state, state.values())):
         raise UserError(f"{path}: expected a state dict, alone or under one of {', '.join(CONTAINERS)}.")
     while prefix := _common_wrapper(state):
         state = {name.removeprefix(prefix): value for name, value in state.items()}
@@ -95,9 +93,15 @@ def _read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+    except Exception as error:  # a hostile file makes the readers raise whatever they know; none is a mistake of ours
+        reason = printable(" ".join(str(error).split()))[:120] or type(error).__name__
         raise UserError(f"{path}: can't be read as weights ({reason}).") from error
+
+
+def _is_weight(name: Any, value: Any) -> bool:
+    """Whether it is a name and a tensor whose values are there, laid out as usual, and real numbers."""
+    plain = isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+    return isinstance(name, str) and plain and not value.is_complex() and not value.is_quantized
 
 
 def _common_wrapper(state: Mapping[str, Tensor]) -> str:

@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import alone, data, devices, disk, grid, packing
+from bench import alone, data, devices, disk, grid, packing, plain_yaml
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
+from bench.paths import ODD
 from bench.progress import Progress, attach, label
-from bench.schema import read_yaml
+from bench.schema import read_yaml, shown
 from bench.spec import RunSpec
 
 
@@ -145,8 +146,11 @@ def changes(words: list[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UserError(f"'{word}' is not of the form FIELD=VALUE.")
-        found[name] = yaml.safe_load(value)
+            raise UserError(f"{shown(word)} is not of the form FIELD=VALUE.")
+        try:
+            found[name] = plain_yaml.parse(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"{shown(word)} has no plain YAML value ({' '.join(str(error).split())[:200]}).") from None
     return found
 
 
@@ -188,10 +192,14 @@ def _relative(path: Path) -> str:
 
 
 def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
-    own = read_yaml(Path(source)) or {}
+    for where in (source, str(Path.cwd())):
+        if set(where) & ODD:
+            raise UserError(f"{shown(where)}: a path with any of {{}}?# cannot be used here; call it otherwise.")
+    own = read_yaml(Path(source))
+    own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
     changed = {name: value for name, value in config.items() if own.get(name) != value}
     found = grid.load(Path(source), changed)
-    words = [source, *(f"{name}={json.dumps(value)}" for name, value in changed.items())]
+    words = [source, *(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in changed.items())]
     runs = grid.expand(found)
     slots = packing.slots_per_gpu(found, runs, measure)
     return Flow(found, runs, source, shlex.join(words), slots, devices.slots(slots))

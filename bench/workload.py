@@ -5,7 +5,6 @@ The unit is a `Piece`: a stage, counted once however many runs share it, or the 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from bench import data
 from bench.grid import Plan
 from bench.lineage import identities, method_of, stages_of
 from bench.method import Dense, Stage
+from bench.record import glance
 from bench.spec import RunSpec
 
 Network = tuple[str, str, str]
@@ -62,11 +62,11 @@ def network(spec: RunSpec) -> Network:
 
 
 def finished(plan: Plan, results: Path) -> set[str]:
-    """The ids of the runs that have a record other than an error's; the others will be run."""
+    """The ids of the runs that have a readable record other than an error's; the others will be run."""
     found = set()
     for spec in plan.runs:
         path = results / "runs" / spec.id / "record.json"
-        if path.exists() and json.loads(path.read_bytes())["outcome"] != "error":
+        if path.exists() and glance(path)[0] not in ("error", "broken"):
             found.add(spec.id)
     return found
 

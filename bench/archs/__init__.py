@@ -44,6 +44,9 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "convnet_strided": ("convnet", "StridedConvNet", {"widths": (16, 32, 64, 128)}),
 }
 
+_NAME = re.compile(r"\w{1,80}(\.\w{1,80})?", re.ASCII)
+"""A name of timm's, perhaps with a tag. It becomes part of file names; addresses (``hf-hub:…``) are none."""
+
 _REGISTERED = re.compile(r"^@register_model\s+def (\w+)\(", re.MULTILINE)
 
 OWN: tuple[str, ...] = tuple(_MODELS)
@@ -113,10 +116,10 @@ def check(name: str) -> None:
     if name in _MODELS:
         return
     architecture = name.partition(".")[0]
-    if architecture not in _timm_names():
+    if not _NAME.fullmatch(name) or architecture not in _timm_names():
         close = get_close_matches(architecture, [*OWN, *_timm_names()], n=3)
         hint = f"; close are {', '.join(close)}" if close else ""
-        raise UserError(f"architecture '{name}' is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
+        raise UserError(f"architecture {name[:100]!r} is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
 
 
 @cache

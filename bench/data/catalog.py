@@ -132,11 +132,11 @@ def info(name: str) -> DataInfo:
     if name in DATASETS:
         return DATASETS[name]
     path = FOLDERS / f"{name}.yaml"
-    if re.fullmatch(r"\w+", name) and path.exists():
+    if re.fullmatch(r"\w{1,80}", name) and path.exists():
         return _described(path)
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise UserError(f"data set '{name}' is unknown{hint}; there are {', '.join(names())}.")
+    raise UserError(f"data set {name[:100]!r} is unknown{hint}; there are {', '.join(names())}.")
 
 
 @cache

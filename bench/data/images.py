@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.data.catalog import info
+from bench.data.catalog import DataInfo, info
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,11 +54,33 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("sha256") != expected.sha256:
                 raise UserError(f"{path} is not the registered data set '{name}'; delete it and prepare it again.")
-            arrays = {field: file.get_tensor(field) for field in FIELDS}
+            images = Images(**{field: file.get_tensor(field) for field in FIELDS})
     except FileNotFoundError:
         raise UserError(f"data set '{name}' is not prepared: there is no {path}; `snakemake` makes it.") from None
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and prepare it again.") from None
-    if fingerprint({field: tensor.numpy() for field, tensor in arrays.items()}) != expected.sha256:
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({str(error)[:200]}); delete it and prepare it again.") from None
+    if problem := _problem(images, expected):
+        raise UserError(f"{path} is damaged: {problem}; delete it and prepare it again.")
+    if fingerprint({field: getattr(images, field).numpy() for field in FIELDS}) != expected.sha256:
         raise UserError(f"{path} is damaged (its checksum does not match); delete it and prepare it again.")
-    return Images(**{field: tensor.to(device) for field, tensor in arrays.items()})
+    return Images(**{field: getattr(images, field).to(device) for field in FIELDS})
+
+
+def _problem(images: Images, expected: DataInfo) -> str:
+    """How the arrays differ from what the data set is registered as: pixels outside 0 to 255 have no place in uint8."""
+    import torch
+
+    shape = (expected.channels, expected.height, expected.width)
+    for part, count in (("train", expected.train_images), ("test", expected.test_images)):
+        x, y = getattr(images, f"{part}_x"), getattr(images, f"{part}_y")
+        if x.dtype != torch.uint8 or tuple(x.shape) != (count, *shape):
+            found = f"{str(x.dtype).removeprefix('torch.')} {'x'.join(map(str, x.shape))}"
+            return f"{part}_x is {found} instead of uint8 {'x'.join(map(str, (count, *shape)))}"
+        if y.dtype != torch.int64 or tuple(y.shape) != (count,):
+            return f"{part}_y is not {count} labels of type int64"
+        low, high = map(int, y.aminmax())
+        if low < 0 or high >= expected.classes:
+            return f"{part}_y has the label {low if low < 0 else high}, and labels go from 0 to {expected.classes - 1}"
+        if missing := set(range(expected.classes)) - set(y.unique().tolist()):
+            return f"{part}_y has no image of class {min(missing)}"
+    return ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bench.data import folder as folders
 from bench.data.catalog import DataInfo, info
 from bench.data.images import FIELDS, file_of
+from bench.data.originals import problem
 from bench.data.split import stratified
 from bench.errors import UserError
 from bench.record import write_atomic
@@ -60,8 +61,8 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
     found = fingerprint(arrays)
     if found != expected.sha256:
         raise UserError(
-            f"data set '{name}': the decoded images have the fingerprint {found[:12]}…, not {expected.sha256[:12]}…, "
-            "so they are not the published ones; delete the originals and fetch them again."
+            f"data set '{name}': the decoded images{_where(name, data_dir)} have the fingerprint {found[:12]}…, not "
+            f"{expected.sha256[:12]}…, so they are not the published ones; delete the originals and fetch them again."
         )
     from safetensors.numpy import save
 
@@ -75,6 +76,13 @@ def originals(name: str, data_dir: Path | None = None) -> Path | None:
     if info(name).folder:
         return data_root(data_dir) / info(name).folder
     return data_root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
+
+
+def _where(name: str, data_dir: Path | None) -> str:
+    """`` of data/FashionMNIST/raw``, with the file that is wrong if it shows; nothing for digits."""
+    folder = originals(name, data_dir)
+    wrong = problem(name, data_root(data_dir)) if folder else ""
+    return f" of {folder}{f' ({wrong})' if wrong else ''}" if folder else ""
 
 
 def fingerprint(arrays: dict[str, np.ndarray]) -> str:
@@ -121,12 +129,11 @@ def _index(expected: DataInfo, path: Path, root: Path) -> Path:
 
 def _is_right(path: Path, expected: DataInfo) -> bool:
     """Whether a file is whole: read to the end and compared with the registered fingerprint."""
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         return fingerprint(load_file(path)) == expected.sha256
-    except (SafetensorError, KeyError):
+    except Exception:  # whatever a damaged file makes the reader raise: it is made anew
         return False
 
 
@@ -167,9 +174,10 @@ def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[
     try:
         train = create(root, train=True, download=download)
         test = create(root, train=False)
-    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # torchvision has one for every kind of damage
-        reason = " ".join(str(error).split()) or "a file is damaged"
-        raise UserError(_missing(name, data_dir, f"torchvision says: {reason.rstrip('.')}")) from None
+    except Exception as error:  # torchvision and the readers below it raise what they like for a damaged file
+        said = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
+        found = f"{wrong}; " if (wrong := problem(name, root)) else ""
+        raise UserError(_missing(name, data_dir, f"{found}torchvision says: {said}")) from None
     return _arrays("train", train.data, train.targets) | _arrays("test", test.data, test.targets)
 
 

@@ -42,7 +42,7 @@ def test_markdown() -> None:
     assert r"failed \| 5 %" in text  # a bare bar would open another column
     assert "> **SCALED DOWN: 10 % only**" in text
     assert "Bold: best. Italic: tied." in text
-    assert "1. snip_x: failed 100 % | really." in text
+    assert "1. snip_x: failed 100 % \\| really." in text
     assert "* A note." in text
     header, rule = [line for line in text.splitlines() if line.startswith("|")][:2]
     assert header.count("|") == rule.count("|") == 3

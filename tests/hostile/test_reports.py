@@ -1,0 +1,163 @@
+"""Reports show hostile texts as texts: nothing of a record, grid or published row becomes a tag, mark or command."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench import closing, origins, terminal
+from bench.grid import expand, load
+from bench.layout import Block, Report, Section, Text
+from bench.record import Record
+from bench.tables import code, comparison, fenced, html, latex, markdown, prose
+from bench.tracking import Collected
+from tests.bench import factories
+
+HOSTILE = (
+    *("<script>alert(1)</script>", '<img src=x onerror="alert(1)">', "a|b", "_a_", "*a*", "`a`", "a & b", "&lt;b&gt;"),
+    *("[a](javascript:alert(1))", "$x$", "\\input{/etc/passwd}", "\\write18{touch pwned}", "%", "#1", "^^41", "~a~"),
+    *(
+        "{{ 7*7 }}",
+        "<< 7*7 >>",
+        "<% raw %>",
+        "{% raw %}",
+        "a\n\n# title",
+        "a\n| b | c |",
+        "```\nx",
+        "--> <b>",
+        "</title>",
+    ),
+)
+
+
+def everywhere(text: str) -> Report:
+    """A report with the text in every place that takes one."""
+    row = (Text(text, marks=("1",)), Text(text, best=True))
+    block = Block(text, (text, "other"), (row, (Text("plain"), Text(text, tied=True))))
+    section = Section(text, text, text, (block,), (text,))
+    return Report(text, text, (text,), ("{best} and {tied}",), (section,), (block,), (text,), (block,), (text,))
+
+
+class Tags(HTMLParser):
+    """Counts tags, and joins what is shown."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.shown = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attributes)))
+
+    def handle_data(self, text: str) -> None:
+        self.shown += text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_html_has_the_tags_of_a_harmless_page_and_shows_the_text(text: str) -> None:
+    found, harmless = Tags(html(everywhere(text))), Tags(html(everywhere("harmless")))
+    assert found.tags == harmless.tags
+    assert found.shown.count(text) - harmless.shown.count(text) == harmless.shown.count("harmless")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_keeps_its_lines_and_escapes_what_has_a_meaning(text: str) -> None:
+    for write in (markdown, comparison):
+        found, harmless = write(everywhere(text)), write(everywhere("harmless"))
+        assert len(found.splitlines()) == len(harmless.splitlines())
+        unescaped = re.sub(r"\\.", "", found)
+        assert [unescaped.count(mark) for mark in "|`<$"] == [harmless.count(mark) for mark in "|`<$"]
+        assert "](" not in unescaped
+
+
+def test_markdown_leaves_usual_texts_alone() -> None:
+    for text in (
+        "resnet8_cifar",
+        "rigl[schedule.every=10]",
+        "96.37 ± 1.47 (3)",
+        "a >= b",
+        "−0.31",
+        "0.078 M",
+        "R&D",
+        "+0.1",
+    ):
+        assert prose(text) == text
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "^^" not in text])
+def test_latex_has_no_command_that_a_harmless_table_lacks(text: str) -> None:
+    own = {"textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar"}
+
+    def commands(source: str) -> list[str]:
+        return [name for name in re.findall(r"\\([a-zA-Z]+)", source) if name not in own]
+
+    found, harmless = (latex(everywhere(each)).partition("\n")[2] for each in (text, "harmless"))  # line 1 is a comment
+    assert commands(found) == commands(harmless)
+    assert re.sub(r"\\[{}]|\\text\w+\{\}", "", found).count("{") == harmless.count("{")
+    assert [line for line in found.splitlines()[1:] if line.lstrip().startswith("%")] == []
+    assert len(re.findall(r"(?<!\\)[&#$_%]", found)) == len(re.findall(r"(?<!\\)[&#$_%]", harmless))
+
+
+def test_code_ends_where_its_text_does() -> None:
+    assert code("a `b` ``c``") == "``` a `b` ``c`` ```"
+    assert code("a\nb") == "`a b`"
+    assert fenced("a\n````\nb", "yaml") == "`````yaml\na\n````\nb\n`````"
+
+
+def record(tmp_path: Path, text: str) -> Record:
+    spec = factories.spec("gmp")
+    found = factories.record(spec, outcome="error", reason=text, results=[], warnings=[text], provenance={text: text})
+    factories.write(found, tmp_path / "results")
+    return found
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "\x1b]0;title\x07\x1b[2J"])
+def test_a_record_s_reason_is_a_text_on_the_provenance_page_and_the_terminal(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, (plan, _) = record(tmp_path, text), factories.plan({("gmp", 0.9): [91.0]})
+    plan = type(plan)([found.spec], [])
+    config = factories.grid(tmp_path, title=text if text.isprintable() else "a")
+    from bench.measurements import Source
+
+    page = origins.page(config, plan, {found.id: Source(found, "0", tmp_path)})
+    outside = re.sub(r"(`{3,})yaml\n.*?\n\1|(`+).*?\2", "", page, flags=re.DOTALL)
+    assert not re.search(r"(?<!\\)<|\n# title|\]\(", outside)
+    (tmp_path / "reports" / "synthetic").mkdir(parents=True)
+    (tmp_path / "reports" / "synthetic" / "table.txt").write_text("table")
+    assert closing.close(config, plan, "some.yaml") == 1
+    assert "\x1b" not in capsys.readouterr().out + terminal.render(everywhere(text), [])
+
+
+def test_a_grid_s_own_texts_pass_through_yaml_as_they_are(tmp_path: Path) -> None:
+    for text in HOSTILE:
+        values = {"title": text, "recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"]}
+        (tmp_path / "some.yaml").write_text(yaml.safe_dump(values | {"methods": ["dense"], "seeds": [0]}))
+        found = load(tmp_path / "some.yaml")
+        assert found.title == text
+        assert len(expand(found).runs) == 1
+
+
+# -- servers --------------------------------------------------------------------------------------------------------
+
+
+def test_every_server_that_is_printed_or_documented_is_for_this_machine_only() -> None:
+    root = Path(__file__).parents[2]
+    texts = [path for folder in ("docs", "bench", "configs", "profiles") for path in (root / folder).rglob("*")]
+    for path in [*texts, root / "CONTRIBUTING.md", root / "Makefile", root / "Snakefile"]:
+        if path.suffix in (".md", ".py", ".yaml", ".j2") or path.name in ("Makefile", "Snakefile"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                assert not re.search(r"mlflow (ui|server)(?!.*--host 127\.0\.0\.1)|0\.0\.0\.0|http\.server", line), path
+
+
+def test_the_command_that_shows_the_store_is_quoted_and_binds_to_this_machine() -> None:
+    shown = closing.view("sqlite:///it's here; touch pwned/mlflow.db")
+    assert (
+        shown == """mlflow ui --host 127.0.0.1 --backend-store-uri 'sqlite:///it'"'"'s here; touch pwned/mlflow.db'"""
+    )
+    assert shown in Collected("sqlite:///it's here; touch pwned/mlflow.db", 1, 0).describe()
