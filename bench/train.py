@@ -23,7 +23,7 @@ from bench.inspection import Inspection
 from bench.macs import TrainingMacs
 from bench.optimization import build, current_rate, learning_rate, set_rate
 from bench.record import Curve
-from bench.seeds import seed_for
+from bench.seeds import reseed, seed_for
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class Trainer:
         run = self.run
         run.at(step)
         own = distributed.apart()
-        torch.manual_seed(seed_for(run.seed, "step", run.stage.phase or "", run.stage.copy, step, *own))
+        reseed(run.device, seed_for(run.seed, "step", run.stage.phase or "", run.stage.copy, step, *own))
         if run.method.schedule.fires(step, run.timeline):
             self._update(run.method.update_masks)
             self.progress.mask_updates += 1
