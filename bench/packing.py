@@ -151,7 +151,7 @@ def _memory() -> tuple[float, float]:
 def main(words: list[str]) -> None:
     """One copy: get ready, say so, wait for the word, train, and print images per second."""
     from bench import determinism, probe
-    from bench.run import parser, spec_from
+    from bench.options import parser, spec_from
 
     device, threads, seconds, *arguments = words
     spec = spec_from(parser().parse_args(arguments))

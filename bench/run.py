@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bench import catalog, disk, locks, names, record
+from bench import catalog, disk, locks, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.heap import keep_freed_memory
 from bench.launch import INTERRUPTED, end_with_parent, launch
-from bench.lineage import identify, method_of, skipped
+from bench.lineage import method_of, skipped
+from bench.options import parser, spec_from
 from bench.record import Cost, Counts, Outcome, Record
 from bench.runlog import log_to
 from bench.spec import RunSpec
@@ -214,83 +215,6 @@ def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[
         data_sha256=data.info(spec.dataset).sha256,
     )
     return facts | {"command": spec.command, "recipe": spec.recipe_text}
-
-
-def spec_from(arguments: argparse.Namespace) -> RunSpec:
-    """The identified run that the command line describes. Raises `UserError`, also if it is not the expected one."""
-    from bench import archs, prunable, recipe
-
-    method, fields = catalog.parse(arguments.method)
-    archs.check(arguments.architecture)
-    prunable.check(arguments.prunable)
-    spec = identify(
-        RunSpec(
-            dataset=arguments.dataset,
-            architecture=arguments.architecture,
-            method=method,
-            hyperparameters=fields,
-            points=_points(arguments.points),
-            seed=arguments.seed,
-            recipe=recipe.load(arguments.recipe).scaled(arguments.budget),
-            recipe_text=arguments.recipe,
-            budget=arguments.budget,
-            prunable=arguments.prunable,
-        )
-    )
-    if arguments.expect and arguments.expect != spec.identity:
-        raise UserError(
-            f"the run of {names.show(method, fields)} is now {spec.identity[:12]}, not {arguments.expect[:12]}: its "
-            "recipe, method or engine changed since the workflow was planned; start it again."
-        )
-    return spec
-
-
-def _points(text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(float(point) for point in text.split(",") if point)
-    except ValueError:
-        found = (math.nan,)
-    if not all(map(math.isfinite, found)):
-        raise UserError(f"--points {text[:100]!r} is not a list of numbers separated by commas.")
-    return found
-
-
-def _within(kind: type, low: float, high: float) -> Callable[[str], Any]:
-    """Reads an option's number, which lies between two others."""
-
-    def read(text: str) -> Any:
-        value = kind(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text[:40]} is not between {low:g} and {high:g}")
-        return value
-
-    read.__name__ = kind.__name__  # argparse calls it by this
-    return read
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of a job."""
-    found = argparse.ArgumentParser(prog="reprune run", description="Carry out one run and write its record.")
-    found.add_argument("--dataset", required=True)
-    found.add_argument("--architecture", required=True)
-    found.add_argument("--method", required=True, help="name or name[field=value, …]")
-    found.add_argument("--points", default="", help="target sparsities in [0, 1) (or r, d, …), separated by commas")
-    found.add_argument("--seed", type=_within(int, -(2**63), 2**63 - 1), default=0)
-    found.add_argument("--recipe", required=True, help="name or name[field=value, …]")
-    found.add_argument("--budget", type=_within(float, 1e-6, 1e6), default=1.0)
-    found.add_argument("--prunable", default="all")
-    found.add_argument("--expect", default="", help="refuse to run if the identity is another one")
-    found.add_argument("--results", type=Path, default=Path("results"))
-    found.add_argument("--threads", type=_within(int, 1, 1024), default=1)
-    found.add_argument("--slots-per-gpu", type=_within(int, 1, 1024), default=1)
-    workers = _within(int, 0, 1024)
-    found.add_argument(
-        "--workers", type=workers, default=2, help="processes that decode the photographs of an image folder"
-    )
-    seconds = _within(float, 0, 1e9)
-    found.add_argument("--checkpoint-seconds", type=seconds, default=30.0, help="what a killed job loses at most")
-    found.add_argument("--rank-on", default="", help=argparse.SUPPRESS)  # cuda or cpu; given by `bench.launch`
-    return found
 
 
 def main(words: list[str] | None = None) -> int:

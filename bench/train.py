@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 import torch
@@ -24,6 +21,7 @@ from bench.macs import TrainingMacs
 from bench.optimization import build, current_rate, learning_rate, set_rate
 from bench.record import Curve
 from bench.seeds import reseed, seed_for
+from bench.stopping import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ class Trainer:
         self.curve = Curve(stage=run.stage.name)
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
         self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
-        self._stop_requested = False
+        self.stop_request = StopRequest()
         self._own_decay = _own_decay(run)
         run.optimizer = build(
             run.recipe.optimizer,
@@ -137,7 +135,7 @@ class Trainer:
         if not resumed:
             self._update(run.method.on_train_start)
         saved = started = time.monotonic()
-        with self._signals():
+        with self.stop_request.heard():
             while self.progress.step < self.stop:
                 self._save_snapshot()
                 self._step(self.progress.step)
@@ -147,7 +145,7 @@ class Trainer:
                     self._end_of_epoch()
                     started = time.monotonic()
                 now = time.monotonic()
-                stop = distributed.anyone(self._stop_requested)
+                stop = distributed.anyone(self.stop_request.made)
                 if stop or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
                     self.save(self.checkpoint())
@@ -280,20 +278,6 @@ class Trainer:
     def _save_snapshot(self) -> None:
         if (save := self.snapshots.pop(self.progress.step, None)) is not None:
             save(self.state())
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT finish the current step, write a checkpoint and stop."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self._stop_requested = True
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def evaluate_run(run: Run, split: str) -> Any:

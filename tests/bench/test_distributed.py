@@ -17,9 +17,10 @@ import torch
 import methods
 from bench import archs, catalog, flops, names, record
 from bench.data import info, prepare
+from bench.options import parser, spec_from
 from bench.recipe import Recipe
 from bench.record import Record
-from bench.run import INTERRUPTED, _check_ranks, execute, parser, spec_from
+from bench.run import INTERRUPTED, _check_ranks, execute
 from bench.spec import RunSpec
 from tests.bench.two_ranks import KILLED, METHODS, MISBEHAVING, RECIPE, spec, without_normalisation, write_misbehaving
 from tests.contract.harness import VIT, quick, suits

@@ -8,7 +8,8 @@ import bench.train
 import methods
 from bench import catalog, record
 from bench.errors import UserError
-from bench.run import execute, main, parser, spec_from
+from bench.options import parser, spec_from
+from bench.run import execute, main
 from tests.contract.harness import POINT, VIT, Laboratory, spec_for
 
 HEAD = "from bench.method import Method\nfrom bench.schedule import Periodic\n"

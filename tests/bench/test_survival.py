@@ -11,7 +11,8 @@ import pytest
 
 from bench import flops, record
 from bench.data import info, prepare
-from bench.run import INTERRUPTED, parser, spec_from
+from bench.options import parser, spec_from
+from bench.run import INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 WORDS = [

@@ -12,7 +12,8 @@ import pytest
 from bench import record, warm
 from bench.data import prepare
 from bench.job import KILLED, VARIABLE
-from bench.run import INTERRUPTED, parser, spec_from
+from bench.options import parser, spec_from
+from bench.run import INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import data, flops, grid
-from bench import run as job
+from bench import data, flops, grid, options
 from bench.errors import UserError
 from bench.workflow import Flow, changes, plan
 
@@ -51,8 +50,8 @@ def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flo
 
 def test_the_job_is_the_run_that_was_planned(flow: Flow) -> None:
     for spec in flow.plan.runs:
-        arguments = job.parser().parse_args(shlex.split(flow.job(spec.id)))
-        assert job.spec_from(arguments) == spec
+        arguments = options.parser().parse_args(shlex.split(flow.job(spec.id)))
+        assert options.spec_from(arguments) == spec
         assert (arguments.results, arguments.threads) == (Path("a folder"), 2)
 
 
@@ -64,7 +63,7 @@ def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photogr
     photographs = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 1, 0)
     run = photographs.plan.runs[0].id
     assert photographs.threads(run) == 2 + 5
-    assert job.parser().parse_args(shlex.split(photographs.job(run))).workers == 5
+    assert options.parser().parse_args(shlex.split(photographs.job(run))).workers == 5
 
 
 def test_every_record_is_planned_once(flow: Flow) -> None:

@@ -16,8 +16,9 @@ from torch.distributed.distributed_c10d import PrefixStore
 import methods
 from bench import archs, distributed
 from bench.lineage import identify
+from bench.options import parser, spec_from
 from bench.recipe import Recipe
-from bench.run import execute, parser, spec_from
+from bench.run import execute
 from bench.spec import RunSpec
 
 METHODS = [

@@ -22,7 +22,7 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(lab: Laboratory, tmp_
         real(trainer, step)
         steps["left"] -= 1
         if steps["left"] == 0:
-            trainer._stop_requested = True
+            trainer.stop_request.made = True
 
     monkeypatch.setattr(bench.train.Trainer, "_step", cut_off)
     for moment in (1, 6, 7):  # after the first mask, in the middle of an epoch, after an update

@@ -10,7 +10,7 @@ import pytest
 from bench import data, flops, grid, names, new_method, recipe
 from bench.errors import UserError
 from bench.extract import extract
-from bench.run import parser, spec_from
+from bench.options import parser, spec_from
 from tests.bench import factories
 
 GRID: dict[str, Any] = {

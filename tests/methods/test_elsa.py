@@ -237,7 +237,7 @@ def test_a_run_cut_off_in_a_later_level_ends_with_the_same_bits(lab, tmp_path, m
         real(trainer, step)
         left["steps"] -= 1
         if left["steps"] == 0:
-            trainer._stop_requested = True
+            trainer.stop_request.made = True
 
     monkeypatch.setattr(bench.train.Trainer, "_step", cut_off)
     for steps in (6 + 1, 3, 2 + 4):  # the second level after 1 and 4 of 6 steps, the third after 4

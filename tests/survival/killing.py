@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import bench.run
-from bench.run import parser, spec_from
+from bench.options import parser, spec_from
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(

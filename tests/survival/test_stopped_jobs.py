@@ -10,7 +10,8 @@ import pytest
 
 from bench.devices import device_slot
 from bench.locks import held
-from bench.run import INTERRUPTED, parser, spec_from
+from bench.options import parser, spec_from
+from bench.run import INTERRUPTED
 from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, wait_for, words
 
 SELDOM = ("--checkpoint-seconds", "3600")  # the only checkpoints are those that the signal asks for
