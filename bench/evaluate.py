@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
+PIECE = 250
+"""Images that the CPU evaluates together, a part of a batch; losses are summed by batches as before."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -42,7 +45,7 @@ def evaluate(
     logits: list[torch.Tensor] = []
     with torch.no_grad():
         for images, labels in batches:
-            found = forward(images)
+            found = torch.cat([forward(part) for part in torch.split(images, _piece(images))])
             losses.append(cross_entropy(found.double(), labels, reduction="sum"))
             predictions.append(found.argmax(1))
             correct.append((predictions[-1] == labels).sum())
@@ -59,3 +62,8 @@ def evaluate(
         predictions=torch.cat(predictions).cpu(),
         logits=joined.cpu(),
     )
+
+
+def _piece(images: torch.Tensor) -> int:
+    """How many images go through the network together: on the CPU few, so that their activations take less memory."""
+    return PIECE if images.device.type == "cpu" else len(images)

@@ -1,6 +1,6 @@
 """A training in a process of its own, which prints what it cost as JSON: ``python -m benchmarks.process KIND …``.
 
-``job FOLDER`` is a whole run by the engine, from reading data to its record, with 50,000 random images; ``bare`` is the
+``job FOLDER`` is a whole run by the engine, from reading data to its record, with CIFAR-10 prepared; ``bare`` is the
 barest script for the same. ``engine`` trains for a few steps with images in memory, ``usual ROOT`` with the CIFAR-10 in
 that folder, decoded and augmented by workers.
 """

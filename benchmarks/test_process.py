@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import save_file
 
 from bench import flops
 from bench.data import info
-from bench.data.images import FIELDS
-from bench.data.prepare import originals
-from benchmarks.loops import images
-from benchmarks.process import TEST, TRAIN, measure
+from bench.data.prepare import originals, prepare
+from benchmarks.process import measure
 
 
 def test_dense_training_against_the_usual_loop(ratio: Any) -> None:
     """Both on all cores of the machine and by the clock on the wall, for the usual loop has workers."""
-    if (found := originals("cifar10")) is None:
+    if not (found := originals("cifar10")) or not found.is_dir():
         pytest.skip("needs the files of CIFAR-10, in ./data or where REPRUNE_DATA says")
     root = str(Path(found).parent)
     ratio(
@@ -44,10 +41,9 @@ def test_freed_memory_is_kept(ratio: Any) -> None:
 
 def test_peak_memory_of_a_run(ratio: Any, tmp_path: Path) -> None:
     """From reading data to the record, against a script that trains and evaluates and does nothing else."""
-    parts, folder = images(TRAIN, TEST), tmp_path / "data"
-    folder.mkdir()
-    arrays = {field: getattr(parts, field) for field in FIELDS}
-    save_file(arrays, folder / "cifar10.safetensors", {"sha256": info("cifar10").sha256})
+    if not (found := originals("cifar10")) or not found.is_dir():
+        pytest.skip("needs the files of CIFAR-10, in ./data or where REPRUNE_DATA says")
+    prepare("cifar10", tmp_path / "data")
     flops.count("resnet20_cifar", info("cifar10"), tmp_path / "archs")  # which is a job of its own
     ratio(
         *("peak memory of a run", lambda: measure("job", str(tmp_path))["bytes"]),
