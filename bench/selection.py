@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 _BITS = 16
-_PIECE = 2**18
-"""Values looked at together on the CPU: a megabyte or two."""
 _FEW = 2**14
 """So many are sorted faster than counted."""
 
@@ -15,8 +14,8 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
     """The boolean mask of the `k` largest entries of a flat tensor; exactly `k` are True.
 
     Entries equal to the k-th largest are chosen by a random permutation drawn from `generator` (choosing by index
-    would favour early layers), or by index if it is None. The threshold comes from histograms over the bits of the
-    numbers, which is exact and several times faster than sorting.
+    would favour early layers), or by index if it is None. The threshold comes from numpy's partition on the CPU, and from
+    histograms over the bits of the numbers elsewhere; both are exact, and many times faster than sorting.
 
     Args:
         values: flat float32 or float64 tensor without NaN.
@@ -30,8 +29,9 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
     if k == values.numel():
         return torch.ones_like(values, dtype=torch.bool)
     values = values.detach() if values.dtype == torch.float64 else values.detach().float()
-    threshold, missing = _kth_largest(values, k)
+    threshold = _by_partition(values, k) if values.device.type == "cpu" else _by_histograms(values, k)
     mask = values > threshold
+    missing = k - int(mask.sum())
     ties = (values == threshold).nonzero().flatten()
     if generator is not None and missing < len(ties):
         ties = ties[torch.randperm(len(ties), generator=generator, device=values.device)]
@@ -39,29 +39,25 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
     return mask
 
 
-def _kth_largest(values: torch.Tensor, k: int) -> tuple[torch.Tensor, int]:
-    """The k-th largest value, 0-d, and how many of those equal to it are among the k largest.
+def _by_partition(values: torch.Tensor, k: int) -> torch.Tensor:
+    """The k-th largest value, 0-d."""
+    place = len(values) - k
+    return torch.from_numpy(np.partition(values.numpy(), place)[place : place + 1])[0]
 
-    It is found 16 bits at a time from the top, each time among the values that share the digits found so far, until few
-    are left to sort. On the CPU they are looked at piece by piece, so that what is computed of a piece stays in cache.
-    """
-    size = _PIECE if values.device.type == "cpu" else len(values)
+
+def _by_histograms(values: torch.Tensor, k: int) -> torch.Tensor:
+    """The same, found 16 bits at a time from the top, until few values that share the digits so far are left to sort."""
     shift = values.element_size() * 8
     while len(values) > _FEW and shift:
         shift -= _BITS
-        pieces = torch.split(values, size)
-        counts = torch.zeros(1 << _BITS, dtype=torch.int64, device=values.device)
-        for piece in pieces:
-            counts += torch.bincount(_digits(piece, shift), minlength=1 << _BITS)
-        from_top = counts.flip(0).cumsum(0)
+        digits = _digits(values, shift)
+        from_top = torch.bincount(digits, minlength=1 << _BITS).flip(0).cumsum(0)
         place = int((from_top < k).sum())
         k -= int(from_top[place - 1]) if place else 0
-        digit = (1 << _BITS) - 1 - place
-        values = torch.cat([piece[_digits(piece, shift) == digit] for piece in pieces])
+        values = values[digits == (1 << _BITS) - 1 - place]
     if not shift:
-        return values[0], k  # all bits are looked at: what is left is all the same
-    threshold = values.sort(descending=True).values[k - 1]
-    return threshold, k - int((values > threshold).sum())
+        return values[0]  # all bits are looked at: what is left is all the same
+    return values.sort(descending=True).values[k - 1]
 
 
 def _digits(values: torch.Tensor, shift: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.selection import largest
+from bench.selection import _by_histograms, _by_partition, largest
 
 values = st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=60)
 
@@ -57,13 +57,20 @@ def test_the_count_must_be_possible():
         largest(torch.ones(3), 4)
 
 
-@pytest.mark.parametrize("kind", ["spread", "ties"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_many_values_are_counted_in_pieces(monkeypatch, kind, dtype):
-    monkeypatch.setattr("bench.selection._PIECE", 40)
-    monkeypatch.setattr("bench.selection._FEW", 5)
-    tensor = torch.randn(100, generator=torch.Generator().manual_seed(0), dtype=dtype)
-    tensor = tensor.round() if kind == "ties" else tensor
-    order = tensor.sort(descending=True, stable=True).indices
-    for k in (1, 10, 50, 99):
-        assert sorted(order[:k].tolist()) == largest(tensor, k).nonzero().flatten().tolist()
+@settings(deadline=None)
+@given(values, st.data(), st.sampled_from([torch.float32, torch.float64]), st.sampled_from([0, 5, 1000]))
+def test_the_way_of_gpus_finds_the_same_threshold(numbers, data, dtype, few):
+    """On the CPU here; with few values it only sorts, so the limit below which it does is lowered."""
+    tensor = torch.tensor(numbers, dtype=dtype)
+    k = data.draw(st.integers(1, len(numbers)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.selection._FEW", few)
+        found = _by_histograms(tensor, k)
+    assert found == _by_partition(tensor, k) == tensor.sort(descending=True).values[k - 1]
+
+
+def test_both_ways_among_many_values_and_ties():
+    drawn = torch.Generator().manual_seed(0)
+    for tensor in (torch.randn(100_000, generator=drawn), torch.randint(-3, 3, (100_000,), generator=drawn).float()):
+        for k in (1, 777, 50_000, 99_999):
+            assert _by_histograms(tensor, k) == _by_partition(tensor, k) == tensor.sort(descending=True).values[k - 1]
