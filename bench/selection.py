@@ -41,6 +41,8 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
 
 def _by_partition(values: torch.Tensor, k: int) -> torch.Tensor:
     """The k-th largest value, 0-d."""
+    above = values[values > 0]
+    values = above if len(above) >= k else values  # a partition is slow among many equal values, such as pruned weights
     place = len(values) - k
     return torch.from_numpy(np.partition(values.numpy(), place)[place : place + 1])[0]
 

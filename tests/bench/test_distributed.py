@@ -96,16 +96,16 @@ def weights(results: Path, one: RunSpec) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_prune_and_train_as_one_does_with_the_joined_batch(shared, tmp_path, monkeypatch, method):
-    compare(method, shared, tmp_path, monkeypatch)
+    assert_same_as_one(method, shared, tmp_path, monkeypatch)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("method", OTHERS)
 def test_so_do_all_other_methods(shared_by_the_others, tmp_path, monkeypatch, method):
-    compare(method, shared_by_the_others, tmp_path, monkeypatch)
+    assert_same_as_one(method, shared_by_the_others, tmp_path, monkeypatch)
 
 
-def compare(method, shared, tmp_path, monkeypatch):
+def assert_same_as_one(method, shared, tmp_path, monkeypatch):
     results, errors = shared
     one, two = spec(method), spec(method, gpus=2)
     assert one.identity != two.identity

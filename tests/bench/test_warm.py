@@ -53,7 +53,7 @@ def forks(process):
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if "Z" not in line.split()[1]]
 
 
-def wait_for(condition):
+def assert_soon(condition):
     deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
@@ -89,18 +89,18 @@ def test_a_wrong_run_ends_with_the_status_and_the_sentence_of_the_fork(server, r
 
 def test_a_fork_gets_the_signals_of_its_job_and_dies_with_it(server, results):
     job = start(results, LONG)
-    wait_for(lambda: list(results.glob("stages/*/checkpoint.pt")))
+    assert_soon(lambda: list(results.glob("stages/*/checkpoint.pt")))
     job.send_signal(signal.SIGTERM)
     _, said = job.communicate(timeout=300)
     assert job.returncode == INTERRUPTED
     assert "stopped on request" in said
     job = start(results, LONG)
-    wait_for(lambda: forks(server))
+    assert_soon(lambda: forks(server))
     job.kill()
     job.communicate()
-    wait_for(lambda: not forks(server))
+    assert_soon(lambda: not forks(server))
     job = start(results, LONG)
-    wait_for(lambda: forks(server))
+    assert_soon(lambda: forks(server))
     os.kill(forks(server)[0], signal.SIGKILL)
     _, said = job.communicate(timeout=300)
     assert job.returncode == KILLED
@@ -130,4 +130,4 @@ def test_it_ends_with_whoever_started_it(tmp_path):
     (folder,) = tmp_path.iterdir()
     starter.kill()
     starter.wait()
-    wait_for(lambda: not folder.exists() and not Path(f"/proc/{pid}").exists())
+    assert_soon(lambda: not folder.exists() and not Path(f"/proc/{pid}").exists())

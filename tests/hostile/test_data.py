@@ -24,7 +24,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data.prepare("digits", tmp_path_factory.mktemp("data"))
 
 
-def refused(folder: Path, sentence: str) -> None:
+def assert_refused(folder: Path, sentence: str) -> None:
     """Loading says one sentence that begins with the file, and preparing mends it."""
     with pytest.raises(UserError, match=rf"^{folder}/digits\.safetensors is .*{sentence}.*; delete it and prepare"):
         data.load("digits", folder)
@@ -36,7 +36,7 @@ def refused(folder: Path, sentence: str) -> None:
 @pytest.mark.parametrize("left", [0, 7, 8, 300, 5_000, -1])
 def test_a_truncated_file(whole: Path, tmp_path: Path, left: int) -> None:
     (tmp_path / whole.name).write_bytes(whole.read_bytes()[:left])
-    refused(tmp_path, "damaged")
+    assert_refused(tmp_path, "damaged")
     assert data.prepare("digits", tmp_path).read_bytes() == whole.read_bytes()
 
 
@@ -48,7 +48,7 @@ def test_the_file_of_another_data_set(whole: Path, tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "digits.safetensors").mkdir()
-    refused(tmp_path, "damaged")
+    assert_refused(tmp_path, "damaged")
 
 
 CHANGES = {
@@ -65,7 +65,7 @@ CHANGES = {
 @pytest.mark.parametrize("sentence", CHANGES)
 def test_arrays_that_are_not_the_data_set_s_though_the_file_says_so(whole: Path, tmp_path: Path, sentence: str) -> None:
     save_file(load_file(whole) | CHANGES[sentence], tmp_path / whole.name, {"sha256": DIGITS.sha256})
-    refused(tmp_path, sentence)
+    assert_refused(tmp_path, sentence)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -73,7 +73,7 @@ def test_an_array_that_is_missing(whole: Path, tmp_path: Path, field: str) -> No
     arrays = load_file(whole)
     del arrays[field]
     save_file(arrays, tmp_path / whole.name, {"sha256": DIGITS.sha256})
-    refused(tmp_path, field)
+    assert_refused(tmp_path, field)
 
 
 @pytest.mark.parametrize(

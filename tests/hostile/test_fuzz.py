@@ -57,7 +57,7 @@ def cases(long: int = 10_000) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("cases", [200, pytest.param(long, marks=pytest.mark.long)])
 
 
-def hold(cases: int, strategy: st.SearchStrategy[Any], read: Callable[[Any], object]) -> None:
+def expect_refusal_or_result(cases: int, strategy: st.SearchStrategy[Any], read: Callable[[Any], object]) -> None:
     """Draw so many cases; each is read, or refused by a `UserError` of one sentence, soon and in little memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -124,7 +124,7 @@ def test_grids(cases: int, tmp_path: Path) -> None:
     )
     (tmp_path / "small.yaml").write_text(small)
     paths = [tmp_path / "small.yaml", tmp_path / "small.yaml", *(path for path in GRIDS if path not in RECIPES)]
-    hold(cases, files(paths), partial(open_grid, tmp_path))
+    expect_refusal_or_result(cases, files(paths), partial(open_grid, tmp_path))
 
 
 @cases()
@@ -133,7 +133,7 @@ def test_recipes(cases: int, tmp_path: Path) -> None:
         (tmp_path / "some.yaml").write_bytes(content)
         recipe.load("some", tmp_path).scaled(0.1)
 
-    hold(cases, files(RECIPES), read)
+    expect_refusal_or_result(cases, files(RECIPES), read)
 
 
 METHODS = [text for path in GRIDS for text in (yaml.safe_load(path.read_text()).get("methods") or [])]
@@ -149,14 +149,16 @@ def test_the_mini_language(cases: int) -> None:
             except UserError as error:
                 assert not {"\n", "\x1b", "\0"} & set(str(error)) and len(str(error)) < LONGEST_SENTENCE
 
-    hold(cases, texts([*METHODS, *RECIPE_TEXTS, "all[exclude=[conv1.weight]]", "resnet50.tv_in1k", "digits"]), read)
+    expect_refusal_or_result(
+        cases, texts([*METHODS, *RECIPE_TEXTS, "all[exclude=[conv1.weight]]", "resnet50.tv_in1k", "digits"]), read
+    )
 
 
 @cases()
 def test_words_of_config(cases: int) -> None:
     words = ["budget=0.1", "seeds=[0, 1]", "methods=[dense, gmp]", "name=a/b", "title='x'", "points={gmp: [0.5]}"]
     source = str(ROOT / "configs" / "quick.yaml")
-    hold(cases, st.lists(texts(words), max_size=3), lambda drawn: grid.load(source, changes(drawn)))
+    expect_refusal_or_result(cases, st.lists(texts(words), max_size=3), lambda drawn: grid.load(source, changes(drawn)))
 
 
 # -- published rows -------------------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def test_published_rows(cases: int, tmp_path: Path) -> None:
     known = yaml.safe_dump(few).encode()
     rows = st.tuples(damaged(lines), st.just(known))
     rules = st.tuples(st.just(lines), st.one_of(damaged(known), altered(few).map(lambda v: yaml.safe_dump(v).encode())))
-    hold(cases, st.one_of(rows, rules), read)
+    expect_refusal_or_result(cases, st.one_of(rows, rules), read)
 
 
 def published_rows(lines: bytes) -> list[dict[str, str]]:
@@ -221,7 +223,7 @@ def test_kept_folders(cases: int, tmp_path: Path, real_record: dict[str, Any], m
 
     (folder / "records" / "one.json").write_bytes(original)
     assert len(kept.read(folder).records) == 1
-    hold(cases, st.one_of(damaged(original), altered(real_record).map(as_json)), read)
+    expect_refusal_or_result(cases, st.one_of(damaged(original), altered(real_record).map(as_json)), read)
 
 
 @cases()
@@ -235,7 +237,7 @@ def test_records_of_a_grid(cases: int, tmp_path: Path, real_record: dict[str, An
         assert outcome and "\x1b" not in reason
 
     read(as_json(real_record | {"outcome": ""}))
-    hold(cases, st.one_of(damaged(as_json(real_record)), altered(real_record).map(as_json)), read)
+    expect_refusal_or_result(cases, st.one_of(damaged(as_json(real_record)), altered(real_record).map(as_json)), read)
 
 
 @cases()
@@ -248,7 +250,7 @@ def test_counts_of_a_network(cases: int, tmp_path: Path) -> None:
         path.write_bytes(content)
         flops.positions(model, flops.count("convnet_small", data.info("digits"), tmp_path))
 
-    hold(cases, st.one_of(damaged(path.read_bytes()), altered(macs).map(as_json)), read)
+    expect_refusal_or_result(cases, st.one_of(damaged(path.read_bytes()), altered(macs).map(as_json)), read)
 
 
 # -- tensors --------------------------------------------------------------------------------------------------------
@@ -264,7 +266,7 @@ def test_checkpoints_with_a_right_checksum(cases: int, tmp_path: Path) -> None:
         (tmp_path / "checkpoint.pt").write_bytes(json.dumps(head).encode() + b"\n" + body)
         checkpoint.load(tmp_path / "checkpoint.pt", "me")
 
-    hold(cases, damaged(buffer.getvalue()), read)
+    expect_refusal_or_result(cases, damaged(buffer.getvalue()), read)
 
 
 @cases()
@@ -278,7 +280,7 @@ def test_checkpoints(cases: int, tmp_path: Path) -> None:
         found = checkpoint.load(path, "me")
         assert found is None or content.partition(b"\n")[2] == original.partition(b"\n")[2]
 
-    hold(cases, damaged(original), read)
+    expect_refusal_or_result(cases, damaged(original), read)
 
 
 @cases()
@@ -296,7 +298,7 @@ def test_weights(cases: int, ending: str, tmp_path: Path) -> None:
         path.write_bytes(content)
         model.load_state_dict(weights.fit(model, weights.load_state(path), str(path)))
 
-    hold(cases, damaged(path.read_bytes()), read)
+    expect_refusal_or_result(cases, damaged(path.read_bytes()), read)
 
 
 @cases(2_000)
@@ -309,4 +311,4 @@ def test_prepared_data(cases: int, tmp_path: Path) -> None:
 
     header = path.read_bytes()[:600]
     rest = path.read_bytes()[600:]
-    hold(cases, damaged(header).map(lambda start: start + rest), read)
+    expect_refusal_or_result(cases, damaged(header).map(lambda start: start + rest), read)

@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 def test_a_collect_that_was_killed_is_made_good_by_the_next(tmp_path: Path, kills: int) -> None:
     subprocess.run([sys.executable, "-m", "tests.survival.collecting", tmp_path, str(kills)], cwd=CHECKOUT, check=True)
     grid = factories.grid(tmp_path)
-    plan, _ = factories.plan({("dense", None): [0.0] * 3, ("gmp", 0.9): [0.0] * 3})
+    plan, _ = factories.plan({("dense", None): [50.0] * 3, ("gmp", 0.9): [50.0] * 3})
     with tracking._store(tracking.store_uri(grid)):
         runs = tracking.rows.runs(tracking._experiments(grid))
     assert sorted(run.data.tags["key"] for run in runs) == sorted(slot.key for slot in measurements.slots(plan))
