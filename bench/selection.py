@@ -14,8 +14,8 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
     """The boolean mask of the `k` largest entries of a flat tensor; exactly `k` are True.
 
     Entries equal to the k-th largest are chosen by a random permutation drawn from `generator` (choosing by index
-    would favour early layers), or by index if it is None. The threshold comes from numpy's partition on the CPU, and from
-    histograms over the bits of the numbers elsewhere; both are exact, and many times faster than sorting.
+    would favour early layers), or by index if it is None. The threshold comes from numpy's partition on the CPU,
+    elsewhere from histograms over the bits of the numbers; both are exact, and many times faster than sorting.
 
     Args:
         values: flat float32 or float64 tensor without NaN.
@@ -48,7 +48,7 @@ def _by_partition(values: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def _by_histograms(values: torch.Tensor, k: int) -> torch.Tensor:
-    """The same, found 16 bits at a time from the top, until few values that share the digits so far are left to sort."""
+    """The same, found 16 bits at a time from the top, until few that share the digits so far are left to sort."""
     shift = values.element_size() * 8
     while len(values) > _FEW and shift:
         shift -= _BITS
