@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from bench import catalog, disk, locks, record
 from bench.devices import device_slot
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
-from bench.heap import keep_freed_memory
+from bench.heap import keep_freed_memory, peak
 from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import method_of, skipped
 from bench.options import parser, spec_from
@@ -201,7 +200,7 @@ def _peak_memory(device: str) -> int:
         import torch
 
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak()
 
 
 def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:

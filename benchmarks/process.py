@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -131,5 +130,7 @@ def measure(kind: str, *words: str, threads: int | None = None) -> dict[str, Any
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
+    from bench.heap import peak
+
     costs = {"job": job, "bare": bare, "engine": engine, "usual": usual}[name](*rest)
-    print(json.dumps({"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024} | costs))
+    print(json.dumps({"bytes": peak()} | costs))

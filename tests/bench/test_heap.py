@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench.heap import keep_freed_memory
+from bench.heap import keep_freed_memory, peak
 
 TEN_TIMES_64_MB = """
 import resource
@@ -28,3 +28,12 @@ def faults(keep: str) -> int:
 @pytest.mark.skipif(not keep_freed_memory(), reason="the C library is not glibc")
 def test_pages_are_mapped_once_instead_of_every_time():
     assert 3 * faults("keep_freed_memory()") < faults("pass")
+
+
+def test_the_peak_is_this_process_own_not_that_of_whoever_started_it():
+    large = bytearray(b"x" * 300_000_000)
+    child = "from bench.heap import peak; before = peak(); block = bytearray(b'x' * 100_000_000); print(before, peak())"
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert peak() > len(large) > before
+    assert 90e6 < after - before < 220e6
