@@ -12,7 +12,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 PATIENCE = 20.0
 """Seconds for which another program may keep a store locked; MLflow waits as long for one that is written to."""
@@ -40,6 +42,21 @@ def single_writer(results: Path) -> Iterator[None]:
             print(f"Another process is collecting into {results}; waiting for it.", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@cache
+def unhurried() -> None:
+    """Let SQLite leave it to the system when its commits reach the disk: 56 s instead of 94 for 1,000 runs.
+
+    A process that is killed loses nothing by it. A loss of power may cost the store, which is rebuilt from the records.
+    """
+    import sqlalchemy
+
+    def connected(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", connected)
 
 
 def ready(uri: str) -> None:

@@ -152,6 +152,7 @@ def _store(uri: str) -> Iterator[MlflowClient]:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     for chatter in ("mlflow.store.db.utils", "urllib3"):  # what goes wrong is said once, by us
         logging.getLogger(chatter).setLevel(logging.CRITICAL)
+    store.unhurried()
     try:
         store.ready(uri)
         mlflow.set_tracking_uri(uri)
