@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed memory until the process ends, instead of handing it back to the system.
 
     Every step of a training allocates the same few hundred megabytes again. Where glibc hands them back in between, as
-    it does by default, the system has to map and clear each page anew: a tenth to a fifth of a step of ResNet-20. Peak
+    it does by default, the system has to map and clear each page anew: a tenth of a step of ResNet-20 or more. Peak
     memory stays what it is, and so do results. Returns whether the C library is one that can be told so.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
