@@ -184,8 +184,8 @@ def latency(
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast a finished run's networks really are: dense, CSR, 2:4, thinned, ONNX Runtime."""
-    from bench import latency_show
-    from bench.latency_backends import Setting
+    from bench.latency import show as latency_show
+    from bench.latency.backends import Setting
 
     latency_show.measure(run, results, tuple(batch or (1, 64)), Setting(device, dtype, threads), as_json)
 

@@ -57,7 +57,8 @@ def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
     """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
-    from bench import comparison, findings, latency_block, origins, plots, published, sections, summary, tables
+    from bench import comparison, findings, origins, plots, published, sections, summary, tables
+    from bench.latency import block as latency_block
     from bench.record import write_atomic
 
     cells = summary.cells(plan, measured.table)

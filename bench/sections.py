@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import findings, latency_block, nested, per_input, recipe
-from bench.latency_block import Speeds
+from bench import findings, nested, per_input, recipe
+from bench.latency import block as latency_block
+from bench.latency.block import Speeds
 from bench.layout import Block, Report, Section, Text, at, percent, points, same
 from bench.names import parse
 from bench.paper_block import paper_block
@@ -53,7 +54,7 @@ def report(
         compared: from `bench.comparison.compare`.
         source: one sentence on where the values come from.
         found: from `bench.findings.examine`.
-        speeds: from `bench.latency_block.read`.
+        speeds: from `bench.latency.block.read`.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
     sections = []

@@ -12,8 +12,8 @@ from torch import nn
 from bench import archs
 from bench.flops import dense_macs
 from bench.latency import Timing
-from bench.latency_backends import Setting
-from bench.latency_measure import REPETITIONS, compare, machine
+from bench.latency.backends import Setting
+from bench.latency.measure import REPETITIONS, compare, machine
 from bench.prunable import layer_weights
 from bench.structure import companions
 from bench.thinning import thin

@@ -11,11 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench import archs, cli, latency, latency_backends, latency_measure, record
+from bench import archs, cli, latency, record
 from bench.errors import UserError
-from bench.latency_backends import Backend, Refused, Setting, sparse_backends
-from bench.latency_layers import Product, Shifted, Unfolded, csr, csr_layers, has_two_four
-from bench.latency_measure import compare, measure
+from bench.latency import backends as latency_backends
+from bench.latency import measure as latency_measure
+from bench.latency.backends import Backend, Refused, Setting, sparse_backends
+from bench.latency.layers import Product, Shifted, Unfolded, csr, csr_layers, has_two_four
+from bench.latency.measure import compare, measure
 from bench.lineage import identify
 from bench.prunable import layer_weights
 from bench.recipe import Recipe

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench import grid as grids
-from bench import kept, latency, latency_block, measurements, sections, summary, tables, terminal
+from bench import kept, latency, measurements, sections, summary, tables, terminal
 from bench.comparison import compare
 from bench.latency import Latency, Machine, Network, Timing
+from bench.latency import block as latency_block
 from bench.layout import Report
 from bench.published import Published
 from bench.record import Record

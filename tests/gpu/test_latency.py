@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from bench import archs
-from bench.latency_backends import Setting
-from bench.latency_measure import compare
+from bench.latency.backends import Setting
+from bench.latency.measure import compare
 from bench.prunable import layer_weights
 from bench.structure import NM
 

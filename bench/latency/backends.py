@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.latency_layers import csr_layers, has_two_four, two_four_layer
+from bench.latency.layers import csr_layers, has_two_four, two_four_layer
 from bench.thinning import UnthinnableError, thin
 
 Call = Callable[[Tensor], Tensor]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.latency import Latency, Network
-from bench.latency_backends import Setting
+from bench.latency.backends import Setting
 from bench.layout import percent
 
 PIPED_WIDTH = 120
@@ -25,7 +25,7 @@ LEGEND = (
 
 def measure(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
     """Measure a run's networks and print a table, or the contents of the file that is written."""
-    from bench.latency_measure import measure as carry_out
+    from bench.latency.measure import measure as carry_out
 
     latency, path = carry_out(run, results, batches, setting)
     if as_json:

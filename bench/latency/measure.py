@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench import archs, data, extract
 from bench.errors import UserError
 from bench.latency import FILE, Latency, Machine, Network, Refusal, Timing, write
-from bench.latency_backends import Backend, Refused, Setting, sparse_backends
+from bench.latency.backends import Backend, Refused, Setting, sparse_backends
 from bench.provenance import processor
 from bench.record import Record
 
