@@ -36,8 +36,8 @@ def file_of(name: str, folder: Path) -> Path:
 def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images | Folder:
     """Open what `prepare` wrote. On the CPU the file is mapped, so jobs on one machine share its memory.
 
-    The whole content is compared with the registered fingerprint (0.13 s for CIFAR-10): one flipped bit on a disk is a
-    wrong number in a table. Of an image folder only the index is opened; the images are read when they are wanted.
+    The whole content is compared with the registered fingerprint (0.1 to 0.3 s for CIFAR-10): one flipped bit on a disk
+    is a wrong number in a table. Of an image folder only the index is opened; images are read when they are wanted.
     Raises `UserError` if the file is not there or is not the registered data set.
     """
     from safetensors import SafetensorError, safe_open
