@@ -1,8 +1,8 @@
 # The way of the data: data sets and networks → runs → records → tables. What there is to run comes from the grid.
 from snakemake.utils import min_version
 
-from bench import warm
-from bench.workflow import plan
+from bench.workflow import warm
+from bench.workflow.flow import plan
 
 min_version("9.20")
 # A grid given by --configfile replaces the default one; Snakemake would merge the two.
@@ -33,7 +33,7 @@ rule all:
     params:
         grid=lambda wildcards: flow.words,
     shell:
-        "python -m bench.closing {params.grid} | tee {log:q}"
+        "python -m bench.report.closing {params.grid} | tee {log:q}"
 
 
 # `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
@@ -90,7 +90,7 @@ rule train:
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:
-        "python -m bench.job {params.spec} > {log:q} 2>&1"
+        "python -m bench.workflow.job {params.spec} > {log:q} 2>&1"
 
 
 # Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.

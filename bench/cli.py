@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.commands.published import app as published
 from bench.errors import UserError
-from bench.published_cli import app as published
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _grid(config: Path, fields: list[str] | None) -> Grid:
     from bench.grid import load
-    from bench.workflow import changes
+    from bench.workflow.flow import changes
 
     return load(config, changes(fields or []))
 
@@ -52,7 +52,7 @@ def _grid(config: Path, fields: list[str] | None) -> Grid:
 @app.command()
 def doctor(config: Config = QUICK) -> None:
     """Say what was found on this machine, and what to do about what is missing."""
-    from bench.doctor import examine
+    from bench.commands.doctor import examine
 
     raise typer.Exit(examine(_grid(config, None)))
 
@@ -63,7 +63,7 @@ def methods(
     as_json: AsJson = False,
 ) -> None:
     """List the methods with their hyper-parameters, and method files that are broken."""
-    from bench import listing
+    from bench.commands import listing
 
     listing.show(name, as_json)
 
@@ -85,7 +85,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say how many runs and cells a grid has, what is done, and the hours and the disk that the rest will take."""
-    from bench import plan as plans
+    from bench.workflow import plan as plans
 
     plans.show(_grid(config, fields), runs=runs, probe=probe, as_json=as_json)
 
@@ -193,7 +193,7 @@ def latency(
 @app.command()
 def new_method(name: str) -> None:
     """Write methods/NAME.py, a small method that works, to be changed."""
-    from bench.new_method import create
+    from bench.commands.new_method import create
 
     path = create(name)
     print(f"{path} is written; `reprune methods` lists it, and a grid may name it: methods: [dense, {name}]")
@@ -202,8 +202,8 @@ def new_method(name: str) -> None:
 @app.command()
 def retry(config: Config, fields: Changes = None) -> None:
     """Delete the records of a grid's runs that ended in an error, so that the next call runs those again."""
-    from bench.closing import clear_errors
     from bench.grid import expand
+    from bench.report.closing import clear_errors
 
     grid = _grid(config, fields)
     cleared = clear_errors(grid, expand(grid))
@@ -219,7 +219,7 @@ def keep(
     fields: Changes = None,
 ) -> None:
     """Keep a grid's records, without weights, in a folder to be committed, with its tables; repeat it at will."""
-    from bench import kept
+    from bench.report import kept
 
     print(kept.keep(_grid(config, fields), to))
     kept.rebuild(to)

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from bench import archs, catalog, data, names, recipe
-from bench.claims import Claim
 from bench.errors import UserError
 from bench.lineage import identify, skipped, stages_of
 from bench.method import Dense
@@ -20,6 +19,7 @@ from bench.overrides import Override, Settings, Training, entries, settings
 from bench.overrides import check as check_overrides
 from bench.paths import Folder, Name
 from bench.prunable import check as check_prunable
+from bench.report.claims import Claim
 from bench.schema import Strict, read_yaml
 from bench.spec import RunSpec
 
@@ -44,9 +44,9 @@ class Grid(Strict):
         paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
-        slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.packing`).
+        slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.workflow.packing`).
         workers: processes per run that decode the photographs of an image folder; they have no influence on results.
-        claims: orders of methods to be tested on the results (`bench.claims`).
+        claims: orders of methods to be tested on the results (`bench.report.claims`).
     """
 
     name: Name = ""

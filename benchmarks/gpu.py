@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bench import determinism, packing, probe
+from bench import determinism
 from bench.context import Run
 from bench.data import DATASETS, DataInfo
 from bench.initialise import build
@@ -33,6 +33,7 @@ from bench.recipe import load
 from bench.selection import largest
 from bench.spec import RunSpec
 from bench.train import Trainer
+from bench.workflow import packing, probe
 
 PHOTOS = DataInfo("photos", 1000, 3, 224, 224, 16_384, 1_000, (0.5,) * 3, (0.25,) * 3, "noise")
 """Noise of ImageNet's shape."""

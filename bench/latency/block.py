@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bench import latency
 from bench.errors import UserError
 from bench.latency import Machine, Timing
-from bench.layout import Block, Text, percent, same
+from bench.report.layout import Block, Text, percent, same
 
 if TYPE_CHECKING:
     from bench.grid import Plan
-    from bench.measurements import Source
+    from bench.report.measurements import Source
 
 Place = tuple[str, str, str, float | None]
 """Data set, architecture, method and point."""
@@ -65,7 +65,7 @@ def blocks(lines: Sequence[Mapping[str, Any]], speeds: Speeds) -> list[Block]:
     """A table for each machine that measured some of these cells.
 
     Args:
-        lines: of `bench.summary.cells`, all of one architecture and data set.
+        lines: of `bench.report.summary.cells`, all of one architecture and data set.
         speeds: from `read`.
     """
     found: dict[Machine, list[tuple[Mapping[str, Any], list[Timing]]]] = defaultdict(list)

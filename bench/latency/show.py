@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.latency import Latency, Network
 from bench.latency.backends import Setting
-from bench.layout import percent
+from bench.report.layout import percent
 
 PIPED_WIDTH = 120
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.closing import clear_errors, close, errors, main
 from bench.grid import Grid, Plan
+from bench.report.closing import clear_errors, close, errors, main
 from tests.bench import factories
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench import comparison, measurements, recipe
-from bench.published import Protocol, Published, Row
+from bench import recipe
+from bench.published import Protocol, Published, Row, comparison
+from bench.report import measurements
 from tests.bench import factories
 from tests.bench.test_verdict import ROW
 

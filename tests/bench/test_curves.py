@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from bench import record
-from bench.curves import HEIGHT, LEFT, TOP, WIDTH, draw
+from bench.report.curves import HEIGHT, LEFT, TOP, WIDTH, draw
 
 RECORDS = sorted((Path(__file__).parents[2] / "reports/reproductions/digits/records").glob("*magnitude*.json"))
 SVG = "{http://www.w3.org/2000/svg}"

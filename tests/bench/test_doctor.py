@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import methods
-from bench import catalog, doctor
+from bench import catalog
+from bench.commands import doctor
 from bench.grid import Grid
 from tests.bench import factories
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import devices, estimate, grid
-from bench.estimate import Estimate
-from bench.probe import Sizes, Speed
+from bench import devices, grid
+from bench.workflow import estimate
+from bench.workflow.estimate import Estimate
+from bench.workflow.probe import Sizes, Speed
 from tests.bench import factories
 
 NETWORK = ("digits", "convnet_small", "digits")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bench import grid, measurements
-from bench.claims import Claim
+from bench import grid
 from bench.errors import UserError
-from bench.findings import Finding, block, examine, notes
+from bench.report import measurements
+from bench.report.claims import Claim
+from bench.report.findings import Finding, block, examine, notes
 from tests.bench import factories
 
 

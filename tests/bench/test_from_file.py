@@ -9,8 +9,8 @@ from bench.identity import file_digest
 from bench.initialise import build
 from bench.lineage import identify, stages_of
 from bench.recipe import Recipe
+from bench.report.sections import _warning
 from bench.run import execute
-from bench.sections import _warning
 from bench.spec import RunSpec
 from bench.weights import load_state, save_state
 from tests.contract.harness import VALUES, Laboratory

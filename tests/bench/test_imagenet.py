@@ -93,9 +93,9 @@ def spec_for(architecture: str) -> RunSpec:
 @pytest.mark.skipif("REPRUNE_DATA" not in os.environ, reason="needs signdigits in $REPRUNE_DATA")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_real_networks_train_and_are_measured_on_photographs(architecture: str, tmp_path: Path) -> None:
-    from bench import probe
     from bench.pretrained import evaluate_weights
     from bench.run import execute
+    from bench.workflow import probe
 
     spec, results = spec_for(architecture), tmp_path
     data.prepare("signdigits", results / "data")

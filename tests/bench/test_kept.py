@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bench import grid as grids
-from bench import kept, record, report
+from bench import record, report
 from bench.errors import UserError
 from bench.grid import Grid
+from bench.report import kept
 from tests.bench import factories
 
 ROOT = Path(__file__).parents[2]

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from bench import grid as grids
-from bench import kept, latency, measurements, sections, summary, tables, terminal
-from bench.comparison import compare
+from bench import latency
 from bench.latency import Latency, Machine, Network, Timing
 from bench.latency import block as latency_block
-from bench.layout import Report
 from bench.published import Published
+from bench.published.comparison import compare
 from bench.record import Record
+from bench.report import kept, measurements, sections, summary, tables, terminal
+from bench.report.layout import Report
 from tests.bench import factories
 
 MACHINE = Machine(device="A processor", threads=1, dtype="float32", torch="2.13.0", clock="processor time")
@@ -115,7 +116,7 @@ def test_kept_folders_keep_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = factories.write(factories.record(spec), tmp_path / "results")
     latency.write(measured(factories.record(spec), 1.75), latency.beside(path))
     kept.keep(grid, tmp_path / "kept")
-    monkeypatch.setattr("bench.plots.draw", lambda *_: [])
+    monkeypatch.setattr("bench.report.plots.draw", lambda *_: [])
     kept.rebuild(tmp_path / "kept", figures=False)
     assert "1.75 ×" in (tmp_path / "kept" / "table.md").read_text()
     latency.beside(path).unlink()

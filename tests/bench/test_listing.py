@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import methods
-from bench import catalog, listing
+from bench import catalog
+from bench.commands import listing
 from bench.schedule import Cubic, Doubling
 from bench.zeros import Alive, Zeros
 

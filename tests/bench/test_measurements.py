@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import measurements
 from bench.grid import Cell, Plan
 from bench.record import Cost
+from bench.report import measurements
 from tests.bench import factories
 
 

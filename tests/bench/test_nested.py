@@ -2,8 +2,8 @@
 
 import math
 
-from bench.layout import Text
-from bench.nested import block
+from bench.report.layout import Text
+from bench.report.nested import block
 
 
 def line(method, point, mean, epochs, overhead=math.nan):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import measurements, origins
 from bench.grid import Plan
 from bench.record import Record
+from bench.report import measurements, origins
 from tests.bench import factories
 
 

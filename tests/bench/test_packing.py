@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import devices, grid, packing
+from bench import devices, grid
 from bench.errors import UserError
-from bench.packing import Packing
+from bench.workflow import packing
+from bench.workflow.packing import Packing
 
 ROOT = Path(__file__).parents[2]
 VALUES = {

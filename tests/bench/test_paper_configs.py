@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import comparison, grid, measurements, names, published, sections, summary, tables
-from bench.layout import Block, Report
-from bench.published import Published
+from bench import grid, names, published
+from bench.published import Published, comparison
+from bench.published.verdict import obstacles
 from bench.record import Record
-from bench.verdict import obstacles
+from bench.report import measurements, sections, summary, tables
+from bench.report.layout import Block, Report
 from tests.bench import factories
 
 CONFIGS = Path(__file__).parents[2] / "configs"

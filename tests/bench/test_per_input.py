@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import measurements, plots, summary
-from bench.per_input import decides, is_target
+from bench.report import measurements, plots, summary
+from bench.report.per_input import decides, is_target
 from tests.bench import factories
 from tests.bench.test_sections import frame, report
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import grid, plan, probe
+from bench import grid
 from bench.grid import Grid
-from bench.probe import Sizes, Speed
+from bench.workflow import plan, probe
+from bench.workflow.probe import Sizes, Speed
 
 VALUES: dict[str, Any] = {
     **{"runs": 5, "done": 2, "cells": 5, "skipped": [], "unit": "GPU-hours", "at_once": 2},

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib import image
 
-from bench import measurements, plots, summary
 from bench.grid import Plan
 from bench.record import Record
+from bench.report import measurements, plots, summary
 from tests.bench import factories
 
 ACCURACIES: factories.Accuracies = {

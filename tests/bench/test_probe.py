@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import grid, probe, run
+from bench import grid, run
 from bench.lineage import identities
 from bench.spec import RunSpec
+from bench.workflow import probe
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.progress import Progress, attach, duration, label, last_line, noise
+from bench.workflow.progress import Progress, attach, duration, label, last_line, noise
 from tests.bench import factories
 
 LABELS = {"a": "digits · gmp · seed 0", "b": "digits · gmp · seed 1", "c": "digits · gmp · seed 2"}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import published, published_search
+from bench import published
 from bench.errors import UserError
-from bench.published_search import Query
+from bench.published import search
+from bench.published.search import Query
 from tests.bench.test_cli import reprune  # noqa: F401
 from tests.bench.test_published import row
 
@@ -61,7 +62,7 @@ def shown(table: Any) -> str:
     ],
 )
 def test_what_a_query_finds(query: Query, ids: set[str]) -> None:
-    assert {one.id for one in published_search.find(PUBLISHED, query)} == ids
+    assert {one.id for one in search.find(PUBLISHED, query)} == ids
 
 
 def test_a_percentage_is_no_fraction() -> None:
@@ -70,12 +71,12 @@ def test_a_percentage_is_no_fraction() -> None:
 
 
 def test_rows_are_sorted() -> None:
-    found = [one.id for one in published_search.find(PUBLISHED, Query(method="gmp"))]
+    found = [one.id for one in search.find(PUBLISHED, Query(method="gmp"))]
     assert found == ["copy", "gmp-90", "gmp-95", "variant"]
 
 
 def test_a_line_says_everything_about_a_row() -> None:
-    table, _, notes = shown(published_search.listing(PUBLISHED, ROWS)).partition("Not comparable because")
+    table, _, notes = shown(search.listing(PUBLISHED, ROWS)).partition("Not comparable because")
     lines = dict(zip([one.id for one in ROWS], table.splitlines()[1:], strict=False))
     assert lines["gmp-90"].split() == [
         *("gmp-90", "Zhu", "&", "Gupta", "2017", "resnet20_cifar,", "cifar10", "gmp", "90", "%"),
@@ -98,13 +99,13 @@ def test_a_line_says_everything_about_a_row() -> None:
 
 
 def test_the_overview_counts_by_paper() -> None:
-    lines = shown(published_search.overview(PUBLISHED)).splitlines()
+    lines = shown(search.overview(PUBLISHED)).splitlines()
     assert lines[-1].split() == ["Zhu", "&", "Gupta,", "To", "Prune,", "2017", "1710.01878", "1", "1", "1"]
     assert lines[1].split()[:4] == ["A", "5", "4", "1"]  # rows, primary, unverified
 
 
 def test_json_has_all_fields_the_recipe_and_the_obstacles() -> None:
-    first, second = published_search.as_json(PUBLISHED, ROWS[:2])
+    first, second = search.as_json(PUBLISHED, ROWS[:2])
     assert first.keys() == published.Row.model_fields.keys() | {"recipe", "obstacles"}
     assert (first["recipe"], first["obstacles"]) == ("cifar10", [])
     assert (second["recipe"], second["obstacles"]) == (None, ["protocol: not read"])

@@ -11,7 +11,7 @@ import pytest
 
 from bench import published
 from bench.errors import UserError
-from bench.published_verify import Reading, verify
+from bench.published.verify import Reading, verify
 from tests.bench.test_cli import reprune  # noqa: F401
 from tests.bench.test_published import VALID, write
 
@@ -105,7 +105,7 @@ def test_every_committed_file_keeps_its_other_lines(tmp_path: Path) -> None:
 
 
 def test_the_command_says_loudly_what_differs(folder: Path, reprune, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr("bench.published_verify.verify.__defaults__", (folder,))
+    monkeypatch.setattr("bench.published.verify.verify.__defaults__", (folder,))
     status, out, err = reprune("published", "verify", "recalled", "--value", "92.0", "--page", "7")
     assert status == 0
     assert err.startswith("ATTENTION: recalled had value 91.5.")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench import comparison, measurements, recipe, sections, summary
+from bench import recipe
 from bench.grid import Cell, Plan
-from bench.layout import Block, Report
-from bench.published import Protocol, Published, Row
+from bench.published import Protocol, Published, Row, comparison
 from bench.record import Cost, Record
+from bench.report import measurements, sections, summary
+from bench.report.layout import Block, Report
 from tests.bench import factories
 from tests.bench.test_verdict import ROW
 

@@ -22,13 +22,14 @@ from typing import Any
 
 import pytest
 
-from bench import report, store, tracking
+from bench import report, tracking
 from bench.grid import Grid, Plan
+from bench.tracking import store
 from tests.bench import factories
 from tests.bench.small_disk import ROOT, Disk, answer
 
 ACCURACIES: factories.Accuracies = {("dense", None): [92.0, 92.5], ("gmp", 0.9): [91.0, 90.1]}
-MAKING = "import sys; from bench import store; store.ready(f'sqlite:///{sys.argv[1]}')"
+MAKING = "import sys; from bench.tracking import store; store.ready(f'sqlite:///{sys.argv[1]}')"
 LOCKING = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)

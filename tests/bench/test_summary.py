@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import measurements, summary
 from bench.grid import Cell, Plan
 from bench.record import Cost, Record
+from bench.report import measurements, summary
 from tests.bench import factories
 
 

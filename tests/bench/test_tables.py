@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import tables, terminal
-from bench.layout import Block, Report, Section, Text
+from bench.report import tables, terminal
+from bench.report.layout import Block, Report, Section, Text
 
 BLOCK = Block(
     "Accuracy & more",

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from mlflow.entities import Metric
 
-from bench import measurements, tracking
+from bench import tracking
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.record import Cost, Record
-from bench.store import single_writer
+from bench.report import measurements
+from bench.tracking.store import single_writer
 from tests.bench import factories
 
 ACCURACIES: factories.Accuracies = {("dense", None): [92.0, 92.5], ("gmp", 0.9): [91.0, 90.1]}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import recipe, statistics, verdict
-from bench.published import Protocol, Row
-from bench.verdict import Spread
+from bench import recipe, statistics
+from bench.published import Protocol, Row, verdict
+from bench.published.verdict import Spread
 from tests.bench import factories
 
 CHANCE = 10.0

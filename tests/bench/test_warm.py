@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import record, warm
+from bench import record
 from bench.data import prepare
-from bench.job import KILLED, VARIABLE
 from bench.options import parser, spec_from
 from bench.run import INTERRUPTED
+from bench.workflow import warm
+from bench.workflow.job import KILLED, VARIABLE
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]
@@ -42,7 +43,7 @@ def results(tmp_path):
     return tmp_path
 
 
-def start(results, words, module="bench.job"):
+def start(results, words, module="bench.workflow.job"):
     command = [sys.executable, "-m", module, *words, "--results", str(results)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -117,7 +118,7 @@ def test_without_the_process_a_job_does_it_itself(server, results, monkeypatch):
 
 
 def test_it_ends_with_whoever_started_it(tmp_path):
-    code = "from bench import warm; print(warm.start(1).pid, flush=True); input()"
+    code = "from bench.workflow import warm; print(warm.start(1).pid, flush=True); input()"
     starter = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -12,7 +12,7 @@ import pytest
 
 from bench import data, flops, grid, options
 from bench.errors import UserError
-from bench.workflow import Flow, changes, plan
+from bench.workflow.flow import Flow, changes, plan
 
 QUICK = Path(__file__).parents[2] / "configs" / "quick.yaml"
 FIELDS = {

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench import grid, workload
+from bench import grid
 from bench.grid import Plan
 from bench.lineage import identities
-from bench.workload import Piece
+from bench.workflow import workload
+from bench.workflow.workload import Piece
 from tests.bench import factories
 
 NETWORK = ("digits", "convnet_small", "digits")

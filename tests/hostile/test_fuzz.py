@@ -22,25 +22,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from bench import (
-    archs,
-    catalog,
-    checkpoint,
-    data,
-    flops,
-    grid,
-    kept,
-    names,
-    prunable,
-    published,
-    published_search,
-    recipe,
-    record,
-    weights,
-)
+from bench import archs, catalog, checkpoint, data, flops, grid, names, prunable, published, recipe, record, weights
 from bench.errors import UserError
 from bench.heap import peak
-from bench.workflow import changes
+from bench.published import search
+from bench.report import kept
+from bench.workflow.flow import changes
 from tests.hostile.mutations import altered, damaged, texts
 
 ROOT = Path(__file__).parents[2]
@@ -172,9 +159,9 @@ def test_published_rows(cases: int, tmp_path: Path) -> None:
         for name, content in zip(("paper.csv", "protocols.yaml"), contents, strict=True):
             (tmp_path / name).write_bytes(content)
         found = published.load(tmp_path)
-        published_search.as_json(found, published_search.find(found, published_search.Query("rigl")))
-        published_search.overview(found)
-        published_search.listing(found, found.rows)
+        search.as_json(found, search.find(found, search.Query("rigl")))
+        search.overview(found)
+        search.listing(found, found.rows)
 
     few = yaml.safe_load(protocols)
     few = {name: few[name] for name in {line["protocol"] for line in published_rows(lines)}}

@@ -18,8 +18,10 @@ import pytest
 import torch
 import yaml
 
-from bench import archs, catalog, checkpoint, data, grid, kept, names, prunable, published, recipe, weights, workflow
+from bench import archs, catalog, checkpoint, data, grid, names, prunable, published, recipe, weights
 from bench.errors import UserError
+from bench.report import kept
+from bench.workflow import flow as workflow
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for folder in ("bench", "methods", "benchmarks") for path in (ROOT / folder).rglob("*.py"))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench import data, flops, grid, names, new_method, recipe
+from bench import data, flops, grid, names, recipe
+from bench.commands import new_method
 from bench.errors import UserError
 from bench.extract import extract
 from bench.options import parser, spec_from

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench import closing, origins, terminal
 from bench.grid import expand, load
-from bench.layout import Block, Report, Section, Text
 from bench.record import Record
-from bench.tables import code, comparison, fenced, html, latex, markdown, prose
+from bench.report import closing, origins, terminal
+from bench.report.layout import Block, Report, Section, Text
+from bench.report.tables import code, comparison, fenced, html, latex, markdown, prose
 from bench.tracking import Collected
 from tests.bench import factories
 
@@ -123,7 +123,7 @@ def test_a_record_s_reason_is_a_text_on_the_provenance_page_and_the_terminal(
     found, (plan, _) = record(tmp_path, text), factories.plan({("gmp", 0.9): [91.0]})
     plan = type(plan)([found.spec], [])
     config = factories.grid(tmp_path, title=text if text.isprintable() else "a")
-    from bench.measurements import Source
+    from bench.report.measurements import Source
 
     page = origins.page(config, plan, {found.id: Source(found, "0", tmp_path)})
     outside = re.sub(r"(`{3,})yaml\n.*?\n\1|(`+).*?\2", "", page, flags=re.DOTALL)

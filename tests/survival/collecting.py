@@ -13,8 +13,9 @@ from pathlib import Path
 
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - once, before the forks
 
-from bench import curves, tracking  # noqa: F401
+from bench import tracking
 from bench.grid import Grid, Plan
+from bench.report import curves  # noqa: F401
 from tests.bench import factories
 from tests.survival.killing import Blow, arm
 

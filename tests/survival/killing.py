@@ -44,7 +44,7 @@ PLACES = {
     "making the store": ("sqlalchemy.engine.base", "Connection.execute"),
     "logging a run": ("mlflow.tracking.client", "MlflowClient.log_batch"),
     "logging its files": ("mlflow.tracking.client", "MlflowClient.log_artifacts"),
-    "logging its curves": ("bench.rows", "log_points"),
+    "logging its curves": ("bench.tracking.rows", "log_points"),
     "ending it": ("mlflow.tracking.client", "MlflowClient.set_terminated"),
     "deleting a run": ("mlflow.tracking.client", "MlflowClient.delete_run"),
     "imports": ("bench.determinism", "configure"),

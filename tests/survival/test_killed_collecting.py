@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import measurements, tracking
+from bench import tracking
+from bench.report import measurements
 from tests.bench import factories
 
 CHECKOUT = Path(__file__).parents[2]

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from bench import alone, flops
+from bench import flops
 from bench.data import info, prepare
 from bench.errors import UserError
+from bench.workflow import alone
 from tests.workflow.test_workflow import CHECKOUT, Clone
 
 WAITS = 'while not Path("mended").exists(): __import__("time").sleep(0.1)'

@@ -1,0 +1,1 @@
+"""Commands of `reprune`, one file each; `bench.cli` reads their options."""

@@ -1,0 +1,142 @@
+"""From records to reports, in one process: tracking store, tables, plots, verdicts, provenance.
+
+``python -m bench.report configs/quick.yaml [FIELD=VALUE …] [--only collect]`` writes ``reports/<grid name>/``, whether
+or not all runs are finished: what is not there says so. ``python -m bench.report FOLDER`` rebuilds the reports of a
+kept folder (`bench.report.kept`) from the records in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.grid import Grid, Plan
+    from bench.report.layout import Report
+    from bench.report.measurements import Source
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the runs of a plan measured.
+
+    Attributes:
+        table: a line per run and point, see `bench.report.measurements`.
+        records: by run id.
+        source: a sentence that says where the values come from.
+    """
+
+    table: pd.DataFrame
+    records: dict[str, Source]
+    source: str
+
+
+def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
+    """Collect, and write everything into ``reports/<grid name>/``; prints the table and returns the paths."""
+    from bench.record import write_atomic
+    from bench.report import terminal
+
+    folder = grid.report_folder
+    report, paths = write(grid, plan, measured(grid, plan), folder, figures=figures)
+    paths.append(folder / "table.txt")
+    text = terminal.render(report, paths)
+    write_atomic(folder / "table.txt", text.encode())
+    print(text)
+    return paths
+
+
+def write(
+    grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
+) -> tuple[Report, list[Path]]:
+    """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
+    from bench import published
+    from bench.latency import block as latency_block
+    from bench.published import comparison
+    from bench.record import write_atomic
+    from bench.report import findings, origins, plots, sections, summary, tables
+
+    cells = summary.cells(plan, measured.table)
+    compared = comparison.compare(plan, measured.table, published.load())
+    found = findings.examine(grid.claims, plan, measured.table)
+    speeds = latency_block.read(plan, measured.records)
+    report = sections.report(grid, cells, compared, measured.source, found, speeds)
+    drawn = plots.draw(grid, cells, folder) if figures else []
+    paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
+    write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
+    return report, [*paths, folder / "provenance.md"]
+
+
+def measured(grid: Grid, plan: Plan) -> Measured:
+    """The plan's frame from MLflow, checked against the records; from the records if the store is out of reach."""
+    from bench import tracking
+    from bench.report import measurements
+
+    try:
+        collected = tracking.collect(grid, plan)
+        print(collected.describe())
+        table = tracking.read(grid, plan, collected.problems, collected.records)
+    except tracking.StoreError as error:
+        print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
+        records, problems = measurements.read_records(plan, Path(grid.results))
+        sentence = (
+            "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
+        )
+        return Measured(measurements.from_records(plan, records, problems), records, sentence)
+    tracking.check(table, measurements.from_records(plan, collected.records, collected.problems))
+    return Measured(table, collected.records, "Values from MLflow, equal to the records.")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status: 2 for a wrong grid, 1 if ``--only collect`` finds no store."""
+    parser = argparse.ArgumentParser(prog="reprune report", description=__doc__)
+    parser.add_argument("source", metavar="GRID|FOLDER", help="a grid's file, or a folder that `reprune keep` made")
+    parser.add_argument("changes", nargs="*", metavar="FIELD=VALUE", help="fields of the grid to change")
+    parser.add_argument("--only", choices=("collect", "table"), help="a part: the tracking store, or all but the plots")
+    parser.add_argument("--output", type=Path, help="of a kept folder: where to write, if not into itself")
+    options = parser.parse_intermixed_args(words)
+    try:
+        if Path(options.source).is_dir():
+            return _rebuild(Path(options.source), options)
+        if options.output:
+            raise UserError("--output is for kept folders; a grid's reports go where its field 'reports' says.")
+        return _run(options.source, options.changes, options.only)
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        return 2
+
+
+def _rebuild(folder: Path, options: argparse.Namespace) -> int:
+    from bench.report import kept
+
+    if options.changes or options.only == "collect":
+        word = options.changes[0] if options.changes else "--only collect"
+        raise UserError(f"'{word}' is for grids; a kept folder ({folder}) is tabulated as it is.")
+    kept.rebuild(folder, options.output, figures=options.only is None)
+    return 0
+
+
+def _run(config: str, words: list[str], only: str | None) -> int:
+    from bench.grid import expand, load
+    from bench.workflow.flow import changes
+
+    grid = load(config, changes(words))
+    plan = expand(grid)
+    if only != "collect":
+        build(grid, plan, figures=only is None)
+        return 0
+    from bench import tracking
+
+    try:
+        print(tracking.collect(grid, plan).describe())
+    except tracking.StoreError as error:
+        print(f"reprune: {error}.", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,74 @@
+"""The last step of a call: print the table and where the reports lie; fail if any run ended in an error.
+
+``python -m bench.report.closing configs/quick.yaml`` exits with status 1 when a record of the grid has outcome
+``error``. It reads files that are there and needs neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.grid import Grid, Plan, expand, load
+from bench.record import glance
+from bench.workflow.flow import changes
+from bench.workflow.progress import label
+
+
+def close(grid: Grid, plan: Plan, source: str) -> int:
+    """Print what came out of a grid whose reports are written; returns the exit status."""
+    print()
+    print((grid.report_folder / "table.txt").read_text(encoding="utf-8").rstrip())
+    print(f"Every curve and record: {view(grid.tracking_uri or f'sqlite:///{grid.results}/mlflow.db')}")
+    failed = errors(grid, plan)
+    if not failed:
+        return 0
+    print(f"\n{len(failed)} of {len(plan.runs)} runs ended in an error:")
+    for run, reason in failed.items():
+        print(f"  {run}: {reason}")
+    print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
+    return 1
+
+
+def view(uri: str) -> str:
+    """How to look at a tracking store; MLflow's server is to be reached from this machine only."""
+    if uri.startswith(("http:", "https:")):
+        return f"open {uri}"
+    return shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", uri])
+
+
+def errors(grid: Grid, plan: Plan) -> dict[str, str]:
+    """The reasons of the runs that ended in an error, by the runs' labels; runs without a record are passed over."""
+    return {name: reason for name, _, reason in _failed(grid, plan)}
+
+
+def clear_errors(grid: Grid, plan: Plan) -> list[str]:
+    """Delete the records of runs that ended in an error, and nothing else; returns the runs' labels."""
+    found = _failed(grid, plan)
+    for _, record, _ in found:
+        record.unlink()
+    return [name for name, _, _ in found]
+
+
+def _failed(grid: Grid, plan: Plan) -> list[tuple[str, Path, str]]:
+    """(label, record, reason) of each run that ended in an error, or whose record cannot be read."""
+    paths = [(label(spec), Path(grid.results) / "runs" / spec.id / "record.json") for spec in plan.runs]
+    found = [(name, path, *glance(path)[:2]) for name, path in paths if path.exists()]
+    return [(name, path, reason) for name, path, outcome, reason in found if outcome in ("error", "broken")]
+
+
+def main(words: list[str]) -> int:
+    """``CONFIG [FIELD=VALUE …]``; returns the exit status."""
+    source, *rest = words
+    try:
+        grid = load(Path(source), changes(rest))
+        return close(grid, expand(grid), shlex.join(words))
+    except UserError as error:
+        print(f"reprune: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""The provenance page: code, versions, hardware, seconds, and the command that repeats each run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bench.report.layout import Block, Text
+from bench.report.measurements import Source
+from bench.report.tables import template
+
+if TYPE_CHECKING:
+    from bench.grid import Grid, Plan
+
+MOST_VALUES = 5
+"""A fact with more different values than this is shown as their range."""
+
+
+def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
+    """The page as Markdown, from the records of a plan by run id."""
+    facts = [_flat(source.record.provenance) for source in records.values()]
+    for fact in facts:
+        fact.pop("command", None)  # it stands with its run
+    names = list(dict.fromkeys(name for fact in facts for name in fact))
+    values = {name: Counter(fact.get(name, "not recorded") for fact in facts) for name in names}
+    common = [(name, next(iter(counts))) for name, counts in values.items() if len(counts) == 1]
+    varying = [(name, _counted(counts)) for name, counts in values.items() if len(counts) > 1]
+    written = yaml.safe_dump(grid.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return template("provenance.md.j2").render(
+        title=grid.title or grid.name,
+        totals=_totals(plan, records),
+        common=_block(common),
+        varying=_block(varying),
+        grid=written.strip(),
+        runs=[_run(spec.id, spec.command, records.get(spec.id)) for spec in plan.runs],
+    )
+
+
+def _totals(plan: Plan, records: Mapping[str, Source]) -> str:
+    hours = sum(source.record.cost.seconds for source in records.values()) / 3600
+    outcomes = Counter(source.record.outcome for source in records.values())
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "none yet"
+    return f"{len(records)} of {len(plan.runs)} runs have a record ({counted}); {hours:.2f} hours of training in all."
+
+
+def _run(name: str, command: str, source: Source | None) -> dict[str, str]:
+    if source is None:
+        return {"label": name, "outcome": "no record", "reason": "", "seconds": "0", "command": command}
+    record = source.record
+    reason = " ".join(record.reason.split())
+    return {
+        "label": name,
+        "outcome": record.outcome,
+        "reason": reason,
+        "seconds": f"{record.cost.seconds:.1f}",
+        "command": command,
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": str(value)}
+    return flat
+
+
+def _counted(counts: Counter[str]) -> str:
+    if len(counts) > MOST_VALUES:
+        return f"{len(counts)} values from {min(counts)} to {max(counts)}"
+    return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
+
+
+def _block(pairs: list[tuple[str, str]]) -> Block:
+    return Block("", ("Fact", "Value"), tuple((Text(name), Text(value)) for name, value in pairs), numbers=False)

@@ -1,0 +1,178 @@
+"""Accuracy against sparsity and against MACs: one figure per data set, one panel per architecture, as SVG and PNG."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from bench import recipe
+from bench.record import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bench.grid import Grid
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C6D31")
+"""Okabe and Ito's colours, which colour-blind people can tell apart, without yellow and black, and two more."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
+
+CROWDED = 12
+"""With more methods than this, bands would hide each other."""
+
+LABEL = 34
+"""Letters of a line of the legend; a longer name is broken."""
+
+ROWS = 15
+"""Lines of a column of the legend, which stands beside the panels and is as high."""
+
+LINE, LETTER = 0.19, 0.076
+"""Height of a line and width of a letter at 9 points, in inches."""
+
+STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a dollar sign in a name is one
+    "svg.hashsalt": "reprune",  # the same figure gives the same file
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure: what its x axis shows, the fraction kept at a value of it, and which values may be ticks."""
+
+    name: str
+    column: str
+    label: str
+    kept: Callable[[Any], Any]
+    ticks: tuple[float, ...]
+
+
+# Sparsities crowd towards 100 %; on a logarithmic scale of what is kept, halving it is the same step anywhere.
+MACS = Kind(
+    "macs",
+    "macs_kept",
+    "Theoretical MACs kept (% of dense)",
+    lambda macs: macs,
+    (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
+)
+SPARSITY = Kind(
+    "sparsity",
+    "prunable_sparsity",
+    "Sparsity (%)",
+    lambda sparsity: 1 - sparsity,
+    (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
+)
+
+
+def draw(grid: Grid, cells: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write ``accuracy-{sparsity,macs}-<dataset>.{svg,png}`` from `bench.report.summary.cells`; returns the paths.
+
+    Data sets of which no pruned run has ended get no figure.
+    """
+    paths = []
+    sparsity = replace(SPARSITY, ticks=grid.sparsities or SPARSITY.ticks)
+    for dataset in grid.datasets:
+        ended = cells[(cells["dataset"] == dataset) & (cells["n"] > 0)]
+        sparse = ended[ended["reduction_strict"].isna()]  # decided per input, the network itself is dense
+        for kind, shown in ((sparsity, sparse), (MACS, ended)):
+            if shown["point"].notna().any():
+                paths += _figure(grid, shown, kind, folder / f"accuracy-{kind.name}-{dataset}")
+    return paths
+
+
+def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Path]:
+    architectures = [name for name in grid.architectures if name in set(cells["architecture"])]
+    methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
+    looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), _strokes(), strict=False), strict=False))
+    longest, rows = _extent([label for method in methods for label in _wrapped(method).splitlines()])
+    columns = -(-rows // ROWS)
+    with rc_context(STYLE):
+        width = 3.4 * len(architectures) + 0.6 + columns * (0.6 + LETTER * longest)
+        figure = Figure(figsize=(width, 0.6 + LINE * ROWS), layout="constrained")
+        panels = figure.subplots(1, len(architectures), squeeze=False)
+        for panel, architecture in zip(panels[0], architectures, strict=True):
+            _panel(panel, cells[cells["architecture"] == architecture], kind, looks)
+            panel.set_title(architecture, fontsize=9)
+            panel.set_xlabel(kind.label)
+        panels[0][0].set_ylabel("Top-1 accuracy (%)")
+        handles, labels = _legend(panels[0])
+        figure.legend(handles, list(map(_wrapped, labels)), loc="outside right upper", ncols=columns)
+        if banner := _banner(grid):
+            figure.suptitle(banner, x=0.01, ha="left", color="#8a1c00", fontsize=9)
+        return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("svg", "png")]
+
+
+def _extent(lines: list[str]) -> tuple[int, int]:
+    """The longest line, in letters, and the number of lines, with one for the dense network."""
+    return max(map(len, lines)), len(lines) + 1
+
+
+def _wrapped(method: str) -> str:
+    """A method's name on lines of at most about `LABEL` letters, broken behind commas."""
+    return textwrap.fill(method.replace(",", ", "), LABEL, break_long_words=False).replace(", ", ",")
+
+
+def _banner(grid: Grid) -> str:
+    """What nobody may overlook who sees the figure alone."""
+    scaled = f"SCALED DOWN to {grid.budget:g} of the recipe's length" if grid.budget != 1 else ""
+    parent = "SINGLE PARENT: all start from one trained network" if recipe.load(grid.recipe).initialisation.file else ""
+    return "\n".join(filter(None, (scaled, parent)))
+
+
+def _strokes() -> Iterator[str]:
+    """Solid until colours and markers come together again, then dashed, and so on."""
+    for stroke in cycle(("-", "--", ":")):
+        yield from repeat(stroke, math.lcm(len(PALETTE), len(MARKERS)))
+
+
+def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str, str]]) -> None:
+    for dense in cells.loc[cells["method"] == "dense"].to_dict("records"):
+        panel.axhline(dense["mean"], color="black", linestyle="--", linewidth=1, label="dense")
+        if dense["n"] > 1:
+            panel.axhspan(dense["mean"] - dense["std"], dense["mean"] + dense["std"], color="black", alpha=0.1, lw=0)
+    for method, (colour, marker, stroke) in looks.items():
+        line = cells[(cells["method"] == method) & (kind.kept(cells[kind.column]) > 0)].sort_values(kind.column)
+        x = -np.log10(kind.kept(line[kind.column]))
+        panel.plot(x, line["mean"], stroke, color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        if len(looks) > CROWDED:
+            continue
+        # Where a single seed has no spread, the band is simply absent.
+        low, high = line["mean"] - line["std"], line["mean"] + line["std"]
+        panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    left, right = panel.get_xlim()
+    ticks = {-math.log10(kind.kept(value)): f"{100 * value:g}" for value in kind.ticks}
+    inside = {position: text for position, text in ticks.items() if left <= position <= right}
+    panel.set_xticks(list(inside), list(inside.values()))
+
+
+def _legend(panels: Any) -> tuple[list[Any], list[str]]:
+    found: dict[str, Any] = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:], dpi=200, metadata={"Date": None} if path.suffix == ".svg" else None)
+    write_atomic(path, data.getvalue())
+    return path

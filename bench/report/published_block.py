@@ -1,0 +1,94 @@
+"""Published numbers laid out as a table, each with its verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.published.comparison import shares
+from bench.report.layout import Block, Text, at, points, signed
+
+LETTERS = {
+    "reproduced": "R",
+    "above": "A",
+    "below": "B",
+    "inconclusive": "I",
+    "not comparable": "N",
+    "both collapsed": "C",
+}
+"""The verdict of a cell's anchor row, as printed beside its accuracy."""
+
+
+_HEAD = ("Cell", "Published", "Theirs", "Ours", "Difference", "Margin", "Drop (theirs / ours)", "Verdict", "Why")
+
+
+def published_blocks(compared: pd.DataFrame) -> tuple[Block, ...]:
+    """A line per published row, from `bench.published.comparison.compare`: the anchor of each cell, then all others."""
+    lines = [{str(name): value for name, value in line.items()} for line in compared.to_dict("records")]
+    titles = {True: "The published number of each cell", False: "Other published numbers about these cells"}
+    blocks = [
+        Block(title, _HEAD, tuple(_compared(line) for line in lines if line["anchor"] == anchor), numbers=False)
+        for anchor, title in titles.items()
+    ]
+    return tuple(block for block in blocks if block.rows)
+
+
+def _compared(line: dict[str, Any]) -> tuple[Text, ...]:
+    half = "" if math.isnan(line["half_width"]) else f" ± {line['half_width']:.2f}"
+    best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(line["report"], "")
+    ours = "no result" if math.isnan(line["ours"]) else f"{_value(line['ours'], line['ours_std'])} ({line['ours_n']})"
+    texts = (
+        f"{line['method']}{at(line['point'])}, {line['architecture']}, {line['dataset']}",
+        f"{_paper(line)}, {line['table']}: {line['method_printed']} [{line['row']}]",
+        f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}",
+        f"{ours}{best}",
+        "" if math.isnan(line["difference"]) else f"{signed(line['difference'])}{half}",
+        "" if math.isnan(line["margin"]) else f"{line['margin']:g}",
+        f"{points(line['published_drop']) or '?'} / {points(line['ours_drop']) or '?'}",
+        line["verdict"],
+        _brief(line["reason"]),
+    )
+    return tuple(map(Text, texts))
+
+
+def _paper(line: dict[str, Any]) -> str:
+    """The authors and the arXiv number, which is shorter than the title; comparison.csv has the title."""
+    return f"{line['paper'].partition(',')[0]}, arXiv:{line['arxiv']}" if line["arxiv"] else str(line["paper"])
+
+
+def _brief(reason: str) -> str:
+    """The reason with a long list of differences between recipes cut short; comparison.csv has all of it."""
+    parts = reason.split("; ")
+    fields = [part.split(":")[1].strip() for part in parts if part.startswith("recipe: ")]
+    if len(fields) <= 2:
+        return reason
+    others = [part for part in parts if not part.startswith("recipe: ")]
+    return "; ".join([*others, f"recipe: {len(fields)} fields differ ({', '.join(fields[:3])}, …)"])
+
+
+def _value(mean: float, std: float) -> str:
+    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+
+
+def _count(seeds: float) -> str:
+    return "?" if math.isnan(seeds) else f"{seeds:.0f}"
+
+
+def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
+    """The verdicts counted, the rule in a sentence, and known deviations of the protocols that were compared."""
+    if not len(compared):
+        return ()
+    counts = "; ".join(
+        f"{method} {', '.join(f'{count} {word}' for word, count in words.most_common())}"
+        for method, words in shares(compared).items()
+    )
+    judged = compared[compared["verdict"] != "not comparable"]
+    deviations = dict(zip(judged["protocol"], judged["deviations"], strict=True))
+    return (
+        *([f"Verdicts on the published numbers of cells: {counts}."] if counts else []),
+        "A row reproduces if the difference with its 90 % interval (standard deviation pooled over three neighbouring "
+        "sparsities, reading error added) lies within the margin. Rows nobody read in a source are never compared.",
+        *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),
+    )

@@ -1,0 +1,280 @@
+"""A grid's cells laid out as a report: accuracies, what is left of the networks, what training cost, and why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench import recipe
+from bench.latency import block as latency_block
+from bench.latency.block import Speeds
+from bench.names import parse
+from bench.report import findings, nested, per_input
+from bench.report.layout import Block, Report, Section, Text, at, percent, points, same
+from bench.report.paper_block import paper_block
+from bench.report.published_block import LETTERS, published_blocks, published_notes
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+    from bench.report.findings import Finding
+
+NOT_ASKED = Text("–")
+"""Where a row and a column meet without a cell: a dense network has no sparsity, say."""
+
+
+@dataclass
+class _Notes:
+    """Numbered notes, each text once."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def number(self, text: str) -> str:
+        if text not in self.texts:
+            self.texts.append(text)
+        return str(self.texts.index(text) + 1)
+
+
+def report(
+    grid: Grid,
+    cells: pd.DataFrame,
+    compared: pd.DataFrame,
+    source: str,
+    found: Sequence[Finding] = (),
+    speeds: Speeds | None = None,
+) -> Report:
+    """The report of a grid.
+
+    Args:
+        grid: the grid.
+        cells: from `bench.report.summary.cells`.
+        compared: from `bench.published.comparison.compare`.
+        source: one sentence on where the values come from.
+        found: from `bench.report.findings.examine`.
+        speeds: from `bench.latency.block.read`.
+    """
+    pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
+    sections = []
+    for dataset, architecture in pairs:
+        own = cells[(cells["dataset"] == dataset) & (cells["architecture"] == architecture)]
+        rows = compared[(compared["dataset"] == dataset) & (compared["architecture"] == architecture)]
+        sections.append(_section(grid, own, rows, speeds or Speeds()))
+    return Report(
+        title=grid.title or grid.name,
+        warning=_warning(grid),
+        facts=(*_facts(grid, cells), source),
+        legend=_legend(cells, compared),
+        sections=tuple(sections),
+        claims=(findings.block(found),) if found else (),
+        claims_notes=findings.notes(grid.claims),
+        comparison=published_blocks(compared),
+        comparison_notes=published_notes(compared),
+    )
+
+
+def _warning(grid: Grid) -> str:
+    found = []
+    if grid.budget != 1:
+        found.append(
+            f"SCALED DOWN: every run had {grid.budget:g} of the length of recipe {_recipes(grid)}. "
+            "These numbers are not comparable with published ones."
+        )
+    if parent := recipe.load(grid.recipe).initialisation.file:
+        found.append(
+            f"SINGLE PARENT: every run starts from the same trained network ({Path(parent).name}), so nothing here "
+            "says how results vary between trainings of it."
+        )
+    return " ".join(found)
+
+
+def _recipes(grid: Grid) -> str:
+    others = [*(each.recipe for each in grid.overrides if each.recipe), *(each.recipe for each in grid.trainings)]
+    used = dict.fromkeys([grid.recipe, *others])
+    return " or ".join(f"'{text}'" for text in used)
+
+
+def _facts(grid: Grid, cells: pd.DataFrame) -> tuple[str, ...]:
+    images = sorted({int(count) for count in cells["test_images"].dropna()}) if len(cells) else []
+    tested = " or ".join(f"{count:,}" for count in images) or "the"
+    seeds = ", ".join(map(str, grid.seeds))
+    return (
+        f"Top-1 accuracy in % of {tested} test images after the last epoch: mean ± sample standard deviation "
+        f"(seeds that ended well).",
+        f"Recipe {grid.recipe}, budget {grid.budget:g}; seeds {seeds}; prunable set: {grid.prunable}. "
+        f"{NOT_ASKED.text}: not a cell of this grid.",
+    )
+
+
+def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
+    found = []
+    if len(cells) and cells["best"].any():
+        found.append(
+            "{best}: highest mean of the column. {tied}: not distinguishable from it (the 95 % Welch interval of the "
+            "difference contains 0; not corrected for the number of comparisons). No marks below three seeds."
+        )
+    if len(compared):
+        letters = ", ".join(f"{letter} {word}" for word, letter in LETTERS.items())
+        found.append(f"Beside an accuracy, the verdict on the published number: {letters}.")
+    return tuple(found)
+
+
+def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Speeds) -> Section:
+    notes = _Notes()
+    lines = [{str(name): value for name, value in line.items()} for line in cells.to_dict("records")]
+    anchors = compared[compared["anchor"].astype(bool)]
+    verdicts = {
+        (method, same(point)): LETTERS[word]
+        for method, point, word in zip(anchors["method"], anchors["point"], anchors["verdict"], strict=True)
+    }
+    accuracy = {
+        (line["method"], same(line["point"])): _accuracy(
+            line, verdicts.get((line["method"], same(line["point"]))), notes
+        )
+        for line in lines
+    }
+    dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
+    blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy)]
+    blocks += [*latency_block.blocks(lines, speeds), _costs(lines)]
+    if grid.paper:
+        rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
+        blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
+    unshown = speeds.notes.get((lines[0]["dataset"], lines[0]["architecture"]), [])
+    return Section(
+        dataset=lines[0]["dataset"],
+        architecture=lines[0]["architecture"],
+        facts=_network(lines),
+        blocks=tuple(block for block in blocks if block.rows),
+        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines), *dict.fromkeys(unshown)),
+    )
+
+
+def _network(lines: list[dict[str, Any]]) -> str:
+    known = next((line for line in lines if line["parameters"] == line["parameters"]), None)
+    if known is None:
+        return "No run has ended yet."
+    return f"{known['parameters'] / 1e6:.3f} M parameters, {_macs(known['macs_dense'])} per image when dense."
+
+
+def _macs(macs: float) -> str:
+    return f"{macs / 1e9:.3f} GMACs" if macs >= 1e9 else f"{macs / 1e6:.2f} MMACs"
+
+
+def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes) -> Text:
+    numbers = tuple(notes.number(_note(line, failure)) for failure in line["failures"].splitlines())
+    if not line["n"]:
+        outcomes = dict.fromkeys(text.partition(":")[0] for text in line["failures"].splitlines())
+        return Text(", ".join(outcomes) or "no runs", marks=numbers)
+    spread = "" if math.isnan(line["std"]) else f" ± {line['std']:.2f}"
+    count = f"{line['n']}" if line["n"] == line["expected"] else f"{line['n']}/{line['expected']}"
+    marks = ((verdict,) if verdict else ()) + numbers
+    return Text(f"{line['mean']:.2f}{spread} ({count})", bool(line["best"]), bool(line["tied"]), marks)
+
+
+def _note(line: dict[str, Any], failure: str) -> str:
+    if failure.startswith("missing") and not line["n"]:
+        return f"{failure.partition(' (')[0]}."  # an unfinished grid has many of these: one note for all
+    return f"{line['method']}{at(line['point'])}: {failure}."
+
+
+def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
+    """Methods × sparsities; methods whose points are none of these are only in the next block."""
+    columns = {0.0, *grid.sparsities}
+    knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
+    shown = [line for line in lines if parse(line["method"])[0] not in knobs and per_input.is_target(line["method"])]
+    targets = sorted({line["point"] for line in shown if not math.isnan(line["point"])} | {0.0})
+    rows = []
+    for method in dict.fromkeys(line["method"] for line in shown):
+        dense = accuracy.get((method, None))
+        texts = [dense or accuracy.get((method, 0.0), NOT_ASKED)]
+        texts += [accuracy.get((method, target), NOT_ASKED) for target in targets[1:]]
+        rows.append((Text(method), *texts))
+    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows))
+
+
+def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
+    head = (
+        "Method",
+        "Target",
+        "Accuracy",
+        "95 % interval",
+        "Drop",
+        "Sparsity",
+        "Effective sparsity",
+        "Parameters kept",
+        "MACs kept",
+        "Effective MACs kept",
+    )
+    rows = []
+    for line in lines:
+        if not line["n"]:
+            continue
+        text = accuracy[line["method"], same(line["point"])].text
+        interval = "" if math.isnan(line["low"]) else f"{max(line['low'], 0):.2f} to {min(line['high'], 100):.2f}"
+        shares = [line[name] for name in _SHARES]
+        texts = [line["method"], "" if math.isnan(line["point"]) else percent(line["point"]), text, interval]
+        texts += [points(line["drop"]) if line["method"] != "dense" else "", *map(_share, shares)]
+        rows.append(tuple(map(Text, texts)))
+    return Block("What is left (MACs are theoretical; drop from our dense network in points)", head, tuple(rows))
+
+
+_SHARES = ("prunable_sparsity", "effective_sparsity", "parameters_kept", "macs_kept", "effective_macs_kept")
+
+
+def _share(value: float) -> str:
+    return "not defined" if math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def _costs(lines: list[dict[str, Any]]) -> Block:
+    head = ("Method", "Target", "Epochs", "Epochs × dense", "Training MACs × dense", "Mask updates", "Seconds per run")
+    rows = []
+    for line in lines:
+        if not line["n"]:
+            continue
+        target = "" if math.isnan(line["point"]) else percent(line["point"])
+        times = "" if math.isnan(line["epochs_relative"]) else f"{line['epochs_relative']:.2f}"  # dense was not trained
+        numbers = [f"{line['epochs']:.6g}", times, f"{line['training_macs_relative']:.2f}"]
+        texts = [line["method"], target, *numbers, f"{line['mask_updates']:.6g}", f"{line['seconds']:.1f}"]
+        rows.append(tuple(map(Text, texts)))
+    return Block(
+        "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)
+    )
+
+
+def _overridden(grid: Grid, lines: list[dict[str, Any]]) -> list[str]:
+    """Which methods are under another recipe or prunable set than the grid's."""
+    run = [line for line in lines if line["expected"]] if grid.overrides or grid.trainings else []
+    found: dict[str, dict[str, None]] = {}
+    for line in run:
+        for what, own, used in (
+            ("recipe", grid.recipe, line["recipe"]),
+            ("prunable set", grid.prunable, line["prunable"]),
+        ):
+            if used != own:
+                found.setdefault(f"{what} {used}", {})[line["method"]] = None
+    everything = len({line["method"] for line in run})
+    return [
+        f"{'All methods here' if len(methods) == everything else ', '.join(methods)}: {what}."
+        for what, methods in found.items()
+    ]
+
+
+def _warnings(lines: list[dict[str, Any]]) -> list[str]:
+    """The warnings of the records, each once per method."""
+    targets: dict[tuple[str, str], list[float]] = {}
+    for line in lines:
+        if line["warnings"]:
+            targets.setdefault((line["method"], line["warnings"]), []).append(line["point"])
+    return [f"{method}{at(*points)}: {text}." for (method, text), points in targets.items()]
+
+
+def _unequal(lines: list[dict[str, Any]]) -> list[str]:
+    """Methods that trained more than a tenth longer or shorter than dense are not ranked at equal budget."""
+    longer = {line["method"]: line["epochs_relative"] for line in lines if abs(line["epochs_relative"] - 1) > 0.1}
+    if not longer:
+        return []
+    listed = ", ".join(f"{method} ({ratio:.2f} × the epochs of dense)" for method, ratio in longer.items())
+    return [f"Not at equal training budget: {listed}."]

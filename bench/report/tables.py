@@ -1,0 +1,217 @@
+"""A report as files: Markdown, LaTeX (booktabs), HTML and CSV, all made from the same `bench.report.layout.Report`."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from bench.record import write_atomic
+from bench.report.layout import Block, Report, Text
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+STYLES = {
+    "md": ("Bold", "Italic"),
+    "tex": ("Bold", "Underlined"),
+    "html": ("Bold", "Underlined"),
+    "txt": ("*", "~"),
+}
+"""How each format sets the best of a column, and what is not distinguishable from it."""
+
+_TEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "±": r"$\pm$",
+        "−": r"$-$",
+        "×": r"$\times$",
+        "δ": r"$\delta$",
+        "→": r"$\rightarrow$",
+        "≤": r"$\le$",
+        "≥": r"$\ge$",
+        "…": r"\dots{}",
+        "|": r"\textbar{}",
+        "·": r"$\cdot$",
+    }
+)
+
+
+def write(
+    report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path, figures: Iterable[Path] = ()
+) -> list[Path]:
+    """Write ``table.{md,tex,html,csv}`` and ``comparison.{md,csv}`` into `folder`; returns their paths.
+
+    `figures` are SVG files to show in the HTML, which holds everything it needs.
+    """
+    texts = {
+        "table.md": markdown(report),
+        "table.tex": latex(report),
+        "table.html": html(report, figures),
+        "table.csv": cells.to_csv(index=False, lineterminator="\n"),
+        "comparison.md": comparison(report),
+        "comparison.csv": compared.to_csv(index=False, lineterminator="\n"),
+    }
+    for name, text in texts.items():
+        write_atomic(folder / name, text.encode())
+    return [folder / name for name in texts]
+
+
+def markdown(report: Report) -> str:
+    """All sections as GitHub's Markdown."""
+    return _tidy(template("table.md.j2").render(report=report, facts=facts(report, "md")))
+
+
+def comparison(report: Report) -> str:
+    """The published rows as GitHub's Markdown."""
+    return _tidy(template("comparison.md.j2").render(report=report))
+
+
+def template(name: str) -> Template:
+    """One of the Markdown templates; blocks are written with the filter ``pipes``."""
+    return _plain().get_template(name)
+
+
+def latex(report: Report) -> str:
+    r"""A ``table`` environment per block, to be ``\input`` into a document that loads booktabs."""
+    return _tidy(_latex().get_template("table.tex.j2").render(report=report, facts=facts(report, "tex")))
+
+
+def html(report: Report, figures: Iterable[Path] = ()) -> str:
+    """One page without any outside reference; light or dark as the reader's system is."""
+    shown = {path.stem: _data_uri(path) for path in figures}
+    return _html().get_template("table.html.j2").render(report=report, facts=facts(report, "html"), figures=shown)
+
+
+def facts(report: Report, style: str) -> list[str]:
+    """The sentences that hold for all sections, with the marks explained as the format sets them."""
+    best, tied = STYLES[style]
+    return [*report.facts, *(line.format(best=best, tied=tied) for line in report.legend)]
+
+
+def _data_uri(path: Path) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _tidy(text: str) -> str:
+    """At most one empty line in a row, and one newline at the end."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _environment(**settings: Any) -> Environment:
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **settings)
+
+
+@cache
+def _plain() -> Environment:
+    environment = _environment(autoescape=False)
+    environment.filters |= {"pipes": pipes, "prose": prose, "fenced": fenced, "code": code}
+    return environment
+
+
+@cache
+def _html() -> Environment:
+    return _environment(autoescape=True)
+
+
+@cache
+def _latex() -> Environment:
+    # Braces belong to LaTeX here.
+    marks = {"variable_start_string": "<<", "variable_end_string": ">>", "block_start_string": "<%"}
+    environment = _environment(autoescape=False, block_end_string="%>", comment_start_string="<#", **marks)
+    environment.filters |= {"tex": tex, "tabular": tabular, "label": _label, "comment": _one_line}
+    return environment
+
+
+# --- Markdown -----------------------------------------------------------------------------------------------------
+
+
+def pipes(block: Block) -> str:
+    """A block as a Markdown table, its source aligned."""
+    frame = pd.DataFrame([[_pipe(text) for text in row] for row in block.rows], columns=list(map(prose, block.head)))
+    align = ["left", *["right" if block.numbers else "left"] * (len(block.head) - 1)]
+    return frame.to_markdown(index=False, disable_numparse=True, colalign=align)
+
+
+_MARKDOWN = re.compile(
+    r"[\\`*<|$]|(?<!\s)~|~(?!\s)|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|(?<=\])(?=\()"  # anywhere in a line
+    r"|^(?=>|[#+-]+\s)|^\d+(?=[.)]\s)"  # at its beginning
+)
+"""What GitHub's Markdown may take for a mark, tag, entity or link; names such as ``resnet8_cifar`` need nothing."""
+
+
+def prose(text: str) -> str:
+    """A text on one line in which Markdown and HTML find nothing to do."""
+    return _MARKDOWN.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", _one_line(text))
+
+
+def fenced(text: str, language: str) -> str:
+    """A block of code that ends where the text does, whatever is in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def code(text: str) -> str:
+    """A text as code in a line, on one line."""
+    line = _one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    gap = " " if line[:1] == "`" or line[-1:] == "`" else ""
+    return f"{fence}{gap}{line}{gap}{fence}"
+
+
+def _pipe(text: Text) -> str:
+    shown = prose(text.text)
+    if shown and (text.best or text.tied):
+        shown = f"**{shown}**" if text.best else f"*{shown}*"
+    return f"{shown} <sup>{' '.join(text.marks)}</sup>" if text.marks else shown
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# --- LaTeX --------------------------------------------------------------------------------------------------------
+
+
+def tex(text: str) -> str:
+    """A text with everything escaped that LaTeX would take for a command."""
+    return _one_line(text).translate(_TEX)
+
+
+def tabular(block: Block) -> str:
+    """A block as a ``tabular`` with booktabs' rules."""
+    frame = pd.DataFrame([list(row) for row in block.rows], columns=[tex(name) for name in block.head])
+    styler = frame.style.hide(axis="index").format(_cell).map(_command)
+    columns = "l" + ("r" if block.numbers else "l") * (len(block.head) - 1)
+    return styler.to_latex(hrules=True, column_format=columns).strip()
+
+
+def _cell(text: Any) -> str:
+    marks = rf"\textsuperscript{{{' '.join(text.marks)}}}" if text.marks else ""
+    return tex(text.text) + marks
+
+
+def _command(text: Any) -> str:
+    """The LaTeX command around a cell, in the form that pandas' Styler wants it."""
+    return "textbf: --rwrap;" if text.best else "underline: --rwrap;" if text.tied else ""
+
+
+def _label(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text)

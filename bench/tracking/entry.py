@@ -1,0 +1,124 @@
+"""One (run, point) of a record as MLflow keeps it: tags, parameters, last values, curves, and two artifacts."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.record import Curve, Record
+from bench.report import curves, measurements
+from bench.report.measurements import COLUMNS, LONGEST_TEXT, Slot, Source
+from bench.tracking import rows
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+PARAMS_AT_ONCE = 100
+"""MLflow takes no more parameters per call."""
+
+
+def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Source) -> None:
+    """Log one (run, point) in as few transactions as there can be. Ending the run comes last: see `bench.tracking`."""
+    from mlflow.entities import Param
+
+    end = source.path.stat().st_mtime
+    begin = end - source.record.cost.seconds
+    run = client.create_run(
+        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=slot.key
+    ).info.run_id
+    last: Sequence[Metric] = _metrics(source.record, slot.cell.point, begin)
+    params = [Param(*pair) for pair in _flat(_params(source.record)).items()]
+    for some in rows.parts(params, PARAMS_AT_ONCE):
+        client.log_batch(run, metrics=last, params=some)
+        last = []
+    rows.log_points(client, uri, run, _points(source.record, begin))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(source.path, folder)
+        (Path(folder) / "curves.svg").write_text(curves.draw(source.record), encoding="utf-8")
+        client.log_artifacts(run, folder)
+    status = "FAILED" if source.record.outcome == "error" else "FINISHED"
+    client.set_terminated(run, status, end_time=int(end * 1000))
+
+
+def _metrics(record: Record, point: float | None, begin: float) -> list[Metric]:
+    """The last values, at step 0: they belong to the run, not to a moment."""
+    from mlflow.entities import Metric
+
+    last = measurements.finite(measurements.metrics(record, point))
+    return [Metric(name, value, int(begin * 1000), 0) for name, value in last.items()]
+
+
+def _points(record: Record, begin: float) -> list[Metric]:
+    """Everything in the curves that is finite, as ``stage/name`` by step."""
+    from mlflow.entities import Metric
+
+    found = []
+    for curve in record.curves:
+        for name, values in _lines(curve).items():
+            for step, seconds, value in zip(curve.step, curve.seconds, values, strict=False):
+                if math.isfinite(value):
+                    found.append(Metric(name, float(value), int((begin + seconds) * 1000), step))
+    return found
+
+
+def _lines(curve: Curve) -> dict[str, list[float]]:
+    values = curve.model_dump(exclude={"stage", "step", "seconds"})
+    return {_legal(f"{curve.stage}/{name}"): line for name, line in values.items()}
+
+
+def _params(record: Record) -> dict[str, Any]:
+    spec = record.spec
+    return {
+        "method": record.hyperparameters,
+        "recipe": spec.recipe.model_dump(mode="json", exclude={"source"}),
+        "budget": spec.budget,
+        "prunable": spec.prunable,
+        "seed": spec.seed,
+        "points": list(spec.points),
+    }
+
+
+def _tags(slot: Slot, source: Source) -> dict[str, Any]:
+    record, cell = source.record, slot.cell
+    return measurements.labels(record) | {
+        "key": slot.key,
+        "record_sha256": source.sha256,
+        "columns": COLUMNS,
+        "run": slot.run,
+        "dataset": cell.dataset,
+        "architecture": cell.architecture,
+        "method": cell.method,
+        "seed": slot.seed,
+        "point": "" if cell.point is None else cell.point,
+        "recipe": record.spec.recipe_text,
+        "identity": record.spec.identity,
+        "command": record.spec.command,
+        "provenance": record.provenance,
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested dicts as ``outer.inner``; every value as text MLflow takes."""
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[_legal(f"{prefix}{name}")[:200]] = _text(value)
+    return flat
+
+
+def _text(value: object) -> str:
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    return (", ".join(map(str, value)) if listed else str(value))[:LONGEST_TEXT]  # type: ignore[call-overload]
+
+
+def _legal(name: str) -> str:
+    """Names may hold letters, digits and ``_-. :/``."""
+    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)

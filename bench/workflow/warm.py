@@ -1,0 +1,145 @@
+"""A process that has torch imported, from which the runs of a grid are forked.
+
+Importing torch, and the compiler that its optimizers load, takes as long as a whole run of the default grid. One job is
+still one run in a process of its own; it only does not begin with these imports. `bench.workflow.job`, which Snakemake
+starts, connects to this process's socket and hands over its command line and its output; the fork tells it the exit
+status.
+
+* A signal sent to the job reaches the fork. If the job is killed, so is the fork; if the fork is, the job fails.
+* Where there is no such process, or it has died, a job does everything itself, with the same bits.
+* It imports torch when the first job comes, and ends when Snakemake does, however that ends.
+* Methods are imported by the forks: this process must not remember what a file said before it was edited.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.workflow.job import STARTED, VARIABLE
+
+if TYPE_CHECKING:
+    from bench.workflow.flow import Flow
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Read when libraries are loaded. Snakemake sets them for a job, so they are set for the process it is forked from."""
+
+
+def up(workflow: Any, flow: Flow) -> None:
+    """Start the process for a call of Snakemake whose runs are plain processes of this machine and use no GPU."""
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method and not flow.gpu_slots:
+        start(flow.grid.threads)
+
+
+@cache  # keeps the object alive: when its end of the pipe is closed, the process ends
+def start(threads: int) -> subprocess.Popen[bytes]:
+    """Start the process, and name its socket in the environment of this one and of all jobs.
+
+    Args:
+        threads: CPU threads of a run.
+    """
+    folder = tempfile.mkdtemp(prefix="reprune-warm-")  # nobody else may enter it
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{folder}/warm")
+        server.listen(128)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.workflow.warm", folder, str(server.fileno())],
+            stdin=subprocess.PIPE,
+            # What goes wrong in here goes wrong again in the job, which then does it itself, and says so in its log.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | dict.fromkeys(THREADS, str(threads)),
+            pass_fds=[server.fileno()],
+        )
+    os.environ[VARIABLE] = f"{folder}/warm"
+    return process
+
+
+def serve(server: socket.socket) -> None:
+    """Fork a process for each connection, until standard input is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the jobs; that Snakemake ends is seen below
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
+        connection, _ = server.accept()
+        with connection:
+            _imported()
+            if os.fork() == 0:
+                server.close()
+                _carry_out(connection)
+
+
+@cache
+def _imported() -> None:
+    """Load what every run needs, and start nothing: no thread, no GPU."""
+    import torch
+
+    import bench.measure
+    import bench.run  # noqa: F401
+
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first optimizer loads torch's compiler
+    gc.collect()
+    gc.freeze()  # else the first collection in each fork would copy all of this
+
+
+def _carry_out(connection: socket.socket) -> None:
+    """Be the job at the other end of the connection; does not return."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, output, *_ = socket.recv_fds(connection, 1 << 16, 2)
+    while not message.endswith(b"\n"):
+        message += connection.recv(1 << 16) or b"\n"
+    with Path(os.devnull).open() as nothing:
+        for number, file in enumerate((nothing.fileno(), *output)):
+            os.dup2(file, number)
+    connection.sendall(STARTED)
+    threading.Thread(target=_obey, args=(connection,), daemon=True).start()
+    status = _status(json.loads(message))
+    connection.sendall(bytes([status]))
+    os._exit(status)
+
+
+def _status(words: list[str]) -> int:
+    from bench.run import main
+
+    try:
+        return main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except BaseException:  # as the interpreter does at its end
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+
+
+def _obey(connection: socket.socket) -> None:
+    """Pass signals on from the job at the other end, and die with it."""
+    while number := connection.recv(1):
+        os.kill(os.getpid(), number[0])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(folder: str, descriptor: str) -> None:
+    """The process: serves at a socket that it inherits, and removes the folder in which it lies."""
+    try:
+        with socket.socket(fileno=int(descriptor)) as server:
+            serve(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
