@@ -56,20 +56,26 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
 def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
-    """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
+    """Write tables, comparison, page, plots and provenance into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import findings, origins, plots, sections, summary, tables
+    from bench.report import findings, origins, page, plots, sections, summary, tables
+    from bench.report.page import embed
+    from bench.report.page.material import Material
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
     report = sections.report(grid, cells, compared, measured.source, found, speeds)
-    drawn = plots.draw(grid, cells, folder) if figures else []
-    paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
+    paths = tables.write(report, cells, compared, folder)
+    if figures:
+        drawn = plots.draw(grid, cells, folder)
+        material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
+        write_atomic(folder / "report.html", page.render(material, embed.library()).encode())
+        paths += [folder / "report.html", *drawn]
     write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
     return report, [*paths, folder / "provenance.md"]
 
@@ -99,7 +105,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="reprune report", description=__doc__)
     parser.add_argument("source", metavar="GRID|FOLDER", help="a grid's file, or a folder that `reprune keep` made")
     parser.add_argument("changes", nargs="*", metavar="FIELD=VALUE", help="fields of the grid to change")
-    parser.add_argument("--only", choices=("collect", "table"), help="a part: the tracking store, or all but the plots")
+    parser.add_argument("--only", choices=("collect", "table"), help="the tracking store, or all but page and plots")
     parser.add_argument("--output", type=Path, help="of a kept folder: where to write, if not into itself")
     options = parser.parse_intermixed_args(words)
     try:
