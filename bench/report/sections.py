@@ -15,7 +15,7 @@ from bench.latency import block as latency_block
 from bench.latency.block import Speeds
 from bench.names import parse
 from bench.report import findings, nested, per_input
-from bench.report.layout import Block, Report, Section, Text, at, percent, points, same
+from bench.report.layout import Block, Chapter, Report, Section, Text, at, percent, points, same
 from bench.report.paper_block import paper_block
 from bench.report.published_block import LETTERS, published_blocks, published_notes
 
@@ -46,6 +46,7 @@ def report(
     source: str,
     found: Sequence[Finding] = (),
     speeds: Speeds | None = None,
+    chapters: Sequence[Chapter] = (),
 ) -> Report:
     """The report of a grid.
 
@@ -56,6 +57,7 @@ def report(
         source: one sentence on where the values come from.
         found: from `bench.report.findings.examine`.
         speeds: from `bench.latency.block.read`.
+        chapters: about all sections together.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
     sections = []
@@ -69,6 +71,7 @@ def report(
         facts=(*_facts(grid, cells), source),
         legend=_legend(cells, compared),
         sections=tuple(sections),
+        chapters=tuple(chapters),
         claims=(findings.block(found),) if found else (),
         claims_notes=findings.notes(grid.claims),
         comparison=published_blocks(compared),
@@ -113,8 +116,8 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     found = []
     if len(cells) and cells["best"].any():
         found.append(
-            "{best}: highest mean of the column. {tied}: not distinguishable from it (the 95 % Welch interval of the "
-            "difference contains 0; not corrected for the number of comparisons). No marks below three seeds."
+            "{best}: highest mean of the column. {tied}: not distinguishable from it (Welch's test at 5 %, corrected "
+            "by Holm's method for the number of comparisons in the column). No marks below three seeds."
         )
     if len(compared):
         letters = ", ".join(f"{letter} {word}" for word, letter in LETTERS.items())
