@@ -61,17 +61,18 @@ def write(
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import agreement, findings, origins, overall, plots, sections, summary, tables
+    from bench.report import agreement, churn, findings, origins, overall, plots, sections, summary, tables
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
+    churned = churn.read(plan, measured.records)
     chapters = [
         *overall.chapter(overall.families(plan, measured.table)),
         *agreement.chapters(compared, cells),
     ]
-    report = sections.report(grid, cells, compared, measured.source, found, speeds, chapters)
+    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
     drawn = plots.draw(grid, cells, folder) if figures else []
     paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
     write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
