@@ -83,17 +83,16 @@ def _yaml(values: Any) -> str:
 
 def loading(spec: RunSpec, info: DataInfo, weights: str) -> str:
     """Python that loads the weights into `model`, ready to be used."""
-    shape = f"({info.height}, {info.width})"
-    if spec.architecture in archs.OWN:
-        create = f'archs.create("{spec.architecture}", classes={info.classes}, channels={info.channels}, size={shape})'
-        imports = "from safetensors.torch import load_file\n\nfrom bench import archs"
+    name, shape = spec.architecture, f"({info.height}, {info.width})"
+    if name in archs.OWN:
+        imports = ["from safetensors.torch import load_file", "", "from bench import archs"]
+        create = f'archs.create("{name}", classes={info.classes}, channels={info.channels}, size={shape})'
     else:
-        sized = f", img_size={shape}" if archs.sized(spec.architecture) else ""
-        create = (
-            f'timm.create_model("{spec.architecture}", num_classes={info.classes}, in_chans={info.channels}{sized})'
-        )
-        imports = "import timm\nfrom safetensors.torch import load_file"
-    return f"{imports}\n\nmodel = {create}\nmodel.load_state_dict(load_file({json.dumps(weights, ensure_ascii=False)}))\nmodel.eval()"
+        imports = ["import timm", "from safetensors.torch import load_file"]
+        sized = f", img_size={shape}" if archs.sized(name) else ""
+        create = f'timm.create_model("{name}", num_classes={info.classes}, in_chans={info.channels}{sized})'
+    load = f"model.load_state_dict(load_file({json.dumps(weights, ensure_ascii=False)}))"
+    return "\n".join([*imports, "", f"model = {create}", load, "model.eval()"])
 
 
 def evaluation(weights: Path, spec: RunSpec) -> list[str]:
