@@ -55,12 +55,13 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
 def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
-    """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
+    """Write tables, plots, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
     from bench.report import findings, origins, plots, sections, summary, tables
+    from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
@@ -69,8 +70,10 @@ def write(
     report = sections.report(grid, cells, compared, measured.source, found, speeds)
     drawn = plots.draw(grid, cells, folder) if figures else []
     paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
-    write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
-    return report, [*paths, folder / "provenance.md"]
+    pages = {"provenance.md": origins.page, "checklist.md": checklist.page}
+    for name, page in pages.items():
+        write_atomic(folder / name, page(grid, plan, measured.records).encode())
+    return report, [*paths, *(folder / name for name in pages)]
 
 
 def measured(grid: Grid, plan: Plan) -> Measured:
