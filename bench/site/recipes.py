@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.recipe import RECIPES, Phase, Recipe, load
+from bench.phase import Phase
+from bench.recipe import RECIPES, Recipe, load
 from bench.site.markdown import linked, table
 
 

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 import pytest
 
 from bench import catalog
-from bench.commands.listing import brief, settings
 from bench.errors import UserError
 from bench.grid import Grid
+from bench.listing.methods import brief, settings
 from bench.method import Method
 from bench.recipe import RECIPES, Recipe
 from bench.record import Record

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import data, flops, grid, names, recipe
-from bench.commands import new_method
+from bench import data, flops, grid, names, new_method, recipe
 from bench.errors import UserError
 from bench.extract import extract
 from bench.options import parser, spec_from
