@@ -35,9 +35,13 @@ class Grid(Strict):
 
     Attributes:
         name: the folder under `reports/`; if not given, the file's path below `configs/`, or its name elsewhere.
+        title: the heading of the report.
+        recipe: the training protocol, a file of `configs/recipes/`: ``name``, or ``name[field=value]``.
+        datasets, architectures: names; every data set is combined with every architecture.
         methods: names, or ``name[field=value]``; `dense` is always run, since every table states its baseline.
         sparsities: targets in [0, 1).
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
+        seeds: one run of every cell for each; what a run draws depends on its seed alone.
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
         overrides: where recipe, points or prunable set are others (`bench.overrides`).
         trainings: methods that are in the table once more, under another recipe (`bench.overrides`).
@@ -47,6 +51,10 @@ class Grid(Strict):
         slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.workflow.packing`).
         workers: processes per run that decode the photographs of an image folder; they have no influence on results.
         claims: orders of methods to be tested on the results (`bench.report.claims`).
+        data_dir: where the originals of data sets lie; if not given, ``$REPRUNE_DATA``.
+        download: whether torchvision may fetch originals that are missing.
+        tracking_uri: MLflow's store; if not given, ``mlflow.db`` in `results`.
+        results, reports: the folders that are written to.
     """
 
     name: Name = ""
