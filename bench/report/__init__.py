@@ -60,14 +60,19 @@ def write(
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import findings, origins, plots, sections, summary, tables
+    from bench.report import agreement, churn, findings, origins, overall, plots, sections, summary, tables
     from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
-    report = sections.report(grid, cells, compared, measured.source, found, speeds)
+    churned = churn.read(plan, measured.records)
+    chapters = [
+        *overall.chapter(overall.families(plan, measured.table)),
+        *agreement.chapters(compared, cells),
+    ]
+    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
     drawn = plots.draw(grid, cells, folder) if figures else []
     paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
     pages = {"provenance.md": origins.page, "checklist.md": checklist.page}
