@@ -14,74 +14,21 @@ from pydantic import Field, ValidationError, model_validator
 from bench import names
 from bench.errors import UserError
 from bench.paths import Inside
+from bench.phase import Phase
 from bench.schema import Strict, explain, read_yaml
 
 RECIPES = Path(__file__).parent.parent / "configs" / "recipes"
-
-
-class Phase(Strict):
-    """One stretch of training: how long, and at which learning rate.
-
-    Attributes:
-        epochs: length in epochs; give either this or `steps`.
-        steps: length in optimizer steps.
-        lr: the peak learning rate.
-        schedule: ``constant``, ``multistep`` (times `gamma` at each milestone), ``cosine`` (to `minimum_lr`).
-        milestones: where the rate drops, in the unit of the length.
-        warmup: length of a linear warm-up from 0, in the unit of the length.
-        per: whether the rate changes once per ``epoch`` or at every ``step``.
-        scheduler_first: the scheduler is stepped at the start of an epoch, so each change lands one epoch earlier.
-    """
-
-    epochs: float | None = Field(default=None, gt=0, le=1e9)
-    steps: int | None = Field(default=None, gt=0, le=10**12)
-    lr: float = Field(gt=0)
-    schedule: Literal["constant", "multistep", "cosine"] = "constant"
-    milestones: tuple[float, ...] = ()
-    gamma: float = 0.1
-    minimum_lr: float = 0.0
-    warmup: float = Field(default=0.0, ge=0)
-    per: Literal["epoch", "step"] = "epoch"
-    scheduler_first: bool = False
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give either 'epochs' or 'steps'")
-        if self.schedule == "multistep" and not self.milestones:
-            raise ValueError("the schedule 'multistep' needs 'milestones'")
-        if list(self.milestones) != sorted(set(self.milestones)) or any(m >= self.length for m in self.milestones):
-            raise ValueError(f"'milestones' must increase and lie below the length {self.length:g}")
-        return self
-
-    @property
-    def length(self) -> float:
-        """The phase's length in its own unit (epochs or steps)."""
-        return float(self.epochs if self.epochs is not None else self.steps or 0)
-
-    def scaled(self, budget: float) -> Phase:
-        """The phase at `budget` times its length; milestones and warm-up scale along."""
-        length: dict[str, Any] = (
-            {"epochs": self.epochs * budget}
-            if self.epochs is not None
-            else {"steps": max(1, round((self.steps or 0) * budget))}
-        )
-        milestones = tuple(m * budget for m in self.milestones)
-        return Phase(**(self.model_dump() | length | {"milestones": milestones, "warmup": self.warmup * budget}))
-
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Optimizer steps in the whole phase, at least 1."""
-        return self.steps if self.steps is not None else max(1, round(float(self.epochs or 0) * steps_per_epoch))
-
-    def to_steps(self, position: float, steps_per_epoch: int) -> int:
-        """A position in the phase's own unit (a milestone, say) as a step."""
-        return round(position * steps_per_epoch) if self.epochs is not None else round(position)
 
 
 class Optimizer(Strict):
     """The optimizer, apart from the learning rate (a `Phase` has it).
 
     Attributes:
+        name: ``sgd`` or ``adamw``, as torch has them.
+        momentum, nesterov: of SGD.
+        betas, eps: of AdamW.
+        weight_decay: as torch's optimizers understand it: added to the gradient by SGD, apart from it in AdamW.
+        clip_norm: gradients are scaled down to this norm over all parameters; null never.
         decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.
         decay_masked: whether weight decay also acts on masked entries that stay alive (DPF and its kin).
     """
@@ -137,6 +84,8 @@ class Data(Strict):
         crop_padding: random crops after padding by so many pixels on each side; 0 means none.
         padding_mode: what lies outside: ``zeros``, or the image mirrored without (``reflect``) or with (``symmetric``)
             its border pixels repeated; the names are numpy's.
+        flip: whether half of the images are mirrored, left to right, in training.
+        drop_last: whether the last, smaller batch of an epoch is left out.
         mean, std: per channel in units of [0, 1]; None means the data set's own.
         normalise: by the data set's ``channel`` statistics, per ``image`` as the network sees it or as it was before
             the crop (``whole_image``), or ``none`` (only scaled to [0, 1]).
@@ -193,7 +142,12 @@ class Initialisation(Strict):
 
 
 class Normalisation(Strict):
-    """Batch normalisation; None keeps the architecture's own value."""
+    """Batch normalisation; None keeps the architecture's own value.
+
+    Attributes:
+        momentum: the weight of a new batch in the running statistics, as torch defines it.
+        eps: what is added to the variance.
+    """
 
     momentum: float | None = Field(default=None, gt=0, le=1)
     eps: float | None = Field(default=None, gt=0)
@@ -203,6 +157,9 @@ class Scoring(Strict):
     """How saliencies that need gradients see the data and batch normalisation.
 
     Attributes:
+        batch_size: images in a batch that is scored on; the recipe's if not given.
+        norm: whether batch normalisation takes the batch's statistics (``train``) or the running ones (``eval``).
+        augment: whether the images are augmented as in training.
         balanced: every batch holds equally many images of each class; its size is a multiple of their number.
     """
 
@@ -216,13 +173,23 @@ class Recipe(Strict):
     """A training protocol, named after the paper it comes from.
 
     Attributes:
+        name: the file's; filled in when it is read.
         source: where the protocol was read; what is from memory says so.
+        batch_size: images in a batch, on all GPUs together.
         train, finetune: the phases; `finetune` is needed by methods that prune after training.
+        optimizer: how weights follow gradients.
+        data: what happens to the images.
+        initialisation: where weights begin.
+        batch_norm: settings of batch normalisation.
+        scoring: what saliencies see that need gradients.
+        label_smoothing: the share of the target that is spread over all classes.
+        dropout: timm's ``drop_rate``: before the classifier; in a Wide ResNet inside the blocks.
         drop_path: timm's ``drop_path_rate``: how often the last residual block is skipped for an image (earlier ones
             less, linearly), in architectures that can.
         evaluate_every: epochs between evaluations during training (the last epoch is always evaluated).
         report: which accuracy the paper reports, ``last`` or ``best`` epoch; ours is always the last.
         precision: arithmetic of forward and backward; ``fp64`` exists for tests.
+        channels_last: the order in memory in which convolutions are computed; it changes the last bits.
         mode: ``deterministic`` (same bits again), or ``fast``.
         gpus: how many GPUs train one network together, each on its share of every batch (`bench.distributed`).
     """

@@ -1,4 +1,4 @@
-"""`reprune published`: search the published numbers, and verify one."""
+"""`reprune published` and `reprune published verify`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Search the published numbers (the default), or verify one with the paper at hand.")
+from bench.commands.arguments import AsJson
 
 WIDTH = 240
 """Columns of a table where the output is no terminal."""
 
 
-@app.callback(invoke_without_command=True)
-def search(
+def published(
     context: typer.Context,
-    method: Annotated[str, typer.Option(help="our name, or part of the printed one")] = "",
-    dataset: Annotated[str, typer.Option(help="cifar10, imagenet, …")] = "",
-    arch: Annotated[str, typer.Option(help="our name, or part of the printed one")] = "",
-    paper: Annotated[str, typer.Option(help="part of its authors, title, arXiv number or row ids")] = "",
-    sparsity: Annotated[float | None, typer.Option(help="a fraction, such as 0.9")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="all fields, for programs")] = False,
+    method: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
+    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.")] = "",
+    arch: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
+    paper: Annotated[str, typer.Option(help="Part of its authors, title, arXiv number or row ids.")] = "",
+    sparsity: Annotated[float | None, typer.Option(help="A fraction, such as 0.9.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List published rows: value, spread, how it was read, and the recipe or why it is not comparable."""
+    """Search the published numbers: value, spread, how it was read, and the recipe or why it is not comparable.
+
+    `reprune published verify` is for whoever has the paper at hand.
+
+    Examples:
+        reprune published
+        reprune published --method rigl --dataset cifar10 --arch wrn22_2_cifar --sparsity 0.9
+        reprune published --paper 2006.07253 --json
+    """
     if context.invoked_subcommand:
         return
     from rich.console import Console
 
-    from bench import published
+    from bench import published as numbers
     from bench.published import search as searching
 
-    everything, query = published.load(), searching.Query(method, dataset, arch, paper, sparsity)
+    everything, query = numbers.load(), searching.Query(method, dataset, arch, paper, sparsity)
     found = searching.find(everything, query)
     if as_json:
         print(json.dumps(searching.as_json(everything, found), indent=1, ensure_ascii=False))
@@ -48,16 +55,19 @@ def search(
         print(f"{len(found)} rows; name a method, data set, architecture, paper or sparsity to see them")
 
 
-@app.command()
 def verify(
-    row: Annotated[str, typer.Argument(help="the row's id")],
-    value: Annotated[str, typer.Option(help="as printed, in percent (100 minus the error, if it is one)")],
-    page: Annotated[str, typer.Option(help="where in the paper")],
-    std: Annotated[str | None, typer.Option(help="what stands after ±")] = None,
-    seeds: Annotated[int | None, typer.Option(help="the number of runs", min=1)] = None,
+    row: Annotated[str, typer.Argument(help="The row's id.")],
+    value: Annotated[str, typer.Option(help="As printed, in percent (100 minus the error, if it is one).")],
+    page: Annotated[str, typer.Option(help="Where in the paper.")],
+    std: Annotated[str | None, typer.Option(help="What stands after ±.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="The number of runs.", min=1)] = None,
 ) -> None:
-    """Say that you have read a row's number in the authors' paper: it becomes `primary`, with page and date."""
-    from bench import published
+    """Say that you have read a row's number in the authors' paper: it becomes `primary`, with page and date.
+
+    Examples:
+        reprune published verify dpf-dpf-resnet20-90 --value 90.88 --std 0.07 --seeds 3 --page 7
+    """
+    from bench import published as numbers
     from bench.published import verify as verifying
 
     done = verifying.verify(row, verifying.Reading(value, page, std, seeds))
@@ -68,7 +78,11 @@ def verify(
             file=sys.stderr,
         )
     print(f"{row} is primary now: {value}{f' ± {std}' if std else ''}, page {page} ({done.path}).")
-    protocols = published.load(done.path.parent).protocols
-    still = published.barriers(done.row, protocols[done.row.protocol])
+    protocols = numbers.load(done.path.parent).protocols
+    still = numbers.barriers(done.row, protocols[done.row.protocol])
     if still:
         print(f"Still not comparable: {'; '.join(still)}.")
+
+
+SUBCOMMANDS = (verify,)
+"""What may follow `reprune published`."""

@@ -7,7 +7,6 @@ kept folder (`bench.report.kept`) from the records in it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,12 +55,15 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
 def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
-    """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
+    """Write tables, plots, page, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import agreement, churn, findings, origins, overall, plots, sections, summary, tables
+    from bench.report import agreement, churn, findings, origins, overall, page, plots, sections, summary, tables
+    from bench.report.page import embed
+    from bench.report.page.material import Material
+    from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
@@ -73,10 +75,16 @@ def write(
         *agreement.chapters(compared, cells),
     ]
     report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
-    drawn = plots.draw(grid, cells, folder) if figures else []
-    paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
-    write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
-    return report, [*paths, folder / "provenance.md"]
+    paths = tables.write(report, cells, compared, folder)
+    if figures:
+        drawn = plots.draw(grid, cells, folder)
+        material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
+        write_atomic(folder / "report.html", page.render(material, embed.library()).encode())
+        paths += [folder / "report.html", *drawn]
+    for name, text in {"provenance.md": origins.page, "checklist.md": checklist.page}.items():
+        write_atomic(folder / name, text(grid, plan, measured.records).encode())
+        paths.append(folder / name)
+    return report, paths
 
 
 def measured(grid: Grid, plan: Plan) -> Measured:
@@ -100,39 +108,45 @@ def measured(grid: Grid, plan: Plan) -> Measured:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status: 2 for a wrong grid, 1 if ``--only collect`` finds no store."""
-    parser = argparse.ArgumentParser(prog="reprune report", description=__doc__)
-    parser.add_argument("source", metavar="GRID|FOLDER", help="a grid's file, or a folder that `reprune keep` made")
-    parser.add_argument("changes", nargs="*", metavar="FIELD=VALUE", help="fields of the grid to change")
-    parser.add_argument("--only", choices=("collect", "table"), help="a part: the tracking store, or all but the plots")
-    parser.add_argument("--output", type=Path, help="of a kept folder: where to write, if not into itself")
-    options = parser.parse_intermixed_args(words)
-    try:
-        if Path(options.source).is_dir():
-            return _rebuild(Path(options.source), options)
-        if options.output:
-            raise UserError("--output is for kept folders; a grid's reports go where its field 'reports' says.")
-        return _run(options.source, options.changes, options.only)
-    except UserError as error:
-        print(f"reprune: {error}", file=sys.stderr)
-        return 2
+    """``reprune report`` with these words, or those of the command line; returns the exit status."""
+    from bench.cli import call
+
+    return call(["report", *(sys.argv[1:] if words is None else words)])
 
 
-def _rebuild(folder: Path, options: argparse.Namespace) -> int:
+def produce(source: Path, fields: Sequence[str], only: str | None = None, output: Path | None = None) -> int:
+    """Write the reports of a grid's file, with `fields` changed, or of a kept folder.
+
+    Args:
+        source: the file or the folder.
+        fields: ``FIELD=VALUE``.
+        only: ``collect`` for the tracking store alone, ``table`` for all but page and plots.
+        output: of a kept folder: where to write, if not into itself.
+
+    Returns the exit status: 1 if ``collect`` finds no store. Raises `UserError`.
+    """
+    if source.is_dir():
+        return _rebuild(source, fields, only, output)
+    if output:
+        raise UserError("--output is for kept folders; a grid's reports go where its field 'reports' says.")
+    return _run(source, fields, only)
+
+
+def _rebuild(folder: Path, fields: Sequence[str], only: str | None, output: Path | None) -> int:
     from bench.report import kept
 
-    if options.changes or options.only == "collect":
-        word = options.changes[0] if options.changes else "--only collect"
+    if fields or only == "collect":
+        word = fields[0] if fields else "--only collect"
         raise UserError(f"'{word}' is for grids; a kept folder ({folder}) is tabulated as it is.")
-    kept.rebuild(folder, options.output, figures=options.only is None)
+    kept.rebuild(folder, output, figures=only is None)
     return 0
 
 
-def _run(config: str, words: list[str], only: str | None) -> int:
+def _run(config: Path, fields: Sequence[str], only: str | None) -> int:
     from bench.grid import expand, load
     from bench.workflow.flow import changes
 
-    grid = load(config, changes(words))
+    grid = load(config, changes(list(fields)))
     plan = expand(grid)
     if only != "collect":
         build(grid, plan, figures=only is None)

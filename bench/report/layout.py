@@ -23,7 +23,8 @@ class Text:
 class Block:
     """A printed table; the first column names the row, the others hold `numbers` or prose.
 
-    In a `terminal` only a section's first table is shown, and those that ask for it.
+    In a `terminal` only a section's first table is shown, and those that ask for it. `accuracies` of cells are left to
+    the page's own table, which says more of each.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Block:
     rows: tuple[tuple[Text, ...], ...]
     numbers: bool = True
     terminal: bool = False
+    accuracies: bool = False
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
         texts = [dense or accuracy.get((method, 0.0), NOT_ASKED)]
         texts += [accuracy.get((method, target), NOT_ASKED) for target in targets[1:]]
         rows.append((Text(method), *texts))
-    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows))
+    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows), accuracies=True)
 
 
 def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:

@@ -9,8 +9,8 @@ import pytest
 
 import methods
 from bench import catalog
-from bench.commands import doctor
 from bench.grid import Grid
+from bench.listing import machine as doctor
 from tests.bench import factories
 
 

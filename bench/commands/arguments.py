@@ -1,0 +1,36 @@
+"""Arguments and options that several commands share, so that they are spelled alike everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+
+QUICK = Path("configs/quick.yaml")
+
+GridFile = Annotated[Path, typer.Argument(metavar="GRID", help="A grid, such as configs/quick.yaml.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the grid to change, as seeds='\\[0, 1]'."),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique beginning of it, or its folder.")]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A data set, such as cifar10.")]
+Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="An architecture, such as resnet20_cifar.")]
+
+Results = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of results.")]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where the originals of data sets lie; else $REPRUNE_DATA.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def read_grid(config: Path, fields: list[str] | None = None) -> Grid:
+    """The grid of a file, with fields changed. Raises `UserError`."""
+    from bench.grid import load
+    from bench.workflow.flow import changes
+
+    return load(config, changes(fields or []))

@@ -1,0 +1,25 @@
+"""`reprune methods`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.commands.arguments import AsJson
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(metavar="[METHOD]", help="One method, with its card.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the methods with their hyper-parameters, and method files that are broken.
+
+    Examples:
+        reprune methods
+        reprune methods gmp
+        reprune methods rigl --json
+    """
+    from bench.listing.methods import show
+
+    show(name, as_json)
