@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from bench import __version__
 from bench.errors import UserError, printable
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": (
         "doctor",
         "methods",
+        "archs",
+        "recipes",
         "published",
     ),
     "Run": (
@@ -45,6 +48,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"reprune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 def main() -> None:

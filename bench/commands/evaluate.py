@@ -9,14 +9,17 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import DataDir, Results
 from bench.errors import UserError
 
 
 def evaluate(
     weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A file: safetensors or a PyTorch state dict.")],
-    arch: Annotated[str, typer.Option(help="The architecture they belong to.")],
-    dataset: Annotated[str, typer.Option(help="The data set whose test images are classified.")],
+    arch: Annotated[str, typer.Option(help="The architecture they belong to.", autocompletion=completion.archs)],
+    dataset: Annotated[
+        str, typer.Option(help="The data set whose test images are classified.", autocompletion=completion.datasets)
+    ],
     mean: Annotated[str, typer.Option(help="Per channel in units of \\[0, 1], separated by commas.")] = "",
     std: Annotated[str, typer.Option(help="Likewise.")] = "",
     crop_fraction: Annotated[

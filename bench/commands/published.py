@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import AsJson
 
 WIDTH = 240
@@ -16,9 +17,13 @@ WIDTH = 240
 
 def published(
     context: typer.Context,
-    method: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
-    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.")] = "",
-    arch: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
+    method: Annotated[
+        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.methods)
+    ] = "",
+    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.", autocompletion=completion.datasets)] = "",
+    arch: Annotated[
+        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.archs)
+    ] = "",
     paper: Annotated[str, typer.Option(help="Part of its authors, title, arXiv number or row ids.")] = "",
     sparsity: Annotated[float | None, typer.Option(help="A fraction, such as 0.9.")] = None,
     as_json: AsJson = False,
