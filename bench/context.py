@@ -16,7 +16,8 @@ from bench.determinism import autocast
 from bench.errors import UserError
 from bench.masks import Masks
 from bench.method import Method, Stage
-from bench.recipe import Phase, Recipe
+from bench.phase import Phase
+from bench.recipe import Recipe
 from bench.schedule import Timeline
 from bench.seeds import generator
 from bench.structure import Filters, companions

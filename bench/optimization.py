@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.recipe import Optimizer, Phase
+from bench.phase import Phase
+from bench.recipe import Optimizer
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 

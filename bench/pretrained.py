@@ -9,7 +9,8 @@ import torch
 from bench import archs, data
 from bench.data.batches import batches_of
 from bench.evaluate import Evaluation, evaluate
-from bench.recipe import Data, Phase, Photographs, Recipe
+from bench.phase import Phase
+from bench.recipe import Data, Photographs, Recipe
 from bench.weights import fit, load_state
 
 

@@ -13,12 +13,13 @@ import torch
 
 from bench import capture, distributed
 from bench.context import Run
+from bench.decay import KeptDecay
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
 from bench.inspection import Inspection
 from bench.macs import TrainingMacs
-from bench.optimization import build, current_rate, learning_rate, set_rate
+from bench.optimization import build, learning_rate, set_rate
 from bench.record import Curve
 from bench.seeds import reseed, seed_for
 from bench.stopping import StopRequest
@@ -82,11 +83,11 @@ class Trainer:
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
         self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
         self.stop_request = StopRequest()
-        self._own_decay = _own_decay(run)
+        self.decay = KeptDecay(run)
         run.optimizer = build(
             run.recipe.optimizer,
             [run.model, run.extras],
-            {id(p) for p, _ in self._own_decay},
+            {id(parameter) for parameter, _ in self.decay.masked},
             run.method.parameter_groups(run),
             run.device if capture.wanted(run) else None,
         )
@@ -199,7 +200,7 @@ class Trainer:
         loss, count = distributed.join_gradients(optimizer, loss.detach(), len(images))
         run.method.on_after_backward(run)
         run.mask_gradients()
-        self._decay_kept()
+        self.decay.apply(optimizer)
         if (limit := run.recipe.optimizer.clip_norm) is not None:
             torch.nn.utils.clip_grad_norm_(run.model.parameters(), limit)
         optimizer.step()
@@ -224,17 +225,6 @@ class Trainer:
         self.macs.masks_changed(run.masks.kept())
         kept = (mask != 0 for mask in run.masks.values())  # a generator: nothing is computed in a job of one process
         distributed.same(f"stage '{run.stage.name}', step {run.step}: the masks", kept)
-
-    def _decay_kept(self) -> None:
-        """Weight decay on kept entries only, for alive weights under a recipe that says so."""
-        settings, optimizer = self.run.recipe.optimizer, self.run.optimizer
-        assert optimizer is not None
-        for parameter, mask in self._own_decay:
-            if settings.name == "sgd" and parameter.grad is not None:
-                parameter.grad.add_(parameter.detach() * mask, alpha=settings.weight_decay)
-            elif settings.name == "adamw":
-                with torch.no_grad():
-                    parameter.mul_(1 - current_rate(optimizer) * settings.weight_decay * mask)
 
     # -- measuring --------------------------------------------------------------------------------------------------
 
@@ -296,10 +286,3 @@ def start(run: Run, state: dict[str, Any], with_extras: bool = True) -> None:
     if with_extras:
         run.extras.load_state_dict(state["extras"])
         run.state.update({name: value.clone() for name, value in state["state"].items()})
-
-
-def _own_decay(run: Run) -> list[tuple[torch.nn.Parameter, torch.Tensor]]:
-    settings = run.recipe.optimizer
-    if settings.decay_masked or run.method.zeros.value == "zero" or not settings.weight_decay:
-        return []
-    return [(p, run.masks[name]) for name, p in run.parameters.items()]  # type: ignore[misc]

@@ -23,8 +23,9 @@ from bench.heap import keep_freed_memory
 from bench.initialise import build
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
+from bench.phase import Phase
 from bench.prunable import prunable
-from bench.recipe import Phase, Photographs, Recipe, Scoring
+from bench.recipe import Photographs, Recipe, Scoring
 from bench.spec import RunSpec
 from bench.train import Trainer, evaluate_run
 

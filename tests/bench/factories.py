@@ -9,7 +9,8 @@ from typing import Any
 from bench import names
 from bench import record as records
 from bench.grid import Cell, Grid, Plan
-from bench.recipe import Phase, Recipe
+from bench.phase import Phase
+from bench.recipe import Recipe
 from bench.record import Cost, Counts, Curve, Layer, Record, Result
 from bench.spec import RunSpec
 

@@ -9,7 +9,8 @@ import torch
 import torch.utils.deterministic
 
 from bench.determinism import CUBLAS, autocast, configure
-from bench.recipe import Phase, Recipe
+from bench.phase import Phase
+from bench.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from bench import data, flops, grid, names, recipe
 from bench.data import batches, folder_batches
 from bench.lineage import identify
 from bench.optimization import learning_rate
-from bench.recipe import Phase, Recipe
+from bench.phase import Phase
+from bench.recipe import Recipe
 from bench.spec import RunSpec
 
 GRID = Path(__file__).parents[2] / "configs" / "imagenet.yaml"

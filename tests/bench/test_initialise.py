@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from bench.initialise import build, initialise
-from bench.recipe import Initialisation, Normalisation, Phase, Recipe
+from bench.phase import Phase
+from bench.recipe import Initialisation, Normalisation, Recipe
 from bench.seeds import generator
 
 

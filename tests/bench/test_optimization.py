@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from bench.optimization import build, learning_rate, set_rate
-from bench.recipe import Optimizer, Phase
+from bench.phase import Phase
+from bench.recipe import Optimizer
 
 
 def by_torch(scheduler, optimizer, epochs):

@@ -4,7 +4,8 @@ import pytest
 
 from bench import recipe
 from bench.errors import UserError
-from bench.recipe import Phase, Recipe, differences
+from bench.phase import Phase
+from bench.recipe import Recipe, differences
 
 MINIMAL = {"batch_size": 8, "train": {"epochs": 10, "lr": 0.1}}
 
