@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -84,7 +85,8 @@ def call(words: Sequence[str]) -> int:
 
 def _sentence(error: typer.TyperException) -> str:
     """What is wrong with the words of a call, and where to look it up."""
-    text = printable(error.format_message()).rstrip(".")
+    text = printable(error.format_message()).replace("Value error, ", "").rstrip(".")
+    text = re.sub(r"\. Did you mean (.*)\?$", r" (did you mean \1?)", text)
     context = getattr(error, "ctx", None)
     return f"{text[:1].lower()}{text[1:]}; see `{context.command_path if context else 'reprune'} --help`."
 

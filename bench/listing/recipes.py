@@ -15,8 +15,9 @@ from bench import data, published, recipe
 from bench.listing.grids import configured
 from bench.listing.printing import emit, fitting, is_pattern, plain_table
 from bench.names import parse
+from bench.phase import Phase
 from bench.published.search import short
-from bench.recipe import RECIPES, Phase, Recipe, differences
+from bench.recipe import RECIPES, Recipe, differences
 
 
 def show(text: str | None, as_json: bool) -> None:
