@@ -27,10 +27,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "prepare",
         "count",
         "run",
+        "status",
         "retry",
     ),
     "Results": (
         "report",
+        "show",
+        "compare",
         "extract",
         "latency",
         "evaluate",

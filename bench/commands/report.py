@@ -20,7 +20,7 @@ def report(
     ],
     fields: Changes = None,
     only: Annotated[
-        Literal["collect", "table"] | None, typer.Option(help="The tracking store alone, or all but the plots.")
+        Literal["collect", "table"] | None, typer.Option(help="The tracking store alone, or all but page and plots.")
     ] = None,
     output: Annotated[
         Path | None,

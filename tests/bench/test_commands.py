@@ -18,6 +18,8 @@ from tests.bench.test_cli import reprune  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 
+RECORD = str(min((ROOT / "reports/reproductions/digits/records").glob("*-dense-*.json")))
+
 PRINT_JSON = {
     "doctor": (),
     "methods": ("gmp",),
@@ -25,11 +27,11 @@ PRINT_JSON = {
     "recipes": ("digits",),
     "published": ("--paper", "2006.07253"),
     "plan": ("--no-probe",),
+    "status": (),
+    "show": (RECORD,),
+    "compare": (RECORD, RECORD),
 }
-"""A quick call of each command that has ``--json``."""
-
-JSON_ELSEWHERE = {"evaluate": "test_cli.py", "latency": "test_latency.py"}
-"""Commands that need a run, and where their ``--json`` is tested."""
+"""Quick calls; other commands have tests of their own."""
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -116,15 +118,17 @@ def test_a_wrong_grid_is_one_sentence(name: str, reprune: Any, tmp_path: Path) -
 
 def test_every_json_is_tried() -> None:
     there = {name for name, each in COMMANDS.items() if any("--json" in one.opts for one in each.params)}
-    assert there == PRINT_JSON.keys() | JSON_ELSEWHERE.keys()
-    for file in JSON_ELSEWHERE.values():
-        assert "json" in (Path(__file__).parent / file).read_text(encoding="utf-8")
+    assert there >= PRINT_JSON.keys()
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py") if file != Path(__file__)]
+    trying = [text for text in texts if "--json" in text or "as_json" in text]
+    for name in there - PRINT_JSON.keys():
+        assert any(name in text for text in trying), f"nobody tries `reprune {name} --json`"
 
 
 @pytest.mark.parametrize("name", PRINT_JSON)
 def test_json_is_json(name: str, reprune: Any) -> None:  # noqa: F811
     status, out, _ = reprune(name, *PRINT_JSON[name], "--json")
-    assert status == 0
+    assert status in (0, 1)  # a grid may have failed runs, a machine may lack something
     assert json.loads(out)
 
 
@@ -140,4 +144,3 @@ def test_version_and_help_of_everything(reprune: Any) -> None:  # noqa: F811
 def test_a_command_that_is_misspelled(reprune: Any) -> None:  # noqa: F811
     sentence = "reprune: no such command 'metods' (did you mean 'methods', 'new-method'?); see `reprune --help`.\n"
     assert reprune("metods") == (2, "", sentence)
-    )
