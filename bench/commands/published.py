@@ -74,7 +74,7 @@ def published(
 
 
 def verify(
-    row: Annotated[str, typer.Argument(help="The row's id.")],
+    row: Annotated[str, typer.Argument(metavar="ROW", help="The row's id.")],
     value: Annotated[str, typer.Option(help="As printed, in percent (100 minus the error, if it is one).")],
     page: Annotated[str, typer.Option(help="Where in the paper.")],
     std: Annotated[str | None, typer.Option(help="What stands after ±.")] = None,

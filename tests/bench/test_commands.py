@@ -14,6 +14,7 @@ from rich.text import Text
 from typer.main import get_command
 
 from bench import cli
+from bench.site.commands import page
 from tests.bench.test_cli import reprune  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
@@ -144,3 +145,16 @@ def test_version_and_help_of_everything(reprune: Any) -> None:  # noqa: F811
 def test_a_command_that_is_misspelled(reprune: Any) -> None:  # noqa: F811
     sentence = "reprune: no such command 'metods' (did you mean 'methods', 'new-method'?); see `reprune --help`.\n"
     assert reprune("metods") == (2, "", sentence)
+
+
+def test_the_page_of_the_commands_has_them_all() -> None:
+    text = page("# Commands\n\nWhat somebody wrote.\n")
+    assert text.startswith("# Commands\n\nWhat somebody wrote.\n\n## Look around\n")
+    for name, command in COMMANDS.items():
+        _, heading, rest = text.partition(f"\n### reprune {name}\n")
+        section = rest.partition("\n### ")[0]
+        assert heading
+        names = [each.opts if each.param_type_name == "option" else [each.metavar] for each in own(command)]
+        assert all(word in section for each in names for word in each)
+        assert all(f"\n{line.strip()}\n" in section for line in Text.from_markup(command.epilog).plain.splitlines()[1:])
+    assert "| `--only collect|table` |" not in text  # a bar would end the cell
