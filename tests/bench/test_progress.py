@@ -193,6 +193,7 @@ def test_errors_and_unknown_messages_stay_visible() -> None:
     assert not noise(message(logging.WARNING, "Select jobs to execute..."))
     assert noise(message(logging.WARNING, "Cannot restore results/runs/a/record.json: no backup found."))
     assert not noise(message(logging.ERROR, "MissingInputException"))
+    assert noise(message(logging.INFO, "Submitted job 4 with external jobid 'reprune-x'."))
     assert noise(message(logging.INFO, "Job 4 has been submitted with SLURM jobid 2 (log: a.log)."))
     assert noise(message(logging.WARNING, "No SLURM account given, trying to guess."))
     assert not noise(message(logging.WARNING, "Guessed SLURM account: vision"))
