@@ -119,9 +119,7 @@ def test_what_a_cluster_says_of_a_failed_job_is_cut_to_the_cause(terminal: Termi
         "SLURM-job '12' failed, SLURM status is: 'FAILED'. Detailed failure reason unavailable (status command is not "
         "'sacct').For further error details see the cluster/cloud log and the log files of the involved rule(s)."
     )
-    refused = (
-        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'.\n    sbatch call: x"
-    )
+    refused = "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'.\n    sbatch call: x"
     terminal.event("run_info", stats={"train": 2})
     terminal.submit(1, "a")
     terminal.submit(2, "b")

@@ -97,8 +97,13 @@ def test_a_missing_setting_is_named_and_creates_nothing(cluster: Path) -> None:
 
 @pytest.mark.parametrize(
     ("said", "status"),
-    [("echo 'succeeded 1 failed '", "success"), ("echo 'succeeded  failed 1'", "failed")]
-    + [("echo 'succeeded  failed '", "running"), ("true", "failed"), ("exit 1", "running")],
+    [
+        ("echo 'succeeded 1 failed '", "success"),
+        ("echo 'succeeded  failed 1'", "failed"),
+        ("echo 'succeeded  failed '", "running"),
+        ("true", "failed"),  # there is no such Job
+        ("exit 1", "running"),  # there is no answer
+    ],
 )
 def test_the_status_of_a_job(cluster: Path, said: str, status: str) -> None:
     (cluster.parent / "programs" / "kubectl").write_text(f"#!/bin/sh\n{said}\n")
