@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "latency",
         "evaluate",
         "keep",
+        "merge",
     ),
     "Develop": ("new_method",),
 }
