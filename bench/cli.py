@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "latency",
         "evaluate",
         "keep",
+        "export",
     ),
     "Develop": ("new_method",),
 }
