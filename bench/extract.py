@@ -7,13 +7,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from bench import record
 from bench.disk import writing
-from bench.errors import UserError, printable
+from bench.errors import UserError
 from bench.identity import file_digest
 from bench.record import Record, Result
+from bench.runs import find
 from bench.schema import shown
 from bench.sharing import card
 
@@ -42,25 +40,11 @@ def extract(run: str, results: Path, output: Path, sparsity: float | None = None
     if output.suffix != ".safetensors" or not output.name.isprintable():
         raise UserError(f"{output}: the file to write must end in .safetensors, and its name be printable.")
     card.beside(output)  # before any work is done
-    folder = find(run, results)
-    found = read(folder)
+    folder = find.folder(run, results)
+    found = find.read(folder / "record.json")
     result = choose(found, sparsity)
     about = _write(state(folder, found, result), output, found, result, folder)
     return _said(output, about, found, result)
-
-
-def find(run: str, results: Path) -> Path:
-    """The folder of the run that is meant. Raises `UserError` if it is none or several."""
-    if (Path(run) / "record.json").is_file():
-        return Path(run)
-    runs = results / "runs"
-    ids = sorted(path.parent.name for path in runs.glob("*/record.json"))
-    fitting = [run] if run in ids else [name for name in ids if name.startswith(run)]
-    if not fitting:
-        raise UserError(f"no finished run in {runs} is called '{run}' or begins so.")
-    if len(fitting) > 1:
-        raise UserError(f"'{run}' is the beginning of {len(fitting)} runs: {fitting[0]}, {fitting[1]}{_more(fitting)}.")
-    return runs / fitting[0]
 
 
 def choose(found: Record, sparsity: float | None) -> Result:
@@ -75,15 +59,6 @@ def choose(found: Record, sparsity: float | None) -> Result:
         if sparsity is None or (result.point is not None and abs(result.point - sparsity) < 1e-9):
             return result
     raise UserError(f"--sparsity {sparsity:g} is not among the points of run {found.id}: {listed}.")
-
-
-def read(folder: Path) -> Record:
-    """The record of a run's folder. Raises `UserError` if it can't be read."""
-    try:
-        return record.read(folder / "record.json")
-    except ValidationError as error:
-        message = printable(error.errors()[0]["msg"])[:300]
-        raise UserError(f"{folder / 'record.json'} is no record that can be read: {message}.") from None
 
 
 def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
@@ -150,7 +125,3 @@ def _said(output: Path, about: Path, found: Record, result: Result) -> str:
     if normalise != "channel":
         return f"{said}; the images have to be normalised as the recipe says: '{normalise}'."
     return f"{said}; once more: {shlex.join(card.evaluation(output, found.spec))}"
-
-
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - 2} more" if len(names) > 2 else ""
