@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "keep",
         "merge",
+        "export",
     ),
     "Develop": ("new_method",),
 }
