@@ -6,14 +6,15 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+VALIDATORS := $(VENV)/validators
 BIN := $(VENV)/bin
 
-.PHONY: run test check docs setup clean
+.PHONY: run test check docs setup validators clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
-test: $(READY)
+test: $(READY) $(VALIDATORS)/.ready
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -29,6 +30,8 @@ docs: $(READY)
 
 setup: $(READY)
 
+validators: $(VALIDATORS)/.ready
+
 # The set-up runs again when what is to be installed changes.
 $(READY): pyproject.toml envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
@@ -37,6 +40,12 @@ $(READY): pyproject.toml envs/constraints.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB, a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[dev,docs,latency]'
+	@touch $@
+
+# Checkers of formats, whose versions do not go together with ours; tests that need them skip where they are missing.
+$(VALIDATORS)/.ready: envs/validators.txt $(READY)
+	$(PYTHON) -m venv $(VALIDATORS)
+	$(VALIDATORS)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/validators.txt
 	@touch $@
 
 clean:
