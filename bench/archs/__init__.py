@@ -100,12 +100,19 @@ def create(
 def _create_timm(name: str, shape: tuple[int, int], settings: dict[str, Any]) -> nn.Module:
     import timm
 
-    configuration = timm.get_pretrained_cfg(name)
-    # timm's mark of a constructor that takes an image size (timm.models._builder._update_default_model_kwargs).
-    if configuration is not None and configuration.fixed_input_size:
+    if sized(name):
         settings = settings | {"img_size": shape}
     model: nn.Module = timm.create_model(name, pretrained=False, **settings)
     return model
+
+
+def sized(name: str) -> bool:
+    """Whether one of timm's architectures is built for one size of images, and so takes ``img_size``."""
+    import timm
+
+    configuration = timm.get_pretrained_cfg(name)
+    # timm's mark of such a constructor (timm.models._builder._update_default_model_kwargs).
+    return configuration is not None and bool(configuration.fixed_input_size)
 
 
 def check(name: str) -> None:
@@ -116,14 +123,14 @@ def check(name: str) -> None:
     if name in _MODELS:
         return
     architecture = name.partition(".")[0]
-    if not _NAME.fullmatch(name) or architecture not in _timm_names():
-        close = get_close_matches(architecture, [*OWN, *_timm_names()], n=3)
+    if not _NAME.fullmatch(name) or architecture not in timm_names():
+        close = get_close_matches(architecture, [*OWN, *timm_names()], n=3)
         hint = f"; close are {', '.join(close)}" if close else ""
         raise UserError(f"architecture {name[:100]!r} is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
 
 
 @cache
-def _timm_names() -> frozenset[str]:
+def timm_names() -> frozenset[str]:
     """The names of timm's architectures, without tags.
 
     Read from timm's files instead of asking timm, which a grid's check would wait five seconds for; a test holds

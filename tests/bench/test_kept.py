@@ -88,7 +88,7 @@ def test_output_goes_elsewhere_with_plots(folder: Path, tmp_path: Path) -> None:
     assert sorted(folder.rglob("*")) == before
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *(f"table.{ending}" for ending in ("md", "tex", "csv")),
-        *("comparison.md", "comparison.csv", "provenance.md", "report.html"),
+        *("comparison.md", "comparison.csv", "provenance.md", "checklist.md", "report.html"),
         *(f"accuracy-{kind}-cifar10.{ending}" for kind in ("macs", "sparsity") for ending in ("svg", "png")),
     }
 

@@ -49,6 +49,7 @@ def test_everything_is_written(finished: tuple[Path, Grid, Plan], capsys: pytest
         "comparison.md",
         "comparison.csv",
         "provenance.md",
+        "checklist.md",
         *(f"accuracy-{kind}-cifar10.{ending}" for kind in ("macs", "sparsity") for ending in ("svg", "png")),
     }
     printed = capsys.readouterr().out
