@@ -19,8 +19,8 @@ function runTable(runs) {
 function publishedRow(row) {
   const letter = { reproduced: "R", above: "A", below: "B", inconclusive: "I", "not comparable": "N", "both collapsed": "C" }[row.verdict] ?? "";
   const pill = make("span", { className: `pill v-${row.verdict.replaceAll(" ", "-")}` }, make("b", { ariaHidden: "true" }, letter), row.verdict);
-  const why = row.why.length ? make("div", {}, row.verdict === "not comparable" ? "Not comparable because of" : "Why", make("ul", {}, ...row.why.map((text) => make("li", {}, text)))) : null;
-  return make("div", { className: "row" }, pill, row.anchor ? " the published number of this cell" : " another published number", why, facts(row.facts));
+  const why = row.why.length ? make("div", {}, make("p", { className: "facts" }, row.verdict === "not comparable" ? "Not comparable because of" : "Why"), make("ul", {}, ...row.why.map((text) => make("li", {}, text)))) : null;
+  return make("div", { className: "row" }, pill, make("span", { className: "facts" }, row.anchor ? " the published number of this cell" : " another published number"), why, facts(row.facts));
 }
 
 function show(number) {
