@@ -184,7 +184,7 @@ def verdict(found: dict[str, Any]) -> str:
 
 
 def _row(cell: dict[str, Any]) -> list[Any]:
-    name = cell["method"] if cell["point"] is None else f"{cell['method']} · {percent(cell['point'])}"
+    name = str(cell["method"]) if cell["point"] is None else f"{cell['method']} · {percent(cell['point'])}"
     sides = [[_mean(cell[side]), str(cell[side]["n"])] for side in ("a", "b")]
     difference = (
         "=" if cell["difference"] == 0 else signed(math.nan if cell["difference"] is None else cell["difference"])

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from bench import record
 from bench.grid import Cell, Plan
 from bench.record import Record
-from bench.runs import find
 
 
 def published(found: Record, path: Path) -> list[dict[str, Any]]:
@@ -37,14 +36,14 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
 def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
     """The run's method at all its points, and the dense network, over the seeds that there are."""
     records = [found]
-    for each in _beside(found, path):
+    for file in _beside(found, path):
         try:
-            other = record.read(each)
+            other = record.read(file)
         except (OSError, ValidationError):  # `reprune verify` names it
             continue
-        if other.id != found.id and _protocol(other) == _protocol(found):
-            if other.spec.method_text in (found.spec.method_text, "dense"):
-                records.append(other)
+        akin = _protocol(other) == _protocol(found) and other.spec.method_text in (found.spec.method_text, "dense")
+        if akin and other.id != found.id:
+            records.append(other)
     cells: dict[tuple[str, float | None], list[tuple[int, str]]] = {}
     for each in records:
         for point in each.spec.points or (None,):
