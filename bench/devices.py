@@ -23,6 +23,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -91,6 +92,24 @@ def device_slot(slots_per_gpu: int, lock_dir: Path | None = None, count: int = 1
             chosen = ",".join(_wait_for_whole(found, count, slots_per_gpu, folder, lease))
         lease.enter_context(_environment(VISIBLE, chosen))
         yield "cpu" if PRETENDED in os.environ else "cuda"
+
+
+def require(device: str) -> None:
+    """Check that torch can use the device of a job; imports torch.
+
+    A job that was given a GPU does not fall back to the CPU: it would hold the GPU, for hours, and end in other bits.
+
+    Raises:
+        UserError: it is a GPU, and torch was built without CUDA or for another driver.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            f"this job was given a GPU of {socket.gethostname()} ({VISIBLE}: {os.environ.get(VISIBLE, 'all')}) that "
+            f"torch {torch.__version__} cannot use; install a build of torch that fits the driver there "
+            "(`reprune doctor` on that machine says more)."
+        )
 
 
 def nvidia_smi(*arguments: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench import catalog, disk, locks, record
-from bench.devices import device_slot
+from bench.devices import device_slot, require
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.heap import keep_freed_memory, peak
 from bench.launch import INTERRUPTED, end_with_parent, launch
@@ -81,6 +81,7 @@ def execute(
 
     from bench.stages import Workshop
 
+    require(device)
     workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds, workers, watch)
     found.provenance["data_sha256"] = workshop.data_sha256
     try:

@@ -10,6 +10,7 @@ by several of them. Snakemake's own log file (`.snakemake/log/`) stays as it is.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ NOISE_EVENTS = (
 NOISE_STARTS = (
     "Assuming unrestricted",
     "Building DAG",
+    "Cleaning up SLURM log files",
     "Complete log",
     "Conda environments: ignored",
     "Elapsed time",
@@ -37,7 +39,16 @@ NOISE_STARTS = (
 NOISE_WARNINGS = (
     *("Cannot restore", "Restored previous version"),
     "Warning: the following output files of rule train were not present",
+    # A cluster that needs an account says so when it refuses a job; an account that is guessed is still named.
+    *("No SLURM account given", "No account was given", "Unable to guess SLURM account"),
 )
+SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid")
+"""One line for each job; Snakemake's log file has it, and the line of a job that failed names its number."""
+WORDY = (
+    "Detailed failure reason unavailable (status command is not 'sacct').",
+    "For further error details see the cluster/cloud log and the log files of the involved rule(s).",
+)
+"""What executors add to the reason of each failure."""
 
 
 class Progress(logging.Handler):
@@ -61,7 +72,8 @@ class Progress(logging.Handler):
     ) -> None:
         super().__init__()
         self.labels, self.runs, self.dry, self.show, self.clock = labels, runs, dry, show or _print, clock
-        self.total = self.done = 0
+        self.total = 0
+        self.ended: set[str] = set()
         self.started: float | None = None
         self.running: dict[int, str] = {}
         self._planned = False
@@ -101,10 +113,11 @@ class Progress(logging.Handler):
         else:
             self.started = self.clock() if self.started is None else self.started
             self.running[job["jobid"]] = run
+            self.ended.discard(run)  # it failed, and is tried again
 
     def _failed(self, job: Mapping[str, Any]) -> None:
         """Say why a job failed: what the executor knows (a cluster does), what it wrote last, and where the rest is."""
-        reasons = [reason for reason in (job["rule_msg"], last_line(job["log"])) if reason]
+        reasons = [reason for reason in (cause(job["rule_msg"] or ""), last_line(job["log"])) if reason]
         problem = f"failed: {'; '.join(reasons) or 'it left no message'}   (log: {', '.join(job['log'])})"
         if job["jobid"] in self.running:
             self._end(job["jobid"], problem)
@@ -115,17 +128,20 @@ class Progress(logging.Handler):
         run = self.running.pop(job, None)
         if run is None:
             return
-        self.done += 1
-        count = f"[{self.done:{len(str(self.total))}}/{self.total}]"
+        self.ended.add(run)
+        count = f"[{len(self.ended):{len(str(self.total))}}/{self.total}]"
         result = problem or outcome(self.runs / run / "record.json")
         self.show(f"{count} {self.labels[run]} → {result}{self._left()}")
 
     def _left(self) -> str:
-        """How long the rest takes if it goes on at this pace; runs being trained count as half done."""
+        """How long the rest takes if it goes on at this pace; runs being trained count as half done.
+
+        On a cluster most of the jobs that were started only wait. One that is at work has made its lock.
+        """
         assert self.started is not None
-        done = self.done + len(self.running) / 2
-        if self.done == self.total:
+        if len(self.ended) == self.total:
             return ""
+        done = len(self.ended) + sum((self.runs / run / "lock").exists() for run in self.running.values()) / 2
         return f"   {duration((self.clock() - self.started) / done * (self.total - done))} left"
 
 
@@ -140,10 +156,25 @@ def outcome(record: Path) -> str:
     return f"{word}: {reason}" if word != "ok" else ", ".join(f"{accuracy:.1f} %" for accuracy in accuracies)
 
 
+def cause(message: str) -> str:
+    """What an executor says of a failed job, on one line, without the command and what it says of every failure."""
+    text = message.partition("sbatch call:")[0]
+    for words in WORDY:
+        text = text.replace(words, "")
+    return " ".join(text.split()).removesuffix(".")
+
+
 def last_line(logs: Sequence[str]) -> str:
-    """The last line of a failed job's logs, which names the cause; empty if it died before it wrote one."""
-    lines = [line for log in logs if Path(log).exists() for line in Path(log).read_text(errors="replace").splitlines()]
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    """The last line that a failed job wrote, which names the cause; empty if it died before it wrote one.
+
+    Of its logs the first with a line counts: the job's own stands before those of the cluster.
+    """
+    for log in logs:
+        lines = Path(log).read_text(errors="replace").split("\n") if Path(log).exists() else []
+        found = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        if found:
+            return found
+    return ""
 
 
 def duration(seconds: float) -> str:
@@ -165,13 +196,15 @@ def noise(record: logging.LogRecord) -> bool:
     """Whether a message of Snakemake's is one that the lines of `Progress` replace.
 
     Of errors, those are the failures of jobs, for which Snakemake lists all inputs and the whole command. Of warnings,
-    those on outputs that another workflow wrote (`update` in the Snakefile), or of which there is no earlier version.
+    those on outputs that another workflow wrote (`update` in the Snakefile), or of which there is no earlier version,
+    and on accounts of a cluster that has none.
     """
     event = str(getattr(record, "event", ""))
     if record.levelno >= logging.WARNING:
         text = str(record.msg)
         return event == "job_error" or "CalledProcessError" in text or text.startswith(NOISE_WARNINGS)
-    return event in NOISE_EVENTS or str(record.msg).startswith(NOISE_STARTS)
+    text = str(record.msg)
+    return event in NOISE_EVENTS or text.startswith(NOISE_STARTS) or bool(SUBMITTED.match(text))
 
 
 def attach(logger: logging.Logger, progress: Progress, verbose: bool = False) -> None:

@@ -179,6 +179,18 @@ def test_several_gpus_of_a_slurm_allocation_are_shared_out(
         assert os.environ["CUDA_VISIBLE_DEVICES"] == B
 
 
+def test_a_gpu_that_torch_cannot_use_is_one_sentence_and_not_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"given a GPU of .* \(CUDA_VISIBLE_DEVICES: 3\) that torch .* cannot use;"):
+        devices.require("cuda")
+    devices.require("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    devices.require("cuda")
+
+
 # -- real processes -------------------------------------------------------------------------------------------------
 
 JOB = """

@@ -119,7 +119,9 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert refusal(tmp_path, start) == f"'{start}' is the beginning of 2 runs: {one.id}, {other.id}."
     wrong = refusal(tmp_path, one.id, 0.95)
     assert wrong == f"--sparsity 0.95 is not among the points of run {one.id}: 0.9."
-    assert refusal(tmp_path, one.id, output="m.pt").endswith("m.pt: the file to write must end in .safetensors.")
+    assert refusal(tmp_path, one.id, output="m.pt").endswith(
+        "m.pt: the file to write must end in .safetensors, and its name be printable."
+    )
     assert find.folder(f"{start}-0.9-s1", tmp_path) == tmp_path / "runs" / other.id
 
 

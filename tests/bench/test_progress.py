@@ -32,13 +32,19 @@ class Terminal:
         self.progress.emit(record)
 
     def start(self, job: int, run: str) -> None:
-        """Let a run begin."""
+        """Let a run begin, as on this machine: it is at work at once."""
+        self.submit(job, run)
+        (self.runs / run).mkdir(parents=True, exist_ok=True)
+        (self.runs / run / "lock").touch()
+
+    def submit(self, job: int, run: str) -> None:
+        """Hand a run to a cluster, where it waits."""
         self.event("job_info", jobid=job, rule_name="train", rule_msg=None, wildcards={"run": run})
 
     def finish(self, job: int, run: str, **record: Any) -> None:
         """Let a run end and leave a record."""
         folder = self.runs / run
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "record.json").write_text(json.dumps({"outcome": "ok", "reason": "", "results": []} | record))
         self.event("job_finished", job_id=job)
 
@@ -83,6 +89,49 @@ def test_a_job_that_dies_is_counted_and_names_its_log(terminal: Terminal, tmp_pa
     assert terminal.lines[1:] == [
         f"[1/1] digits · gmp · seed 0 → failed: Killed   (log: {log})",
         "  report failed: job 12 ran out of memory   (log: absent.log)",
+    ]
+
+
+def test_jobs_that_only_wait_for_a_cluster_are_not_half_done(terminal: Terminal) -> None:
+    terminal.event("run_info", stats={"train": 3})
+    terminal.start(1, "a")
+    terminal.submit(2, "b")
+    terminal.submit(3, "c")
+    terminal.now = 60.0
+    terminal.finish(1, "a", results=[{"accuracy": 90.0}])
+    assert terminal.lines[1:] == ["[1/3] digits · gmp · seed 0 → 90.0 %   2 min left"]
+
+
+def test_a_run_that_is_tried_again_is_counted_once(terminal: Terminal) -> None:
+    terminal.event("run_info", stats={"train": 2})
+    terminal.start(1, "a")
+    terminal.event("job_error", jobid=1, rule_name="train", rule_msg="SLURM-job '7' failed", log=[])
+    terminal.start(1, "a")
+    terminal.finish(1, "a", results=[{"accuracy": 90.0}])
+    assert [line[:5] for line in terminal.lines[1:]] == ["[1/2]", "[1/2]"]
+
+
+def test_what_a_cluster_says_of_a_failed_job_is_cut_to_the_cause(terminal: Terminal, tmp_path: Path) -> None:
+    own, slurms = tmp_path / "own.log", tmp_path / "12.log"
+    own.write_text("reprune: the recipe's field 'gpus' is 8, and this job may use 1 (0).\n")
+    slurms.write_text("At least one job did not complete successfully.\n")
+    end = (
+        "SLURM-job '12' failed, SLURM status is: 'FAILED'. Detailed failure reason unavailable (status command is not "
+        "'sacct').For further error details see the cluster/cloud log and the log files of the involved rule(s)."
+    )
+    refused = (
+        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'.\n    sbatch call:\n  sbatch -x"
+    )
+    terminal.event("run_info", stats={"train": 2})
+    terminal.submit(1, "a")
+    terminal.submit(2, "b")
+    logs = [str(own), str(slurms)]
+    terminal.event("job_error", jobid=1, rule_name="train", rule_msg=end, log=logs)
+    terminal.event("job_error", jobid=2, rule_name="train", rule_msg=refused, log=["absent.log"])
+    assert [line.partition(" → ")[2].partition("   (log")[0] for line in terminal.lines[1:]] == [
+        "failed: SLURM-job '12' failed, SLURM status is: 'FAILED'; "
+        "reprune: the recipe's field 'gpus' is 8, and this job may use 1 (0).",
+        "failed: SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'",
     ]
 
 
@@ -144,6 +193,9 @@ def test_errors_and_unknown_messages_stay_visible() -> None:
     assert not noise(message(logging.WARNING, "Select jobs to execute..."))
     assert noise(message(logging.WARNING, "Cannot restore results/runs/a/record.json: no backup found."))
     assert not noise(message(logging.ERROR, "MissingInputException"))
+    assert noise(message(logging.INFO, "Job 4 has been submitted with SLURM jobid 2 (log: a.log)."))
+    assert noise(message(logging.WARNING, "No SLURM account given, trying to guess."))
+    assert not noise(message(logging.WARNING, "Guessed SLURM account: vision"))
 
 
 def test_attach_filters_the_terminal_and_not_the_log_file(tmp_path: Path, terminal: Terminal) -> None:
