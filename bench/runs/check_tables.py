@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from itertools import zip_longest
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, printable
@@ -32,7 +31,9 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
 
     records, problems = measurements.read_records(plan, Path(grid.results))
     table = measurements.from_records(plan, records, problems)
-    source = "Values from MLflow, equal to the records."
+    said = grid.report_folder / "table.md"
+    out_of_reach = said.exists() and report.WITHOUT_STORE in said.read_text(encoding="utf-8", errors="replace")
+    source = report.WITHOUT_STORE if out_of_reach else report.FROM_STORE
     return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
 
 

@@ -144,17 +144,16 @@ def render(found: dict[str, Any], console: Console) -> None:
     """Print what the check found for people."""
     console.print(Text(verdict(found), "bold green" if found["reproduced"] else "bold yellow"), soft_wrap=True)
     for each in found["bits"]:
-        if each["equal"] is not True:
+        if not each["equal"] and not found["bitwise"]:
             word = "differ" if each["equal"] is False else "cannot be compared"
             point = "" if each["point"] is None else f" at {100 * each['point']:.10g} %"
             console.print(Text(f"{each['of']}{point} {word}: {each['said']}", "dim"), soft_wrap=True)
     moved = found["environment"]
     if not moved:
         console.print(Text("The environment is the same in all that was recorded.", "dim"))
-    elif not found["bitwise"]:
-        console.print(Text("The environment differs, which may explain it:", "dim"))
     else:
-        console.print(Text("All the same, the environment differs:", "dim"))
+        why = "" if found["bitwise"] else ", which may explain it"
+        console.print(Text(f"The environment differs{why}:", "dim"))
     for name, (before, now) in list(moved.items())[:FACTS]:
         console.print(Text(f"  {name}: {before} → {now}", "dim"), soft_wrap=True)
     if found["mode"] == "fast" and not found["bitwise"]:
