@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import record
+from bench.errors import UserError
 from bench.grid import Cell, Plan
 from bench.record import Record
 
@@ -16,7 +17,8 @@ from bench.record import Record
 def published(found: Record, path: Path) -> list[dict[str, Any]]:
     """The published rows of a run's cells as JSON-like values, the anchors first; NaN becomes None.
 
-    Ours are the accuracies over all seeds of the cell whose records lie beside this one, as in a grid's report.
+    Ours are the accuracies over all seeds of the cell whose records lie beside this one, as in a grid's report. None
+    if today's code can't carry out the run: its protocol is then unknown.
     """
     from bench.published import comparison, load
     from bench.report import measurements
@@ -26,7 +28,10 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     if not any(rows.rows_for(cell) for cell in plan.cells):
         return []
     sources = {each.id: measurements.Source(each, "", path) for each in records}
-    compared = comparison.compare(plan, measurements.from_records(plan, sources, {}), rows)
+    try:
+        compared = comparison.compare(plan, measurements.from_records(plan, sources, {}), rows)
+    except UserError:  # the method is gone, or has changed so that it can't be run under this recipe
+        return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
     listed = [{str(name): _plain(value) for name, value in row.items()} for row in compared.to_dict("records")]
     mine = [row for row in listed if (row["method"], row["point"]) in own]
