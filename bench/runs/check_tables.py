@@ -31,9 +31,10 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
 
     records, problems = measurements.read_records(plan, Path(grid.results))
     table = measurements.from_records(plan, records, problems)
-    said = grid.report_folder / "table.md"
-    out_of_reach = said.exists() and report.WITHOUT_STORE in said.read_text(encoding="utf-8", errors="replace")
-    source = report.WITHOUT_STORE if out_of_reach else report.FROM_STORE
+    written = grid.report_folder / "table.md"
+    said = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
+    beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes
+    source = report.WITHOUT_STORE if beginning in said else report.FROM_STORE
     return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
 
 

@@ -53,9 +53,9 @@ def test_a_folder_or_a_file_is_taken_as_it_is(places):
 
 def test_what_is_not_found_or_ambiguous_is_one_sentence(places):
     results, kept = places
-    with pytest.raises(UserError, match="^no finished run in .* or kept in .* is called 'mnist' or begins so"):
+    with pytest.raises(UserError, match=r"^no finished run in .* or kept in .* is called 'mnist' or begins so"):
         find.find("mnist", results, kept)
-    with pytest.raises(UserError, match="^'cifar10' is the beginning of 2 runs: .*s0.*, .*s1"):
+    with pytest.raises(UserError, match=r"^'cifar10' is the beginning of 2 runs: .*s0.*, .*s1"):
         find.find("cifar10", kept / "a", kept)
     with pytest.raises(UserError, match="is called"):  # weights lie in results only
         find.folder(factories.spec(seed=1).id, results)
