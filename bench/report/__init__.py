@@ -58,7 +58,7 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
 def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
-    """Write tables, plots, the page, provenance and checklist into a folder; returns the report and the files' paths."""
+    """Write tables, plots, page, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
