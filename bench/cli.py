@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "latency",
         "evaluate",
         "keep",
+        "merge",
+        "export",
     ),
     "Develop": ("new_method",),
 }
