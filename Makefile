@@ -1,18 +1,20 @@
 # make run    set up .venv, then train and tabulate configs/quick.yaml (minutes on a laptop)
 # make test   set up .venv, then run the tests
-# make check  set up .venv, then ruff, mypy, snakefmt and Snakemake's own lint
+# make check  set up .venv, then ruff, mypy, snakefmt, Snakemake's own lint, and the site of the documentation, strictly
+# make docs   set up .venv, then build that site: build/site/index.html
 
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+VALIDATORS := $(VENV)/validators
 BIN := $(VENV)/bin
 
-.PHONY: run test check setup clean
+.PHONY: run test check docs setup validators clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
-test: $(READY)
+test: $(READY) $(VALIDATORS)/.ready
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -21,8 +23,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m bench.site
+
+docs: $(READY)
+	$(BIN)/python -m bench.site
 
 setup: $(READY)
+
+validators: $(VALIDATORS)/.ready
 
 # The set-up runs again when what is to be installed changes.
 $(READY): pyproject.toml envs/constraints.txt
@@ -31,7 +39,13 @@ $(READY): pyproject.toml envs/constraints.txt
 	       "name another one: make run PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB, a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[dev,latency,slurm,kubernetes]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[dev,docs,latency,slurm,kubernetes]'
+	@touch $@
+
+# Checkers of formats, whose versions do not go together with ours; tests that need them skip where they are missing.
+$(VALIDATORS)/.ready: envs/validators.txt $(READY)
+	$(PYTHON) -m venv $(VALIDATORS)
+	$(VALIDATORS)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/validators.txt
 	@touch $@
 
 clean:

@@ -23,10 +23,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "prepare",
         "count",
         "run",
+        "status",
         "retry",
     ),
     "Results": (
         "report",
+        "show",
+        "compare",
         "extract",
         "latency",
         "evaluate",

@@ -7,6 +7,9 @@ import re
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no text needs: control characters but tabs and line breaks, and halves of characters."""
 
+SECRET = re.compile(r"(://[^/\s:@]*:)\S*(?=@)|([?&]\w*password=)[^&\s]*", re.IGNORECASE)
+"""A password in an address, behind what stands before it: ``postgresql://me:secret@host/database``."""
+
 LONGEST = 2000
 """Letters of a sentence; the value that it names may be ten megabytes long."""
 
@@ -16,16 +19,22 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub("?", " ".join(text.split()))
 
 
+def discreet(text: str) -> str:
+    """A text in which asterisks stand for the passwords of addresses."""
+    return SECRET.sub(r"\1\2***", text)
+
+
 class UserError(Exception):
     """Bad input. Its message is one sentence naming the file, the field, the value and what is allowed.
 
     The command line prints the sentence and exits with status 2; no traceback is shown. Whatever values it names, it
-    is one line, is short and moves no cursor.
+    is one line, is short, moves no cursor and tells no password.
     """
 
     def __init__(self, sentence: str) -> None:
         too_long = len(sentence) > LONGEST
-        super().__init__(printable(f"{sentence[:-100][:LONGEST]} … {sentence[-100:]}" if too_long else sentence))
+        shown = f"{sentence[:-100][:LONGEST]} … {sentence[-100:]}" if too_long else sentence
+        super().__init__(printable(discreet(shown)))
 
 
 class DiskError(UserError):

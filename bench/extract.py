@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from bench import record
-from bench.errors import UserError, printable
+from bench.disk import writing
+from bench.errors import UserError
 from bench.identity import file_digest
 from bench.record import Record, Result
+from bench.runs import find
 from bench.schema import shown
+from bench.sharing import card
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def extract(run: str, results: Path, output: Path, sparsity: float | None = None) -> str:
-    """Write the weights of a run as safetensors that the architecture loads, and say what they are.
+    """Write the weights of a run as safetensors that the architecture loads, with a card, and say what they are.
 
     The recipe's epsilon of batch normalisation, if it is not the architecture's own, goes into the running variances,
     so that the network computes the same wherever it is loaded.
@@ -27,7 +28,7 @@ def extract(run: str, results: Path, output: Path, sparsity: float | None = None
     Args:
         run: a run's id, a unique beginning of it, or a run's folder.
         results: the folder of results.
-        output: the file to write.
+        output: the file to write; the card lies beside it, as ``.md``.
         sparsity: which point; not needed if the run has only one.
 
     Returns:
@@ -36,27 +37,14 @@ def extract(run: str, results: Path, output: Path, sparsity: float | None = None
     Raises:
         UserError: if there is no such network, if it is no longer the recorded one, or needs more than weights.
     """
-    if output.suffix != ".safetensors":
-        raise UserError(f"{output}: the file to write must end in .safetensors.")
-    folder = find(run, results)
-    found = read(folder)
+    if output.suffix != ".safetensors" or not output.name.isprintable():
+        raise UserError(f"{output}: the file to write must end in .safetensors, and its name be printable.")
+    card.beside(output)  # before any work is done
+    folder = find.folder(run, results)
+    found = find.read(folder / "record.json")
     result = choose(found, sparsity)
-    _write(state(folder, found, result), output, found, result)
-    return _said(output, found, result)
-
-
-def find(run: str, results: Path) -> Path:
-    """The folder of the run that is meant. Raises `UserError` if it is none or several."""
-    if (Path(run) / "record.json").is_file():
-        return Path(run)
-    runs = results / "runs"
-    ids = sorted(path.parent.name for path in runs.glob("*/record.json"))
-    fitting = [run] if run in ids else [name for name in ids if name.startswith(run)]
-    if not fitting:
-        raise UserError(f"no finished run in {runs} is called '{run}' or begins so.")
-    if len(fitting) > 1:
-        raise UserError(f"'{run}' is the beginning of {len(fitting)} runs: {fitting[0]}, {fitting[1]}{_more(fitting)}.")
-    return runs / fitting[0]
+    about = _write(state(folder, found, result), output, found, result, folder)
+    return _said(output, about, found, result)
 
 
 def choose(found: Record, sparsity: float | None) -> Result:
@@ -71,15 +59,6 @@ def choose(found: Record, sparsity: float | None) -> Result:
         if sparsity is None or (result.point is not None and abs(result.point - sparsity) < 1e-9):
             return result
     raise UserError(f"--sparsity {sparsity:g} is not among the points of run {found.id}: {listed}.")
-
-
-def read(folder: Path) -> Record:
-    """The record of a run's folder. Raises `UserError` if it can't be read."""
-    try:
-        return record.read(folder / "record.json")
-    except ValidationError as error:
-        message = printable(error.errors()[0]["msg"])[:300]
-        raise UserError(f"{folder / 'record.json'} is no record that can be read: {message}.") from None
 
 
 def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
@@ -106,12 +85,22 @@ def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
     return _with_own_eps(load_state(path), found)
 
 
-def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result) -> None:
+def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result, folder: Path) -> Path:
+    """Both files or none: weights under a temporary name, the card about them, and only then the weights' own name."""
     from bench.weights import save_state
 
     facts = {"architecture": found.spec.architecture, "run": found.id, "accuracy": f"{result.accuracy:.10g}"}
     facts |= {} if result.point is None else {"point": f"{result.point:.10g}"}
-    save_state(state, output, facts)
+    about = card.beside(output)
+    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    try:
+        save_state(state, temporary, facts)
+        card.write(about, found, result, folder, output.name, file_digest(temporary))
+        with writing(output):
+            temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return about
 
 
 def _with_own_eps(state: dict[str, Tensor], found: Record) -> dict[str, Tensor]:
@@ -129,21 +118,10 @@ def _with_own_eps(state: dict[str, Tensor], found: Record) -> dict[str, Tensor]:
     return {name: value + (eps - own[name]) if name in own else value for name, value in state.items()}
 
 
-def _said(output: Path, found: Record, result: Result) -> str:
-    spec, chosen = found.spec, found.spec.recipe.data
-    words = ["reprune", "evaluate", str(output), "--arch", spec.architecture, "--dataset", spec.dataset]
-    for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
-        words += [option, ",".join(f"{value:g}" for value in values)] if values else []
-    usual = type(chosen.photographs)()
-    for field in ("crop_fraction", "interpolation"):
-        value = getattr(chosen.photographs, field)
-        words += [f"--{field.replace('_', '-')}", str(value)] if value != getattr(usual, field) else []
+def _said(output: Path, about: Path, found: Record, result: Result) -> str:
     kept = f"{100 * result.counts.prunable_sparsity:.2f} % of the prunable weights are 0"
-    said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}"
-    if chosen.normalise != "channel":
-        return f"{said}; the images have to be normalised as the recipe says: '{chosen.normalise}'."
-    return f"{said}; once more: {shlex.join(words)}"
-
-
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - 2} more" if len(names) > 2 else ""
+    said = f"{output}: {result.accuracy:.2f} % of {result.test_images} test images, {kept}; {about} says more"
+    normalise = found.spec.recipe.data.normalise
+    if normalise != "channel":
+        return f"{said}; the images have to be normalised as the recipe says: '{normalise}'."
+    return f"{said}; once more: {shlex.join(card.evaluation(output, found.spec))}"

@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator
 
 from bench import archs, catalog, data, names, recipe
-from bench.errors import UserError
+from bench.errors import UserError, discreet
 from bench.lineage import identify, skipped, stages_of
 from bench.method import Dense
 from bench.overrides import Override, Settings, Training, entries, settings
@@ -35,9 +35,13 @@ class Grid(Strict):
 
     Attributes:
         name: the folder under `reports/`; if not given, the file's path below `configs/`, or its name elsewhere.
+        title: the heading of the report.
+        recipe: the training protocol, a file of `configs/recipes/`: ``name``, or ``name[field=value]``.
+        datasets, architectures: names; every data set is combined with every architecture.
         methods: names, or ``name[field=value]``; `dense` is always run, since every table states its baseline.
         sparsities: targets in [0, 1).
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
+        seeds: one run of every cell for each; what a run draws depends on its seed alone.
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
         overrides: where recipe, points or prunable set are others (`bench.overrides`).
         trainings: methods that are in the table once more, under another recipe (`bench.overrides`).
@@ -47,6 +51,10 @@ class Grid(Strict):
         slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.workflow.packing`).
         workers: processes per run that decode the photographs of an image folder; they have no influence on results.
         claims: orders of methods to be tested on the results (`bench.report.claims`).
+        data_dir: where the originals of data sets lie; if not given, ``$REPRUNE_DATA``.
+        download: whether torchvision may fetch originals that are missing.
+        tracking_uri: of MLflow's store, ``postgresql://…`` or ``http://…``; if not given, ``mlflow.db`` in `results`.
+        results, reports: the folders that are written to.
     """
 
     name: Name = ""
@@ -87,6 +95,11 @@ class Grid(Strict):
         if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{value!r} is neither a whole number above 0 nor 'auto'")
         return value
+
+    @field_serializer("tracking_uri")
+    def _without_password(self, uri: str | None) -> str | None:
+        """Whoever writes a grid down, in a report say, writes no password."""
+        return uri and discreet(uri)
 
     @field_validator("datasets", "architectures", "methods", "sparsities", "seeds")
     @classmethod
@@ -142,6 +155,7 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
         values = {"name": "" if isinstance(config, dict) else _name(Path(config))} | values | (changes or {})
     grid = Grid.read(values, source)
     try:
+        _check_address(grid, changes or {})
         _check_names(grid)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
@@ -153,6 +167,15 @@ def _name(file: Path) -> str:
     folders = file.parent.parts
     below = folders[len(folders) - folders[::-1].index("configs") :] if "configs" in folders else ()
     return "/".join([*below, file.stem])
+
+
+def _check_address(grid: Grid, changes: dict[str, Any]) -> None:
+    address = grid.tracking_uri or ""
+    if "tracking_uri" in changes and discreet(address) != address:
+        raise UserError(
+            "field 'tracking_uri': a password on a command line is seen by others on this machine and stays in logs; "
+            "leave it out and put it into ~/.pgpass, PGPASSWORD or, for a server, MLFLOW_TRACKING_PASSWORD."
+        )
 
 
 def _check_names(grid: Grid) -> None:

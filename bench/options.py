@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench import archs, catalog, names, prunable, recipe
 from bench.errors import UserError
@@ -64,9 +64,16 @@ def _within(kind: type, low: float, high: float) -> Callable[[str], Any]:
     return read
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that says what is wrong in a sentence, and leaves exiting to the caller."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `reprune run --help`.")
+
+
 def parser() -> argparse.ArgumentParser:
-    """The options of a job."""
-    found = argparse.ArgumentParser(prog="reprune run", description="Carry out one run and write its record.")
+    """The options of a job. What is wrong with a command line raises `UserError`."""
+    found = _Parser(prog="reprune run", description="Carry out one run and write its record.")
     found.add_argument("--dataset", required=True)
     found.add_argument("--architecture", required=True)
     found.add_argument("--method", required=True, help="name or name[field=value, …]")

@@ -18,6 +18,8 @@ class Phase(Strict):
         lr: the peak learning rate.
         schedule: ``constant``, ``multistep`` (times `gamma` at each milestone), ``cosine`` (to `minimum_lr`).
         milestones: where the rate drops, in the unit of the length.
+        gamma: what the rate is multiplied by at each milestone.
+        minimum_lr: where the cosine ends.
         warmup: length of a linear warm-up from 0, in the unit of the length.
         per: whether the rate changes once per ``epoch`` or at every ``step``.
         scheduler_first: the scheduler is stepped at the start of an epoch, so each change lands one epoch earlier.

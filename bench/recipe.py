@@ -24,6 +24,11 @@ class Optimizer(Strict):
     """The optimizer, apart from the learning rate (a `Phase` has it).
 
     Attributes:
+        name: ``sgd`` or ``adamw``, as torch has them.
+        momentum, nesterov: of SGD.
+        betas, eps: of AdamW.
+        weight_decay: as torch's optimizers understand it: added to the gradient by SGD, apart from it in AdamW.
+        clip_norm: gradients are scaled down to this norm over all parameters; null never.
         decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.
         decay_masked: whether weight decay also acts on masked entries that stay alive (DPF and its kin).
     """
@@ -79,6 +84,8 @@ class Data(Strict):
         crop_padding: random crops after padding by so many pixels on each side; 0 means none.
         padding_mode: what lies outside: ``zeros``, or the image mirrored without (``reflect``) or with (``symmetric``)
             its border pixels repeated; the names are numpy's.
+        flip: whether half of the images are mirrored, left to right, in training.
+        drop_last: whether the last, smaller batch of an epoch is left out.
         mean, std: per channel in units of [0, 1]; None means the data set's own.
         normalise: by the data set's ``channel`` statistics, per ``image`` as the network sees it or as it was before
             the crop (``whole_image``), or ``none`` (only scaled to [0, 1]).
@@ -135,7 +142,12 @@ class Initialisation(Strict):
 
 
 class Normalisation(Strict):
-    """Batch normalisation; None keeps the architecture's own value."""
+    """Batch normalisation; None keeps the architecture's own value.
+
+    Attributes:
+        momentum: the weight of a new batch in the running statistics, as torch defines it.
+        eps: what is added to the variance.
+    """
 
     momentum: float | None = Field(default=None, gt=0, le=1)
     eps: float | None = Field(default=None, gt=0)
@@ -145,6 +157,9 @@ class Scoring(Strict):
     """How saliencies that need gradients see the data and batch normalisation.
 
     Attributes:
+        batch_size: images in a batch that is scored on; the recipe's if not given.
+        norm: whether batch normalisation takes the batch's statistics (``train``) or the running ones (``eval``).
+        augment: whether the images are augmented as in training.
         balanced: every batch holds equally many images of each class; its size is a multiple of their number.
     """
 
@@ -158,13 +173,23 @@ class Recipe(Strict):
     """A training protocol, named after the paper it comes from.
 
     Attributes:
+        name: the file's; filled in when it is read.
         source: where the protocol was read; what is from memory says so.
+        batch_size: images in a batch, on all GPUs together.
         train, finetune: the phases; `finetune` is needed by methods that prune after training.
+        optimizer: how weights follow gradients.
+        data: what happens to the images.
+        initialisation: where weights begin.
+        batch_norm: settings of batch normalisation.
+        scoring: what saliencies see that need gradients.
+        label_smoothing: the share of the target that is spread over all classes.
+        dropout: timm's ``drop_rate``: before the classifier; in a Wide ResNet inside the blocks.
         drop_path: timm's ``drop_path_rate``: how often the last residual block is skipped for an image (earlier ones
             less, linearly), in architectures that can.
         evaluate_every: epochs between evaluations during training (the last epoch is always evaluated).
         report: which accuracy the paper reports, ``last`` or ``best`` epoch; ours is always the last.
         precision: arithmetic of forward and backward; ``fp64`` exists for tests.
+        channels_last: the order in memory in which convolutions are computed; it changes the last bits.
         mode: ``deterministic`` (same bits again), or ``fast``.
         gpus: how many GPUs train one network together, each on its share of every batch (`bench.distributed`).
     """

@@ -37,7 +37,14 @@ class Part(BaseModel):
 
 
 class Layer(Part):
-    """One layer of the network at one point, or a product without weights (attention). MACs are per image."""
+    """One layer of the network at one point, or a product without weights (attention). MACs are per image.
+
+    Attributes:
+        name, shape: the weight's, as the network has them.
+        prunable: whether a method may zero it.
+        kept, density: how many of its weights are not zero, and which fraction.
+        macs_dense, macs: multiply-adds with all weights, and with those.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -53,6 +60,7 @@ class Counts(Part):
 
     Attributes:
         target: the sparsity asked for, None where the method has no such target.
+        prunable_weights: how many weights a method may zero.
         prunable_sparsity: fraction of *prunable* weights that are zero in the exported network.
         global_sparsity: fraction of *all* parameters (biases and normalisation too) that are zero.
         parameters, parameters_kept: all parameters, and those not zero.
@@ -78,11 +86,16 @@ class Result(Part):
     """What one run measured at one point. Accuracies are percentages of the test images.
 
     Attributes:
+        point, stage: what was asked for (None: the dense network), and the stage whose end gave it.
+        loss, test_images: mean cross-entropy over so many test images.
+        counts, layers: what is left of the network, altogether and layer by layer.
+        empty_layers: prunable layers that have lost all weights.
         accuracy: of the exported network, after the last epoch. This is the number.
         best_accuracy, best_epoch: the best epoch *on the test set*; only for rows that report it so.
         selected_accuracy: on the test set, in the epoch that was best on the held-out images, where there are any.
         validation_accuracy: on the held-out part of the training set, where the recipe has one.
-        weights, predictions: file names inside the run's folder; `weights_sha256` is the hash of the file.
+        weights, predictions: file names inside the run's folder.
+        weights_sha256: the checksum of the file of weights.
         extras: file of parts the method added (predictors, say), None if plain timm is enough.
         diagnostics: numbers of the method's own (`Method.diagnostics`), by name.
     """
@@ -109,7 +122,14 @@ class Result(Part):
 class Curve(Part):
     """Values over a stage, one entry per evaluation, all lists equally long.
 
-    `mask_changes` is the fraction of prunable weights whose mask flipped since the previous entry.
+    Attributes:
+        stage: whose training it is.
+        epoch, step: where the entry was taken.
+        train_loss, learning_rate: the mean loss since the previous entry, and the rate.
+        accuracy, loss: on the held-out images where the recipe has any, otherwise on the test images.
+        sparsity: of the masks, over the prunable weights.
+        mask_changes: the fraction of prunable weights whose mask flipped since the previous entry.
+        seconds: of training, up to here.
     """
 
     stage: str
@@ -134,10 +154,13 @@ class Cost(Part):
     """What the run took; parents (pretraining that other runs share) are included in the totals.
 
     Attributes:
-        epochs: passes over the training set, parents included; `own_epochs` without them.
+        epochs, own_epochs: passes over the training set, with parents and without.
         training_macs: multiply-adds of all training and scoring passes, parents included; theoretical.
         training_macs_relative: the same as a multiple of the recipe's dense training.
-        seconds: of training in this job; `images_per_second` of it; `peak_memory` in bytes.
+        mask_updates: how often the masks were updated.
+        seconds, images_per_second: of training in this job.
+        peak_memory: in bytes, of the GPU's allocator, or of the process where there is none.
+        parents: names of its stages that other runs share.
     """
 
     epochs: Amount = 0.0
@@ -152,7 +175,19 @@ class Cost(Part):
 
 
 class Record(Part):
-    """Everything a run measured, and everything needed to run it again."""
+    """Everything a run measured, and everything needed to run it again.
+
+    Attributes:
+        format: of the record itself; raised when a field gets another meaning.
+        id: the run's name, and its folder's.
+        spec: what was asked for: all that determines the result.
+        hyperparameters: all of the method's, defaults included.
+        outcome, reason: how it ended, and why if not well.
+        warnings: what deserves a look though the run ended well.
+        results, curves: one for each point; one for each stage.
+        cost: what it took.
+        provenance: code, packages and hardware, and the command that runs it again.
+    """
 
     format: int = FORMAT
     id: str

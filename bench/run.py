@@ -30,6 +30,9 @@ from bench.spec import RunSpec
 
 if TYPE_CHECKING:
     from bench.stages import Workshop
+    from bench.train import Trainer
+
+Watch = Callable[["Trainer"], None]
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +50,9 @@ def execute(
     threads: int = 1,
     checkpoint_seconds: float = 30.0,
     workers: int = 0,
+    watch: Watch | None = None,
 ) -> Record:
-    """Carry out a run and write its record; a finished run is only read.
+    """Carry out a run and write its record; a finished run is only read. `watch` is the one of `bench.stages.Workshop`.
 
     Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, `DiskError`,
     OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the record, also what a
@@ -56,7 +60,7 @@ def execute(
     only one of several processes (`bench.distributed`), of which rank 0 writes the record.
     """
     path = results / "runs" / spec.id / "record.json"
-    finished = _finished(path, spec)
+    finished = finished_record(path, spec)
     if finished is not None:
         return finished
     from bench import determinism, distributed, provenance
@@ -78,7 +82,7 @@ def execute(
     from bench.stages import Workshop
 
     require(device)
-    workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds, workers)
+    workshop = Workshop(spec, results, torch.device(device), checkpoint_seconds, workers, watch)
     found.provenance["data_sha256"] = workshop.data_sha256
     try:
         _carry_out(found, workshop, path.parent)
@@ -102,7 +106,7 @@ def _check_ranks(wanted: int, found: int) -> None:
         raise UserError(f"the recipe's field 'gpus' is {wanted}, and here are {found} processes; use `reprune run`.")
 
 
-def _finished(path: Path, spec: RunSpec) -> Record | None:
+def finished_record(path: Path, spec: RunSpec) -> Record | None:
     """The record of a run that ended, but in an error; one that is damaged or another run's is passed over."""
     if not path.exists():
         return None
@@ -220,20 +224,20 @@ def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[
 def main(words: list[str] | None = None) -> int:
     """Carry out the run that the command line describes; returns the exit status."""
     words = sys.argv[1:] if words is None else words
-    arguments = parser().parse_args(words)
     try:
+        arguments = parser().parse_args(words)
         spec = spec_from(arguments)
         if arguments.rank_on:
             return _rank(spec, arguments)
         disk.check(arguments.results)
         log_to(arguments.results / "runs" / spec.id / "log.txt")
-        return _status(lambda: _alone(words, spec, arguments))
+        return status_of(lambda: exclusively(words, spec, arguments))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
 
 
-def _alone(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
+def exclusively(words: list[str], spec: RunSpec, arguments: argparse.Namespace, watch: Watch | None = None) -> int:
     """The job while no double is at work; on several GPUs it only watches over the processes that are."""
     folder = arguments.results / "runs" / spec.id
     # The lock before the slot, which a job that only waits for its double should not take from others.
@@ -241,7 +245,7 @@ def _alone(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> in
         record.sweep(folder)
         if spec.recipe.gpus > 1:
             return launch(words, spec.recipe.gpus, device)
-        return _job(spec, arguments, device)
+        return _job(spec, arguments, device, watch)
 
 
 def _waiting() -> None:
@@ -249,15 +253,15 @@ def _waiting() -> None:
     log.info("this run is being carried out by another job; waiting for it")
 
 
-def _job(spec: RunSpec, arguments: argparse.Namespace, device: str) -> int:
+def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, watch: Watch | None = None) -> int:
     found = execute(
-        *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers)
+        *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers, watch)
     )
     log.info("%s %s", found.outcome, found.reason)
     return 0
 
 
-def _status(job: Callable[[], int]) -> int:
+def status_of(job: Callable[[], int]) -> int:
     """The exit status of a job that may be stopped, or failed by the machine."""
     try:
         return job()
@@ -279,7 +283,7 @@ def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
     with distributed.group(arguments.rank_on):
         try:
             log_to(arguments.results / "runs" / spec.id / "log.txt", distributed.rank())
-            status = _status(lambda: _job(spec, arguments, arguments.rank_on))
+            status = status_of(lambda: _job(spec, arguments, arguments.rank_on))
         except UserError as error:
             if distributed.rank() == 0 or not distributed.all_failed():
                 print(f"reprune: {error}", file=sys.stderr)

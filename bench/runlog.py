@@ -10,14 +10,20 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-def log_to(path: Path, rank: int = 0) -> None:
-    """Log to the run's folder, where it survives reruns, and to standard error; warnings only on ranks after 0."""
+def log_to(path: Path, rank: int = 0, shown: logging.Handler | None = None) -> None:
+    """Log to the run's folder, where it survives reruns, and to standard error; warnings only on ranks after 0.
+
+    Args:
+        path: the log's file.
+        rank: of this process, where a run has several.
+        shown: takes the lines instead of standard error.
+    """
     if rank:
         logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s rank {rank}: %(message)s")
         return
     with suppress(OSError):  # the log itself will say what is wrong with the disk
         path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [RunLog(path, delay=True), logging.StreamHandler()]
+    handlers: list[logging.Handler] = [RunLog(path, delay=True), shown or logging.StreamHandler()]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
 
 

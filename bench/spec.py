@@ -16,9 +16,12 @@ class RunSpec(Strict):
     """One training with one seed.
 
     Attributes:
+        dataset, architecture: their names.
         method: the method's name, which is its file's name.
         hyperparameters: those that differ from the method's defaults, validated.
         points: operating points the run yields a result for, in [0, 1); empty for `dense`.
+        seed: of every draw of the run.
+        budget: what the recipe's length was multiplied by.
         recipe: the resolved protocol, already scaled by `budget`.
         recipe_text: the recipe as written in the grid, ``name`` or ``name[field=value]``.
         prunable: the prunable set, ``all``, ``conv`` or ``all[exclude=…]`` (see `bench.prunable`).

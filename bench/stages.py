@@ -8,7 +8,7 @@ time is). A lock per stage keeps two jobs from training it at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Workshop:
         device: where to train.
         checkpoint_seconds: time between two checkpoints of a stage.
         workers: processes that decode the photographs of an image folder.
+        watch: called with the trainer of every stage before it trains; it may look at it from another thread.
 
     Attributes:
         data_sha256: the fingerprint of the data: the registered one, or that of the folder as it was indexed.
@@ -51,9 +52,15 @@ class Workshop:
     """
 
     def __init__(
-        self, spec: RunSpec, results: Path, device: torch.device, checkpoint_seconds: float = 30.0, workers: int = 0
+        self,
+        spec: RunSpec,
+        results: Path,
+        device: torch.device,
+        checkpoint_seconds: float = 30.0,
+        workers: int = 0,
+        watch: Callable[[Trainer], None] | None = None,
     ) -> None:
-        self.spec, self.results, self.device = spec, results, device
+        self.spec, self.results, self.device, self.watch = spec, results, device, watch
         self.checkpoint_seconds = checkpoint_seconds
         self.method = method_of(spec)
         self.stages = stages_of(spec, self.method)
@@ -134,7 +141,7 @@ class Workshop:
             run.method.on_train_start(run)
             run.method.on_train_end(run)
         else:
-            trainer.train(resumed)
+            self._watched(trainer).train(resumed)
         trainer.inspection.stage_ended()
         distributed.share_buffers(run.model, run.extras)
         weights = [*run.model.state_dict().values(), *run.extras.state_dict().values(), *run.masks.values()]
@@ -150,6 +157,11 @@ class Workshop:
         trainer.restore(state)
         log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, trainer.run.steps)
         return True
+
+    def _watched(self, trainer: Trainer) -> Trainer:
+        if self.watch is not None:
+            self.watch(trainer)
+        return trainer
 
     def _trainer(self, stage: Stage, run: Run, unfinished: str = UNFINISHED, stop_after: int | None = None) -> Trainer:
         folder, owner = self._folder(stage), self.identities[stage.name]
@@ -179,7 +191,8 @@ class Workshop:
             start(run, dict(self.state(stage.parents[0])), with_extras=False)
         unfinished = f"rewinding-{step}.pt"
         trainer = self._trainer(stage, run, unfinished, stop_after=step)
-        trainer.train(resumed=self._goes_on(stage, trainer, unfinished))
+        resumed = self._goes_on(stage, trainer, unfinished)
+        self._watched(trainer).train(resumed)
         distributed.wait()  # for rank 0, which writes the snapshot
         checkpoint.remove(self._folder(stage) / unfinished)
         found = self._load(stage, f"snapshot-{step}.pt")

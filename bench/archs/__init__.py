@@ -100,12 +100,19 @@ def create(
 def _create_timm(name: str, shape: tuple[int, int], settings: dict[str, Any]) -> nn.Module:
     import timm
 
-    configuration = timm.get_pretrained_cfg(name)
-    # timm's mark of a constructor that takes an image size (timm.models._builder._update_default_model_kwargs).
-    if configuration is not None and configuration.fixed_input_size:
+    if sized(name):
         settings = settings | {"img_size": shape}
     model: nn.Module = timm.create_model(name, pretrained=False, **settings)
     return model
+
+
+def sized(name: str) -> bool:
+    """Whether one of timm's architectures is built for one size of images, and so takes ``img_size``."""
+    import timm
+
+    configuration = timm.get_pretrained_cfg(name)
+    # timm's mark of such a constructor (timm.models._builder._update_default_model_kwargs).
+    return configuration is not None and bool(configuration.fixed_input_size)
 
 
 def check(name: str) -> None:

@@ -14,7 +14,7 @@ def report(
     source: Annotated[Path, typer.Argument(metavar="GRID|FOLDER", help="A grid, or a folder that `keep` made.")],
     fields: Changes = None,
     only: Annotated[
-        Literal["collect", "table"] | None, typer.Option(help="The tracking store alone, or all but the plots.")
+        Literal["collect", "table"] | None, typer.Option(help="The tracking store alone, or all but page and plots.")
     ] = None,
     output: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ from bench.latency import FILE, Latency, Machine, Network, Refusal, Timing, writ
 from bench.latency.backends import Backend, Refused, Setting, sparse_backends
 from bench.provenance import processor
 from bench.record import Record
+from bench.runs import find
 
 REPETITIONS = 30
 
@@ -43,8 +44,8 @@ def measure(
     """
     setting = setting or Setting()
     _check(batches, setting)
-    folder = extract.find(run, results)
-    record = extract.read(folder)
+    folder = find.folder(run, results)
+    record = find.read(folder / "record.json")
     if not record.results:
         raise UserError(f"run {record.id} ended as '{record.outcome}' and left no network.")
     states = [extract.state(folder, record, result) for result in record.results]

@@ -16,6 +16,7 @@ from rich.table import Table
 from bench import catalog, data, devices
 from bench.data.images import file_of
 from bench.data.prepare import VARIABLE, originals
+from bench.errors import discreet
 from bench.grid import Grid
 
 
@@ -139,6 +140,6 @@ def methods() -> list[Finding]:
 def store(grid: Grid) -> Finding:
     """The tracking store; it is written by the first report."""
     if grid.tracking_uri:
-        return Finding("tracking", grid.tracking_uri)
+        return Finding("tracking", discreet(grid.tracking_uri))
     path = Path(grid.results) / "mlflow.db"
     return Finding("tracking", f"sqlite:///{path}" + ("" if path.exists() else ", which the first call creates"))

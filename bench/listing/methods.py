@@ -86,7 +86,7 @@ def page(name: str) -> Group:
     table = Table(box=None, pad_edge=False, title="Hyper-parameters", title_justify="left", title_style="bold")
     for head in ("Field", "Default", "Type"):
         table.add_column(head, overflow="fold")
-    for field, value, hint in _settings(method()):
+    for field, value, hint in settings(method()):
         table.add_row(Text(field), Text(brief(value)), Text(hint))
     once = "one run gives all sparsities" if method.joint else "one run per sparsity"
     parts: list[RenderableType] = [
@@ -119,13 +119,13 @@ def brief(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _settings(choice: Any) -> Iterator[tuple[str, Any, str]]:
+def settings(choice: Any) -> Iterator[tuple[str, Any, str]]:
     """(field, value, type) of a method, fields of its choices included: ``schedule.every``."""
     hints = get_type_hints(type(choice))
     for field, value in _defaults(choice):
         yield field, value, _type(hints[field])
         if dataclasses.is_dataclass(value):
-            yield from ((f"{field}.{inner}", each, hint) for inner, each, hint in _settings(value))
+            yield from ((f"{field}.{inner}", each, hint) for inner, each, hint in settings(value))
 
 
 def _defaults(choice: Any) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from typing import Literal
 from bench import lineage, recipe
 from bench.published import SAME_SPARSITY, Protocol, Row, barriers
 from bench.spec import RunSpec
-from bench.statistics import pooled_std, quantile, summarise, welch_degrees
+from bench.statistics import Relation, equivalence, pooled_std, quantile, summarise, welch_degrees
 
 MARGINS = {"cifar10": 0.5, "cifar100": 1.0}
 """δ in points of top-1 accuracy, by data set; fixed before anything was run."""
@@ -156,11 +156,15 @@ def half_width(ours: Spread, n: int, row: Row) -> float:
 
 def decide(difference: float, half: float, delta: float) -> Word:
     """The rule itself."""
-    if abs(difference) + half <= delta:
-        return "reproduced"
-    if abs(difference) - half > delta:
-        return "above" if difference > 0 else "below"
-    return "inconclusive"
+    return _WORDS[equivalence((difference - half, difference + half), delta)]
+
+
+_WORDS: dict[Relation, Word] = {
+    "within": "reproduced",
+    "above": "above",
+    "below": "below",
+    "open": "inconclusive",
+}
 
 
 def seeds_needed(difference: float, n: int, ours: Spread, row: Row, delta: float) -> int | None:

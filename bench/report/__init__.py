@@ -55,22 +55,36 @@ def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
 def write(
     grid: Grid, plan: Plan, measured: Measured, folder: Path, *, figures: bool = True
 ) -> tuple[Report, list[Path]]:
-    """Write tables, comparison, plots and provenance into a folder; returns the report and the files' paths."""
+    """Write tables, plots, page, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import findings, origins, plots, sections, summary, tables
+    from bench.report import agreement, churn, findings, origins, overall, page, plots, sections, summary, tables
+    from bench.report.page import embed
+    from bench.report.page.material import Material
+    from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load())
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
-    report = sections.report(grid, cells, compared, measured.source, found, speeds)
-    drawn = plots.draw(grid, cells, folder) if figures else []
-    paths = [*tables.write(report, cells, compared, folder, [path for path in drawn if path.suffix == ".svg"]), *drawn]
-    write_atomic(folder / "provenance.md", origins.page(grid, plan, measured.records).encode())
-    return report, [*paths, folder / "provenance.md"]
+    churned = churn.read(plan, measured.records)
+    chapters = [
+        *overall.chapter(overall.families(plan, measured.table)),
+        *agreement.chapters(compared, cells),
+    ]
+    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
+    paths = tables.write(report, cells, compared, folder)
+    if figures:
+        drawn = plots.draw(grid, cells, folder)
+        material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
+        write_atomic(folder / "report.html", page.render(material, embed.library()).encode())
+        paths += [folder / "report.html", *drawn]
+    for name, text in {"provenance.md": origins.page, "checklist.md": checklist.page}.items():
+        write_atomic(folder / name, text(grid, plan, measured.records).encode())
+        paths.append(folder / name)
+    return report, paths
 
 
 def measured(grid: Grid, plan: Plan) -> Measured:
@@ -106,7 +120,7 @@ def produce(source: Path, fields: Sequence[str], only: str | None = None, output
     Args:
         source: the file or the folder.
         fields: ``FIELD=VALUE``.
-        only: ``collect`` for the tracking store alone, ``table`` for all but the plots.
+        only: ``collect`` for the tracking store alone, ``table`` for all but page and plots.
         output: of a kept folder: where to write, if not into itself.
 
     Returns the exit status: 1 if ``collect`` finds no store. Raises `UserError`.

@@ -10,7 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import UserError, discreet
 from bench.grid import Grid, Plan, expand, load
 from bench.record import glance
 from bench.workflow.flow import changes
@@ -33,10 +33,10 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
 
 
 def view(uri: str) -> str:
-    """How to look at a tracking store; MLflow's server is to be reached from this machine only."""
+    """How to look at a tracking store, without its password; the server is to be reached from this machine only."""
     if uri.startswith(("http:", "https:")):
-        return f"open {uri}"
-    return shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", uri])
+        return f"open {discreet(uri)}"
+    return shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", discreet(uri)])
 
 
 def errors(grid: Grid, plan: Plan) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.report.layout import Block, Text, percent, points, signed
 from bench.report.measurements import key
-from bench.statistics import Interval, interval, summarise
+from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,8 @@ class Finding:
         if math.isnan(low):
             return "open"
         if self.claim.equality:
-            margin = self.claim.margin
-            inside, outside = -margin <= low and high <= margin, low > margin or high < -margin
-            return "holds" if inside else "contradicted" if outside else "open"
+            found = equivalence(self.interval, self.claim.margin)
+            return "holds" if found == "within" else "open" if found == "open" else "contradicted"
         return "holds" if low > 0 else "contradicted" if high < 0 else "open"
 
 

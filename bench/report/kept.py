@@ -1,9 +1,9 @@
 """A kept folder: the records of a grid's runs, to be committed, and tables that are rebuilt from them alone.
 
-``grid.yaml`` says which runs these are, ``records/<run>.json`` is what each left, and ``latency/<run>.json`` how fast
-its networks are, where that was measured. Nothing else is read: no results, no data, no tracking store. Records are
-found by what was asked (data set, method, seed …) and not by their identity, so tables can be rebuilt after the code
-has changed; how many records that concerns is said.
+``grid.yaml`` says which runs these are, ``records/<run>.json`` is what each left, ``latency/<run>.json`` how fast its
+networks are, where that was measured, and ``churn.csv`` on how many images networks disagree. Nothing else is read: no
+results, no data, no tracking store. Records are found by what was asked (data set, method, seed …) and not by their
+identity, so tables can be rebuilt after the code has changed; how many records that concerns is said.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def keep(grid: Grid, folder: Path) -> str:
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / GRID).is_file():
         raise UserError(f"{folder} is not empty and has no {GRID}, so it is not a kept folder; name another one.")
-    runs = expand(grid).runs
+    plan = expand(grid)
+    runs = plan.runs
     sources = {f"{spec.id}.json": Path(grid.results) / "runs" / spec.id / "record.json" for spec in runs}
     found = {name: path.read_bytes() for name, path in sources.items() if path.is_file()}
     if not found:
@@ -71,6 +72,7 @@ def keep(grid: Grid, folder: Path) -> str:
     for name, content in found.items():
         write_atomic(folder / RECORDS / name, content)
     _keep_latency(sources, folder)
+    _keep_churn(plan, grid, folder)
     write_atomic(folder / GRID, description(grid).encode())
     removed = f", {len(old)} earlier ones removed" if old else ""
     return f"{len(found)} of {len(runs)} records kept in {folder}{removed}."
@@ -84,6 +86,17 @@ def _keep_latency(sources: Mapping[str, Path], folder: Path) -> None:
             write_atomic(copy, measured.read_bytes())
         else:
             copy.unlink(missing_ok=True)
+
+
+def _keep_churn(plan: Plan, grid: Grid, folder: Path) -> None:
+    """Count on how many images networks disagree, while their predictions are there."""
+    from bench.report import churn, measurements
+
+    counts = churn.keep(plan, measurements.read_records(plan, Path(grid.results))[0])
+    if counts:
+        write_atomic(folder / churn.FILE, counts)
+    else:
+        (folder / churn.FILE).unlink(missing_ok=True)
 
 
 def description(grid: Grid) -> str:

@@ -23,7 +23,8 @@ class Text:
 class Block:
     """A printed table; the first column names the row, the others hold `numbers` or prose.
 
-    In a `terminal` only a section's first table is shown, and those that ask for it.
+    In a `terminal` only a section's first table is shown, and those that ask for it. `accuracies` of cells are left to
+    the page's own table, which says more of each.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Block:
     rows: tuple[tuple[Text, ...], ...]
     numbers: bool = True
     terminal: bool = False
+    accuracies: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Chapter:
+    """Tables about more than one section, with the sentences that they need."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """A grid's whole report: what holds for all sections, and the sections.
 
@@ -52,6 +63,7 @@ class Report:
         warning: set when the numbers must not be taken for the paper's protocol.
         facts: recipe, seeds, prunable set, and where the values come from.
         legend: what the marks mean.
+        chapters: what all sections say together.
         claims: what papers say about the order of methods, and what these runs say.
         comparison: published rows with verdicts: the anchors of cells, then all others.
     """
@@ -61,6 +73,7 @@ class Report:
     facts: tuple[str, ...]
     legend: tuple[str, ...]
     sections: tuple[Section, ...]
+    chapters: tuple[Chapter, ...] = ()
     claims: tuple[Block, ...] = ()
     claims_notes: tuple[str, ...] = ()
     comparison: tuple[Block, ...] = ()

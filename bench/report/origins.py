@@ -21,6 +21,19 @@ MOST_VALUES = 5
 
 def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
     """The page as Markdown, from the records of a plan by run id."""
+    common, varying = blocks(records)
+    return template("provenance.md.j2").render(
+        title=grid.title or grid.name,
+        totals=totals(plan, records),
+        common=common,
+        varying=varying,
+        grid=written(grid),
+        runs=[_run(spec.id, spec.command, records.get(spec.id)) for spec in plan.runs],
+    )
+
+
+def blocks(records: Mapping[str, Source]) -> tuple[Block, Block]:
+    """What the records say of code, versions and hardware: what is common to all, and what is not."""
     facts = [_flat(source.record.provenance) for source in records.values()]
     for fact in facts:
         fact.pop("command", None)  # it stands with its run
@@ -28,18 +41,16 @@ def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
     values = {name: Counter(fact.get(name, "not recorded") for fact in facts) for name in names}
     common = [(name, next(iter(counts))) for name, counts in values.items() if len(counts) == 1]
     varying = [(name, _counted(counts)) for name, counts in values.items() if len(counts) > 1]
-    written = yaml.safe_dump(grid.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    return template("provenance.md.j2").render(
-        title=grid.title or grid.name,
-        totals=_totals(plan, records),
-        common=_block(common),
-        varying=_block(varying),
-        grid=written.strip(),
-        runs=[_run(spec.id, spec.command, records.get(spec.id)) for spec in plan.runs],
-    )
+    return _block("Common to all runs", common), _block("Different between runs", varying)
 
 
-def _totals(plan: Plan, records: Mapping[str, Source]) -> str:
+def written(grid: Grid) -> str:
+    """The grid as YAML, every field of it."""
+    return yaml.safe_dump(grid.model_dump(mode="json"), sort_keys=False, allow_unicode=True).strip()
+
+
+def totals(plan: Plan, records: Mapping[str, Source]) -> str:
+    """How many runs have a record, with which outcomes, and how long they trained."""
     hours = sum(source.record.cost.seconds for source in records.values()) / 3600
     outcomes = Counter(source.record.outcome for source in records.values())
     counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "none yet"
@@ -73,5 +84,5 @@ def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
 
 
-def _block(pairs: list[tuple[str, str]]) -> Block:
-    return Block("", ("Fact", "Value"), tuple((Text(name), Text(value)) for name, value in pairs), numbers=False)
+def _block(title: str, pairs: list[tuple[str, str]]) -> Block:
+    return Block(title, ("Fact", "Value"), tuple((Text(name), Text(value)) for name, value in pairs), numbers=False)

@@ -38,7 +38,8 @@ def paper_block(paper: str, lines: Iterable[Line], accuracy: Mapping[Key, Text],
         four = [_four(theirs.get(at[column]), accuracy[at[column]]) if column in at else _BLANK for column in columns]
         heads = (_name(method, theirs), Text(""), Text(""), Text(""))
         rows += [(heads[index], Text(what), *(texts[index] for texts in four)) for index, what in enumerate(_ROWS)]
-    return Block(f"As the paper prints it ({paper})", ("Method", "", *columns), tuple(rows))
+    title = f"As the paper prints it ({paper})"
+    return Block(title, ("Method", "", *columns), tuple(rows), accuracies=True)
 
 
 _ROWS = ("published", "ours", "Δ", "verdict")

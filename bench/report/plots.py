@@ -18,14 +18,12 @@ from matplotlib.figure import Figure
 
 from bench import recipe
 from bench.record import write_atomic
+from bench.report.palette import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bench.grid import Grid
-
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C6D31")
-"""Okabe and Ito's colours, which colour-blind people can tell apart, without yellow and black, and two more."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
 

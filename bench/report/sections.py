@@ -14,8 +14,9 @@ from bench import recipe
 from bench.latency import block as latency_block
 from bench.latency.block import Speeds
 from bench.names import parse
-from bench.report import findings, nested, per_input
-from bench.report.layout import Block, Report, Section, Text, at, percent, points, same
+from bench.report import churn, findings, nested, per_input
+from bench.report.churn import Churn
+from bench.report.layout import Block, Chapter, Report, Section, Text, at, percent, points, same
 from bench.report.paper_block import paper_block
 from bench.report.published_block import LETTERS, published_blocks, published_notes
 
@@ -46,6 +47,8 @@ def report(
     source: str,
     found: Sequence[Finding] = (),
     speeds: Speeds | None = None,
+    churned: Churn | None = None,
+    chapters: Sequence[Chapter] = (),
 ) -> Report:
     """The report of a grid.
 
@@ -56,19 +59,22 @@ def report(
         source: one sentence on where the values come from.
         found: from `bench.report.findings.examine`.
         speeds: from `bench.latency.block.read`.
+        churned: from `bench.report.churn.read`.
+        chapters: about all sections together.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
     sections = []
     for dataset, architecture in pairs:
         own = cells[(cells["dataset"] == dataset) & (cells["architecture"] == architecture)]
         rows = compared[(compared["dataset"] == dataset) & (compared["architecture"] == architecture)]
-        sections.append(_section(grid, own, rows, speeds or Speeds()))
+        sections.append(_section(grid, own, rows, speeds or Speeds(), churned or Churn()))
     return Report(
         title=grid.title or grid.name,
         warning=_warning(grid),
         facts=(*_facts(grid, cells), source),
         legend=_legend(cells, compared),
         sections=tuple(sections),
+        chapters=tuple(chapters),
         claims=(findings.block(found),) if found else (),
         claims_notes=findings.notes(grid.claims),
         comparison=published_blocks(compared),
@@ -113,8 +119,8 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     found = []
     if len(cells) and cells["best"].any():
         found.append(
-            "{best}: highest mean of the column. {tied}: not distinguishable from it (the 95 % Welch interval of the "
-            "difference contains 0; not corrected for the number of comparisons). No marks below three seeds."
+            "{best}: highest mean of the column. {tied}: not distinguishable from it (Welch's test at 5 %, corrected "
+            "by Holm's method for the number of comparisons in the column). No marks below three seeds."
         )
     if len(compared):
         letters = ", ".join(f"{letter} {word}" for word, letter in LETTERS.items())
@@ -122,7 +128,7 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Speeds) -> Section:
+def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Speeds, churned: Churn) -> Section:
     notes = _Notes()
     lines = [{str(name): value for name, value in line.items()} for line in cells.to_dict("records")]
     anchors = compared[compared["anchor"].astype(bool)]
@@ -138,11 +144,12 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Sp
     }
     dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
     blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy)]
-    blocks += [*latency_block.blocks(lines, speeds), _costs(lines)]
+    blocks += [*latency_block.blocks(lines, speeds), churn.block(lines, accuracy, churned), _costs(lines)]
     if grid.paper:
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
-    unshown = speeds.notes.get((lines[0]["dataset"], lines[0]["architecture"]), [])
+    network = (lines[0]["dataset"], lines[0]["architecture"])
+    unshown = [*speeds.notes.get(network, []), *churned.notes.get(network, [])]
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
@@ -192,7 +199,7 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
         texts = [dense or accuracy.get((method, 0.0), NOT_ASKED)]
         texts += [accuracy.get((method, target), NOT_ASKED) for target in targets[1:]]
         rows.append((Text(method), *texts))
-    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows))
+    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows), accuracies=True)
 
 
 def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:

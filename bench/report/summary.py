@@ -11,7 +11,8 @@ import pandas as pd
 from bench.report import nested
 from bench.report.measurements import key
 from bench.report.per_input import DIAGNOSTICS, is_target
-from bench.statistics import difference, interval, summarise
+from bench.statistics import interval, summarise
+from bench.statistics.ranking import distinguishable
 
 if TYPE_CHECKING:
     from bench.grid import Cell, Plan
@@ -51,7 +52,8 @@ def cells(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         drop: from the mean of our own dense network, in points.
         parameters_kept, macs_kept, effective_macs_kept: fractions of the dense network's.
         epochs_relative: passes over the data, parents included, as a multiple of the dense training's.
-        best, tied: the highest mean of its column, and what a 95 % Welch interval cannot tell from it.
+        best, tied: the highest mean of its column, and what Welch's tests, corrected for their number, cannot tell
+            from it.
         failures: what went wrong, a line per outcome and reason; empty if nothing did.
         and `MEANS`.
     """
@@ -134,7 +136,9 @@ def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tupl
         if lines[top]["n"] < FEWEST or not rivals:
             continue
         best[top] = True
-        winner = accuracies(table, plan.cells[top])
-        for rival in rivals:
-            tied[rival] = difference(winner, accuracies(table, plan.cells[rival]))[0] <= 0
+        below = distinguishable(
+            accuracies(table, plan.cells[top]), [accuracies(table, plan.cells[rival]) for rival in rivals]
+        )
+        for rival, distinct in zip(rivals, below, strict=True):
+            tied[rival] = not distinct
     return best, tied

@@ -1,10 +1,11 @@
-"""A report as files: Markdown, LaTeX (booktabs), HTML and CSV, all made from the same `bench.report.layout.Report`."""
+"""A report as files: Markdown, LaTeX (booktabs) and CSV, all made from the same `bench.report.layout.Report`.
+
+The page that is looked at in a browser is in `bench.report.page`.
+"""
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,17 +54,11 @@ _TEX = str.maketrans(
 )
 
 
-def write(
-    report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path, figures: Iterable[Path] = ()
-) -> list[Path]:
-    """Write ``table.{md,tex,html,csv}`` and ``comparison.{md,csv}`` into `folder`; returns their paths.
-
-    `figures` are SVG files to show in the HTML, which holds everything it needs.
-    """
+def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write ``table.{md,tex,csv}`` and ``comparison.{md,csv}`` into `folder`; returns their paths."""
     texts = {
         "table.md": markdown(report),
         "table.tex": latex(report),
-        "table.html": html(report, figures),
         "table.csv": cells.to_csv(index=False, lineterminator="\n"),
         "comparison.md": comparison(report),
         "comparison.csv": compared.to_csv(index=False, lineterminator="\n"),
@@ -93,20 +88,10 @@ def latex(report: Report) -> str:
     return _tidy(_latex().get_template("table.tex.j2").render(report=report, facts=facts(report, "tex")))
 
 
-def html(report: Report, figures: Iterable[Path] = ()) -> str:
-    """One page without any outside reference; light or dark as the reader's system is."""
-    shown = {path.stem: _data_uri(path) for path in figures}
-    return _html().get_template("table.html.j2").render(report=report, facts=facts(report, "html"), figures=shown)
-
-
 def facts(report: Report, style: str) -> list[str]:
     """The sentences that hold for all sections, with the marks explained as the format sets them."""
     best, tied = STYLES[style]
     return [*report.facts, *(line.format(best=best, tied=tied) for line in report.legend)]
-
-
-def _data_uri(path: Path) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _tidy(text: str) -> str:
@@ -124,11 +109,6 @@ def _plain() -> Environment:
     environment = _environment(autoescape=False)
     environment.filters |= {"pipes": pipes, "prose": prose, "fenced": fenced, "code": code}
     return environment
-
-
-@cache
-def _html() -> Environment:
-    return _environment(autoescape=True)
 
 
 @cache

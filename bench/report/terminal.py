@@ -41,6 +41,9 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
         for block in section.blocks[1:]:
             if block.terminal:
                 console.print(_table(block, block.title))
+    for block in (block for chapter in report.chapters for block in chapter.blocks if block.terminal):
+        console.print()
+        console.print(_table(block, block.title))
     for block in report.claims:
         console.print()
         console.print(_table(block, block.title))

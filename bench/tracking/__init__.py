@@ -15,16 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
-from bench.errors import UserError
+from bench.errors import UserError, discreet
 from bench.report import measurements
 from bench.report.closing import view
 from bench.report.measurements import COLUMNS, METRICS, TEXTS, Source
-from bench.tracking import entry, rows, store
+from bench.tracking import database, entry, rows, store
+from bench.tracking.failure import StoreError as StoreError
+from bench.tracking.failure import failure
 from bench.tracking.rows import Logged
-from bench.tracking.store import StoreError as StoreError
 from bench.tracking.store import single_writer
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def collect(grid: Grid, plan: Plan) -> Collected:
     results, uri = Path(grid.results), store_uri(grid)
     records, problems = measurements.read_records(plan, results)
     logged = unchanged = 0
-    with single_writer(results), _store(uri) as client:
+    with _failing(uri), single_writer(results, uri), _store(uri) as client:
         experiments = {dataset: _experiment(client, uri, dataset, results) for dataset in grid.datasets}
         known: dict[str, list[Logged]] = {}
         for run in rows.logged(uri, _experiments(grid)):
@@ -141,25 +143,34 @@ def _is_logged(run: Logged, source: Source) -> bool:
 @contextmanager
 def _store(uri: str) -> Iterator[MlflowClient]:
     """A client; whatever goes wrong inside becomes a `StoreError`."""
+    with _failing(uri):
+        import mlflow
+
+        store.unhurried()
+        store.ready(uri)
+        mlflow.set_tracking_uri(uri)
+        yield mlflow.MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def _failing(uri: str) -> Iterator[None]:
+    """Make a `StoreError` of what MLflow, the database and the system raise, and let none of them speak otherwise."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the defaults wait for many minutes
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # no model is ever loaded from a store
-    import mlflow
     from alembic.util import CommandError
+    from mlflow import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     for chatter in ("mlflow.store.db.utils", "urllib3"):  # what goes wrong is said once, by us
         logging.getLogger(chatter).setLevel(logging.CRITICAL)
-    store.unhurried()
     try:
-        store.ready(uri)
-        mlflow.set_tracking_uri(uri)
-        yield mlflow.MlflowClient(tracking_uri=uri)
-    except (mlflow.MlflowException, SQLAlchemyError, CommandError, OSError) as error:
-        raise store.failure(uri, error) from error
+        yield
+    except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+        raise failure(uri, error) from error
 
 
 def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> str:
@@ -168,6 +179,8 @@ def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> 
     found = client.get_experiment_by_name(name)
     if found is None:
         location = None if _is_server(uri) else f"{folder}/{dataset}"
+        if database.is_one(uri):
+            (results / "mlartifacts" / dataset).mkdir(parents=True, exist_ok=True)  # see below
         return str(client.create_experiment(name, artifact_location=location))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -176,7 +189,18 @@ def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> 
             f"the tracking store {uri} keeps its artifacts in {found.artifact_location}, so it came from another "
             "folder; delete it, and it is rebuilt from the records"
         )
+    if not uri.startswith("sqlite:") and not _is_here(found.artifact_location):
+        raise StoreError(
+            f"the tracking store {discreet(uri)} keeps its artifacts in {found.artifact_location}, which is not on "
+            "this machine; collect through an MLflow server (`tracking_uri: http://…`), which passes them on"
+        )
     return str(found.experiment_id)
+
+
+def _is_here(location: str) -> bool:
+    """Whether artifacts can be put at a place: a folder that is not there would be made, on the wrong machine."""
+    found = urlsplit(location)
+    return found.scheme != "file" or Path(unquote(found.path)).is_dir()
 
 
 def _experiment_name(dataset: str) -> str:

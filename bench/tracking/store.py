@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from bench.tracking import database
+from bench.tracking.failure import StoreError, failure, file_of
 
 PATIENCE = 20.0
 """Seconds for which another program may keep a store locked; MLflow waits as long for one that is written to."""
@@ -23,13 +25,12 @@ OURS = {"alembic_version", "experiments", "runs"}
 """Tables that every version of MLflow has."""
 
 
-class StoreError(Exception):
-    """The tracking store cannot be used; the message is one sentence without its full stop."""
-
-
 @contextmanager
-def single_writer(results: Path) -> Iterator[None]:
-    """Wait until no other process collects into these results."""
+def single_writer(results: Path, uri: str) -> Iterator[None]:
+    """Wait until no other process collects from these results, or into the same database.
+
+    Of two machines that collect into one MLflow server over HTTP neither knows of the other.
+    """
     try:
         results.mkdir(parents=True, exist_ok=True)
         lock = (results / "mlflow.lock").open("w")
@@ -41,7 +42,8 @@ def single_writer(results: Path) -> Iterator[None]:
         except BlockingIOError:
             print(f"Another process is collecting into {results}; waiting for it.", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        with database.single_writer(uri) if database.is_one(uri) else nullcontext():
+            yield
 
 
 @cache
@@ -60,7 +62,12 @@ def unhurried() -> None:
 
 
 def ready(uri: str) -> None:
-    """Make a local store's file if there is none. Raises `StoreError` if it is no sound database of MLflow's."""
+    """Make a local store's file if there is none, and see whether a database is there.
+
+    Raises `StoreError` if a file is no sound database of MLflow's, SQLAlchemy's error if a server is out of reach.
+    """
+    if database.is_one(uri):
+        database.reach(uri)
     path = file_of(uri)
     if path is None:
         return
@@ -72,35 +79,6 @@ def ready(uri: str) -> None:
             f"the tracking store {uri} cannot be used (it is a database of another program, with a table "
             f"'{min(tables)}'); name another file in the grid's field 'tracking_uri'"
         )
-
-
-def failure(uri: str, error: Exception) -> StoreError:
-    """What is wrong with a store, and what to do about it, in one sentence."""
-    reason = " ".join(str(error).split()).rstrip(".")
-    short = reason if len(reason) <= 250 else f"{reason[:100]} … {reason[-140:]}"  # a server's cause stands at the end
-    return StoreError(f"the tracking store {uri} cannot be used ({short}); {_advice(uri, reason)}")
-
-
-def file_of(uri: str) -> Path | None:
-    """The file of an SQLite store; None for a server."""
-    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
-    return Path(found[1]) if found else None
-
-
-def _advice(uri: str, reason: str) -> str:
-    path = file_of(uri)
-    if path is None:
-        return "start it, or name another one in the grid's field 'tracking_uri'"
-    if "locked" in reason:
-        return "close the program that has it open"
-    if "disk is full" in reason or "No space left" in reason:
-        return "make room on its disk"
-    if any(
-        text in reason for text in ("readonly", "Read-only", "Permission denied", "unable to open", "Not a directory")
-    ):
-        return "have it made writable, or name another one in the grid's field 'tracking_uri'"
-    upgrade = f"run `mlflow db upgrade {uri}`, or " if "out-of-date" in reason else ""
-    return f"{upgrade}move {path} away, and it is rebuilt from the records"
 
 
 def _tables(uri: str, path: Path) -> set[str]:

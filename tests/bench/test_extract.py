@@ -8,11 +8,12 @@ from safetensors.torch import load_file
 
 from bench import archs, record
 from bench.errors import UserError
-from bench.extract import extract, find
+from bench.extract import extract
 from bench.lineage import identify
 from bench.pretrained import evaluate_weights
 from bench.recipe import Recipe
 from bench.run import execute
+from bench.runs import find
 from bench.spec import RunSpec
 from tests.bench import factories
 
@@ -118,8 +119,10 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert refusal(tmp_path, start) == f"'{start}' is the beginning of 2 runs: {one.id}, {other.id}."
     wrong = refusal(tmp_path, one.id, 0.95)
     assert wrong == f"--sparsity 0.95 is not among the points of run {one.id}: 0.9."
-    assert refusal(tmp_path, one.id, output="m.pt").endswith("m.pt: the file to write must end in .safetensors.")
-    assert find(f"{start}-0.9-s1", tmp_path) == tmp_path / "runs" / other.id
+    assert refusal(tmp_path, one.id, output="m.pt").endswith(
+        "m.pt: the file to write must end in .safetensors, and its name be printable."
+    )
+    assert find.folder(f"{start}-0.9-s1", tmp_path) == tmp_path / "runs" / other.id
 
 
 def test_runs_without_a_plain_network_are_refused(tmp_path):

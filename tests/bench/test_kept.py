@@ -87,8 +87,8 @@ def test_output_goes_elsewhere_with_plots(folder: Path, tmp_path: Path) -> None:
     assert report.main([str(folder), "--output", str(tmp_path / "out")]) == 0
     assert sorted(folder.rglob("*")) == before
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *(f"table.{ending}" for ending in ("md", "tex", "csv", "html")),
-        *("comparison.md", "comparison.csv", "provenance.md"),
+        *(f"table.{ending}" for ending in ("md", "tex", "csv")),
+        *("comparison.md", "comparison.csv", "provenance.md", "checklist.md", "report.html"),
         *(f"accuracy-{kind}-cifar10.{ending}" for kind in ("macs", "sparsity") for ending in ("svg", "png")),
     }
 

@@ -44,10 +44,12 @@ def test_everything_is_written(finished: tuple[Path, Grid, Plan], capsys: pytest
     assert report.main([str(config)]) == 0
     folder = Path(grid.reports) / "small"
     assert {path.name for path in folder.iterdir()} == {
-        *(f"table.{ending}" for ending in ("md", "tex", "csv", "html", "txt")),
+        *(f"table.{ending}" for ending in ("md", "tex", "csv", "txt")),
+        "report.html",
         "comparison.md",
         "comparison.csv",
         "provenance.md",
+        "checklist.md",
         *(f"accuracy-{kind}-cifar10.{ending}" for kind in ("macs", "sparsity") for ending in ("svg", "png")),
     }
     printed = capsys.readouterr().out

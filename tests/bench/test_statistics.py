@@ -94,3 +94,18 @@ def test_pooling_one_group_is_its_own_spread(values: list[float]) -> None:
 def test_more_confidence_is_wider(values: list[float], confidence: float) -> None:
     narrow, wide = statistics.interval(values, confidence), statistics.interval(values, 0.95)
     assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
+
+
+@pytest.mark.parametrize(
+    ("interval", "relation"),
+    [
+        ((-0.5, 0.5), "within"),
+        ((0.51, 0.9), "above"),
+        ((-0.9, -0.51), "below"),
+        ((0.4, 0.6), "open"),
+        ((-9.0, 9.0), "open"),
+        (statistics.UNKNOWN, "open"),
+    ],
+)
+def test_equivalence_by_hand(interval: statistics.Interval, relation: str) -> None:
+    assert statistics.equivalence(interval, 0.5) == relation

@@ -57,7 +57,6 @@ def test_comparison() -> None:
 def test_no_comparison() -> None:
     empty = Report("A", "", (), (), ())
     assert "No published row is about a cell of this grid." in tables.comparison(empty)
-    assert "Published" not in tables.html(empty)
 
 
 def test_latex() -> None:
@@ -89,18 +88,6 @@ def test_escaped_latex_has_no_active_character(text: str) -> None:
     assert re.findall(r"(?<!\\)[&%$#_{}~^]", escaped) == []
 
 
-def test_html_is_one_page_without_outside_references(tmp_path: Path) -> None:
-    figure = tmp_path / "accuracy.svg"
-    figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    text = tables.html(REPORT, [figure])
-    assert "<script" not in text
-    assert "&lt;script&gt;" in text
-    assert re.findall(r"""(?:src|href)=["'](?!data:)""", text) == []
-    assert 'class="best">91.10 ± 0.10 (3)<sup> R 1</sup>' in text
-    assert "prefers-color-scheme: dark" in text
-    assert text.count("<img") == 1
-
-
 def test_terminal() -> None:
     text = terminal.render(REPORT, [Path("reports/quick/table.md"), Path("reports/quick/a.svg")])
     assert "91.10 ± 0.10 (3) * R,1" in text
@@ -115,13 +102,13 @@ def test_terminal() -> None:
 def test_files(tmp_path: Path) -> None:
     cells = pd.DataFrame({"method": ["gmp"], "mean": [91.1]})
     paths = tables.write(REPORT, cells, pd.DataFrame(columns=["row"]), tmp_path / "quick")
-    names = ["comparison.csv", "comparison.md", "table.csv", "table.html", "table.md", "table.tex"]
+    names = ["comparison.csv", "comparison.md", "table.csv", "table.md", "table.tex"]
     assert sorted(path.name for path in paths) == names
     assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == names
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "quick" / "table.csv"), cells, check_dtype=False)
 
 
-@pytest.mark.parametrize("render", [tables.markdown, tables.latex, tables.html, tables.comparison])
+@pytest.mark.parametrize("render", [tables.markdown, tables.latex, tables.comparison])
 def test_same_report_same_text(render: object) -> None:
     assert callable(render)
     assert render(REPORT) == render(REPORT)

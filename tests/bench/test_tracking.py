@@ -238,7 +238,7 @@ def test_collectors_wait_for_each_other(tmp_path: Path, capsys: pytest.CaptureFi
     entered = threading.Event()
 
     def second() -> None:
-        with single_writer(tmp_path):
+        with single_writer(tmp_path, f"sqlite:///{tmp_path}/mlflow.db"):
             entered.set()
 
     thread = threading.Thread(target=second)

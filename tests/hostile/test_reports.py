@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from bench.grid import expand, load
+from bench.published import comparison as published_rows
 from bench.record import Record
-from bench.report import closing, origins, terminal
+from bench.report import closing, measurements, origins, summary, terminal
 from bench.report.layout import Block, Report, Section, Text
-from bench.report.tables import code, comparison, fenced, html, latex, markdown, prose
+from bench.report.measurements import Source
+from bench.report.page import render
+from bench.report.page.material import Material
+from bench.report.tables import code, comparison, fenced, latex, markdown, prose
 from bench.tracking import Collected
 from tests.bench import factories
 
@@ -58,11 +64,32 @@ class Tags(HTMLParser):
         self.shown += text
 
 
+def page(tmp_path: Path, text: str) -> str:
+    """``report.html`` with the text in every place that a record, a grid or a published row can bring it to."""
+    plan, made = factories.plan({("gmp", 0.9): [91.0, 92.0], ("snip", 0.9): [90.0]})
+    made[0] = made[0].model_copy(update={"outcome": "error", "reason": text, "warnings": [text], "results": []})
+    made[1] = made[1].model_copy(update={"warnings": [text], "provenance": {text: text}})
+    records = {one.id: Source(one, "0", tmp_path / f"{one.id}.json") for one in made}
+    table = measurements.from_records(plan, records, {})
+    cells = summary.cells(plan, table)
+    rows = dict.fromkeys(published_rows.COLUMNS, text) | {"dataset": "cifar10", "architecture": "resnet20_cifar"}
+    rows |= {"method": "gmp", "point": 0.9, "anchor": True, "verdict": "not comparable", "ours_n": 1}
+    rows |= dict.fromkeys(("published", "published_std", "published_n", "published_drop", "ours", "ours_std"), 1.0)
+    rows |= dict.fromkeys(("ours_drop", "difference", "half_width", "margin", "seeds_needed"), 1.0)
+    config = factories.grid(tmp_path, title=text)
+    made_of = Material(config, plan, table, records, cells, pd.DataFrame([rows]), [], everywhere(text), tmp_path)
+    return render(made_of, "")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
-def test_html_has_the_tags_of_a_harmless_page_and_shows_the_text(text: str) -> None:
-    found, harmless = Tags(html(everywhere(text))), Tags(html(everywhere("harmless")))
-    assert found.tags == harmless.tags
-    assert found.shown.count(text) - harmless.shown.count(text) == harmless.shown.count("harmless")
+def test_the_page_has_the_tags_of_a_harmless_one_and_shows_the_text(text: str, tmp_path: Path) -> None:
+    found, harmless = page(tmp_path, text), page(tmp_path, "harmless")
+    assert Tags(found).tags == Tags(harmless).tags
+    assert text in Tags(found).shown
+    inside = [re.search(r'id="data">(.*?)</script>', each, re.DOTALL) for each in (found, harmless)]
+    values, expected = (json.loads(each[1]) for each in inside if each)
+    assert text in [row["reason"] for cell in values["cells"] for row in cell["runs"]]
+    assert len(values["cells"]) == len(expected["cells"]) == 2
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -123,8 +150,6 @@ def test_a_record_s_reason_is_a_text_on_the_provenance_page_and_the_terminal(
     found, (plan, _) = record(tmp_path, text), factories.plan({("gmp", 0.9): [91.0]})
     plan = type(plan)([found.spec], [])
     config = factories.grid(tmp_path, title=text if text.isprintable() else "a")
-    from bench.report.measurements import Source
-
     page = origins.page(config, plan, {found.id: Source(found, "0", tmp_path)})
     outside = re.sub(r"(`{3,})yaml\n.*?\n\1|(`+).*?\2", "", page, flags=re.DOTALL)
     assert not re.search(r"(?<!\\)<|\n# title|\]\(", outside)

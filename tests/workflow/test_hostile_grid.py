@@ -51,7 +51,7 @@ def test_no_field_of_a_grid_reaches_a_shell_as_anything_but_a_word(clone: Path) 
     assert done.returncode == 0, done
     assert "1 of 1 runs to train" in done.stdout
     assert {path.name for path in clone.iterdir()} - before <= {GRID["results"], GRID["reports"], ".snakemake"}
-    assert (clone / str(GRID["reports"]) / "tiny-budget-0.1" / "table.html").exists()
+    assert (clone / str(GRID["reports"]) / "tiny-budget-0.1" / "report.html").exists()
     assert not list(clone.parent.rglob("pwned*"))
 
 

@@ -1,0 +1,32 @@
+"""`reprune compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.arguments import AsJson, Results
+
+WHAT = "A run (id, unique beginning, folder, record), a grid's file, or a kept folder."
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help=WHAT)],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+    results: Results = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Say in what two runs, grids or kept folders differ: in what was asked, in the environment, in the numbers.
+
+    Two runs are compared number by number, and bit by bit; two grids cell by cell, with Welch's 95 % interval of the
+    difference of means. Exit status 1: a number differs, or a run is in one of the two grids only.
+
+    Examples:
+        reprune compare digits-resnet8_cifar-gmp-0.95-s0 digits-resnet8_cifar-gmp-0.95-s1
+        reprune compare reports/reproductions/digits reports/reproductions/systems-on-digits
+    """
+    from bench.runs.compare import compare as write
+
+    raise typer.Exit(write(a, b, results, as_json=as_json))

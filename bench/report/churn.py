@@ -1,0 +1,232 @@
+"""Churn: the share of test images on which two networks disagree (Bhojanapalli et al. 2021, arXiv:2102.03349).
+
+Between seeds of a cell it says how far one can rely on a single network; between a network and the dense one of its
+seed, what pruning changed beyond the accuracy. It is counted on the runs' test predictions. These are not committed, so
+`reprune keep` leaves the counts, a line per pair of networks, in the kept folder's ``churn.csv``.
+
+Less accurate networks disagree more, whatever the method: with e₁ and e₂ the two errors churn lies between |e₁ − e₂|
+and e₁ + e₂. So it is also given as a multiple of the two networks' mean error, and counts outside these bounds belong
+to other networks than the records and are refused. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from bench.errors import UserError
+from bench.record import Result
+from bench.report.layout import Block, Text, percent, same
+from bench.schema import Strict
+from bench.statistics import summarise
+
+if TYPE_CHECKING:
+    from bench.grid import Cell, Plan
+    from bench.report.measurements import Source
+
+FILE = "churn.csv"
+
+Place = tuple[str, str, str, float | None]
+"""Data set, architecture, method and point."""
+
+
+class Pair(Strict):
+    """Two networks: that of a cell at a seed, and that of the same cell at another seed or the dense one of its seed.
+
+    Attributes:
+        images: of the test set; they disagree on `differing` of them.
+    """
+
+    dataset: str
+    architecture: str
+    method: str
+    point: float | None = None
+    seed: int
+    against: Literal["seed", "dense"]
+    other_seed: int
+    images: int = Field(gt=0)
+    differing: int = Field(ge=0)
+
+    @property
+    def place(self) -> Place:
+        """The cell."""
+        return self.dataset, self.architecture, self.method, self.point
+
+
+@dataclass
+class Churn:
+    """What is known of a plan's networks: disagreements in % of the test images and as a multiple of the mean error.
+
+    Attributes:
+        shares: by cell and what it is set against, a pair of numbers per pair of networks; the multiple is NaN where
+            neither network errs.
+        notes: by data set and architecture, what is not shown.
+    """
+
+    shares: dict[tuple[Place, str], list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    notes: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def read(plan: Plan, records: Mapping[str, Source]) -> Churn:
+    """The churn of a plan's networks, from the predictions beside the records or from a kept folder's counts."""
+    found = Churn()
+    networks = _Networks(plan, records, found)
+    folders = {source.path.parent.parent for source in records.values() if source.path.name != "record.json"}
+    pairs = [pair for folder in sorted(folders) for pair in _kept(folder / FILE)] if folders else networks.pairs()
+    for pair in pairs:
+        errors = networks.errors(pair)
+        if errors is None:
+            continue
+        first, second = (round(error / 100 * pair.images) for error in errors)
+        if not abs(first - second) <= pair.differing <= first + second:
+            where = f"{pair.method} at {percent(pair.point or 0)}, seeds {pair.seed} and {pair.other_seed}"
+            found.notes[pair.dataset, pair.architecture].append(
+                f"Not shown: churn of {where}, which cannot be that of networks with the recorded accuracies."
+            )
+            continue
+        mean = (first + second) / 2
+        multiple = pair.differing / mean if mean else float("nan")
+        found.shares[pair.place, pair.against].append((100 * pair.differing / pair.images, multiple))
+    return found
+
+
+def keep(plan: Plan, records: Mapping[str, Source]) -> bytes:
+    """The counts of a plan's networks as a CSV; empty if no two of them have predictions."""
+    pairs = list(_Networks(plan, records, Churn()).pairs())
+    if not pairs:
+        return b""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(Pair.model_fields), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(pair.model_dump() for pair in pairs)
+    return text.getvalue().encode()
+
+
+def _kept(path: Path) -> Iterator[Pair]:
+    """The lines of a kept file; none if there is no file. Raises `UserError` naming file, line and field."""
+    if not path.is_file():
+        return
+    try:
+        lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), restkey="another field"))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as CSV ({str(error)[:200]}).") from None
+    for number, line in enumerate(lines, 2):
+        yield Pair.read({name: value for name, value in line.items() if value}, f"{path}, line {number}")
+
+
+class _Networks:
+    """The networks of a plan that ended well, and what they predict."""
+
+    def __init__(self, plan: Plan, records: Mapping[str, Source], found: Churn) -> None:
+        self._records, self._found = records, found
+        self._cells: dict[Place, dict[int, tuple[str, Result]]] = {}
+        for cell in plan.cells:
+            self._cells[cell.dataset, cell.architecture, cell.method, cell.point] = dict(self._results(cell))
+        self._read: dict[tuple[str, float | None], np.ndarray | None] = {}
+
+    def _results(self, cell: Cell) -> Iterator[tuple[int, tuple[str, Result]]]:
+        for seed, run in cell.runs:
+            record = self._records[run].record if run in self._records else None
+            result = record.result(cell.point) if record is not None and record.outcome == "ok" else None
+            if result is not None:
+                yield seed, (run, result)
+
+    def errors(self, pair: Pair) -> tuple[float, float] | None:
+        """The errors of the two networks in %, as recorded; None if they have no such records."""
+        own = self._cells.get(pair.place, {})
+        others = self._dense(pair.place) if pair.against == "dense" else own
+        if pair.seed not in own or pair.other_seed not in others:
+            return None
+        return 100 - own[pair.seed][1].accuracy, 100 - others[pair.other_seed][1].accuracy
+
+    def _dense(self, place: Place) -> dict[int, tuple[str, Result]]:
+        dataset, architecture, *_ = place
+        return self._cells.get((dataset, architecture, "dense", None), {})
+
+    def pairs(self) -> Iterator[Pair]:
+        """Every pair whose predictions are there."""
+        for place, networks in self._cells.items():
+            twins = [
+                ("seed", seed, networks[seed], other, networks[other]) for seed, other in combinations(networks, 2)
+            ]
+            dense = self._dense(place) if place[2] != "dense" else {}
+            twins += [("dense", seed, networks[seed], seed, dense[seed]) for seed in networks if seed in dense]
+            for against, seed, one, other, another in twins:
+                first, second = self._predictions(place, *one), self._predictions(place, *another)
+                if first is None or second is None:
+                    continue
+                names = dict(zip(("dataset", "architecture", "method", "point"), place, strict=True))
+                counts = {"images": len(first), "differing": int((first != second).sum())}
+                yield Pair.model_validate(names | {"seed": seed, "against": against, "other_seed": other} | counts)
+
+    def _predictions(self, place: Place, run: str, result: Result) -> np.ndarray | None:
+        if (run, result.point) not in self._read:
+            path = self._records[run].path.with_name(Path(result.predictions).name)
+            try:
+                self._read[run, result.point] = _load(path, result.test_images)
+            except _UNREADABLE as error:
+                self._read[run, result.point] = None
+                self._found.notes[place[:2]].append(f"Not shown: churn with {path} ({str(error)[:100]}).")
+        return self._read[run, result.point]
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading an archive that is damaged, or is none, ends in."""
+
+
+def _load(path: Path, images: int) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    with np.load(path) as file:
+        predictions = np.asarray(file["predictions"])
+    if predictions.shape != (images,):
+        raise ValueError(f"it is not about {images} images")
+    return predictions
+
+
+_HEAD = ("Method", "Target", "Accuracy", "Between seeds", "× error", "From dense of the seed", "× error of both")
+
+
+def block(lines: Sequence[Mapping[str, Any]], accuracy: Mapping[Any, Text], churn: Churn) -> Block:
+    """The churn of the cells that have any.
+
+    Args:
+        lines: of `bench.report.summary.cells`, all of one architecture and data set.
+        accuracy: what stands for the accuracy of a cell, by method and point.
+        churn: from `read`.
+    """
+    rows = []
+    for line in lines:
+        point = same(line["point"])
+        place = (line["dataset"], line["architecture"], line["method"], point)
+        seeds, dense = (churn.shares.get((place, against), []) for against in ("seed", "dense"))
+        if seeds or dense:
+            target = "" if point is None else percent(point)
+            texts = [line["method"], target, accuracy[line["method"], point].text, *_shown(seeds), *_shown(dense)]
+            rows.append(tuple(map(Text, texts)))
+    title = (
+        "Churn: test images on which two networks disagree, in % (pairs of networks), and as a multiple of their error"
+    )
+    return Block(title, _HEAD, tuple(rows))
+
+
+def _shown(shares: Iterable[tuple[float, float]]) -> tuple[str, str]:
+    """``5.21 ± 0.30 (3)`` and ``0.95``, the means over pairs."""
+    shares = list(shares)
+    if not shares:
+        return "–", "–"
+    count, mean, std = summarise([share for share, _ in shares])
+    multiples = [multiple for _, multiple in shares if multiple == multiple]
+    spread = f" ± {std:.2f}" if count > 1 else ""
+    return f"{mean:.2f}{spread} ({count})", f"{summarise(multiples).mean:.2f}" if multiples else "–"

@@ -1,0 +1,121 @@
+"""``report.html``: one file for whoever wants to know what holds. It opens offline and asks nobody for anything.
+
+Tables are HTML that needs no script; scripts add charts, sorting, filters and what opens when a cell is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.errors import UserError
+from bench.names import parse
+from bench.report import origins
+from bench.report.layout import Section
+from bench.report.page import about, charts, embed, overview, series
+from bench.report.page.details import details
+from bench.report.page.heat import heat
+from bench.report.page.material import Material, point_name
+from bench.report.page.matrix import matrices
+from bench.report.palette import LIGHTER, PALETTE
+from bench.report.published_block import LETTERS
+from bench.report.tables import TEMPLATES, facts
+
+SCRIPTS = ("page.js", "detail.js", "charts.js")
+
+
+def render(material: Material, library: str) -> str:
+    """The page, with `library` (`bench.report.page.embed.library`) in it to draw the charts."""
+    methods = overview.methods(material)
+    trainings, where = series.trainings(material)
+    sections = [
+        _section(material, number, numbers, layout)
+        for number, ((_, _, numbers), layout) in enumerate(
+            zip(material.sections(), material.report.sections, strict=True)
+        )
+    ]
+    looks = charts.looks(methods)
+    data = {
+        "cells": details(material, where),
+        "looks": looks,
+        "trainings": [asdict(training) for training in trainings],
+        "sections": [
+            {"rows": section["rows"], "trainings": sorted({where[key] for key in section["runs"] if key in where})}
+            for section in sections
+        ],
+        "specs": {
+            "sparsity": charts.trade_off("weights", material.grid.sparsities, looks),
+            "macs": charts.trade_off("macs", material.grid.sparsities, looks),
+            "accuracy": charts.training("accuracy", looks),
+            "flips": charts.training("flips", looks),
+        },
+    }
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    common, varying = origins.blocks(material.records)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=material.report,
+            facts=facts(material.report, "html"),
+            cards=overview.cards(material),
+            leaders=overview.leaders(material),
+            sections=sections,
+            failures=overview.failures(material),
+            families=sorted({family for family in map(_family, methods) if family}),
+            letters=LETTERS,
+            methods=about.methods(material),
+            recipes=about.recipes(material),
+            totals=origins.totals(material.plan, material.records),
+            common=common,
+            varying=varying,
+            grid=origins.written(material.grid),
+            commands=about.commands(material),
+            runs=about.runs(material),
+            palette=[(colour, LIGHTER.get(colour, colour)) for colour in PALETTE],
+            css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            data=Markup(embed.data(data)),
+            library=Markup(library),
+            script=Markup(script),
+            policy=embed.policy([library, script]),
+        )
+    )
+
+
+def _section(material: Material, number: int, numbers: Sequence[int], layout: Section) -> dict[str, Any]:
+    cells = [material.plan.cells[each] for each in numbers]
+    return {
+        "id": f"section-{number}",
+        "number": number,
+        "layout": layout,
+        "blocks": [block for block in layout.blocks if not block.accuracies],
+        "matrices": matrices(material, numbers),
+        "heat": heat(material, numbers),
+        "rows": series.trade_off(material, numbers),
+        "runs": [(run, cell.point) for cell in cells for _, run in cell.runs],
+        "points": list(dict.fromkeys(point_name(cell.method, cell.point) for cell in cells if cell.point is not None)),
+    }
+
+
+def _family(text: str) -> str:
+    """The method that a row's first text begins with, without its hyper-parameters."""
+    head = text.partition("[")[0].partition(" ")[0].rstrip(",")
+    try:
+        return parse(head)[0] if head else ""
+    except UserError:
+        return ""
+
+
+@cache
+def _environment() -> Environment:
+    loader = FileSystemLoader(TEMPLATES)
+    environment = Environment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
+    )
+    environment.filters["family"] = _family
+    return environment

@@ -1,0 +1,79 @@
+"""Which methods and recipes were used, where the numbers come from, and how to get them again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from bench import catalog
+from bench.errors import UserError
+from bench.names import parse
+from bench.report.layout import Block, Text
+from bench.report.page.material import Material
+
+
+def methods(material: Material) -> Block:
+    """Each method as it was run: the first line of its card, and its hyper-parameters from a record."""
+    found: dict[str, tuple[Text, ...]] = {}
+    for cell in material.plan.cells:
+        sources = [material.records[run] for _, run in cell.runs if run in material.records]
+        if cell.method not in found or (sources and not found[cell.method][2].text):
+            values = sources[0].record.hyperparameters if sources else {}
+            shown = "; ".join(f"{name} = {value}" for name, value in values.items())
+            found[cell.method] = (Text(cell.method), Text(_card(cell.method)), Text(shown))
+    return Block("Methods", ("Method", "What it is", "Hyper-parameters"), tuple(found.values()), numbers=False)
+
+
+def _card(method: str) -> str:
+    try:
+        name, _ = parse(method)
+        return (catalog.method_class(name).__doc__ or "").strip().partition("\n")[0]
+    except UserError:  # a record may be of a method that is not here
+        return "not among the methods here"
+
+
+def recipes(material: Material) -> Block:
+    """The recipes side by side, field by field, as they were resolved; fields without a value are left out."""
+    used = {spec.recipe_text: _flat(spec.recipe.model_dump(mode="json")) for spec in material.plan.runs}
+    names = dict.fromkeys(name for values in used.values() for name in values)
+    rows = [(Text(name), *(Text(values.get(name, "–")) for values in used.values())) for name in names]
+    return Block("Recipes", ("Field", *used), tuple(rows), numbers=False)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        elif value is not None and value != []:
+            found[f"{prefix}{name}"] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return found
+
+
+def commands(material: Material) -> list[tuple[str, str]]:
+    """What to type to have it all again, from the grid's text saved as a file."""
+    file = shlex.quote(f"{material.grid.name or 'grid'}.yaml")
+    return [
+        ("Count the runs, and how long they would take", f"reprune plan {file}"),
+        ("Run everything again, and write this report", f"snakemake --cores all --configfile {file}"),
+    ]
+
+
+def runs(material: Material) -> list[dict[str, str]]:
+    """Every run with its record and the command that repeats it."""
+    found = []
+    for spec in material.plan.runs:
+        source = material.records.get(spec.id)
+        record = source.record if source else None
+        found.append(
+            {
+                "id": spec.id,
+                "link": material.link(spec.id),
+                "outcome": record.outcome if record else "no record",
+                "seconds": f"{record.cost.seconds:.1f}" if record else "",
+                "method": spec.method_text,
+                "command": spec.command,
+            }
+        )
+    return found

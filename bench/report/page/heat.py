@@ -1,0 +1,43 @@
+"""How dense each layer is: a row for each sparse cell, a column for each layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench.report.page.material import Material, point_name
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Densities in % by layer, averaged over the seeds that ended well; None where a record has no such layer."""
+
+    layers: tuple[str, ...]
+    shapes: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[float | None, ...]], ...]
+
+
+def heat(material: Material, numbers: Iterable[int]) -> Heat | None:
+    """The densities of a section's cells; None if no pruned network is there."""
+    shapes: dict[str, str] = {}
+    rows = []
+    for number in numbers:
+        line, cell = material.lines[number], material.plan.cells[number]
+        if math.isnan(line["point"]):
+            continue
+        densities: dict[str, list[float]] = {}
+        for source in material.good(cell):
+            result = source.record.result(cell.point)
+            for layer in result.layers if result else ():
+                if layer.prunable:
+                    shapes.setdefault(layer.name, " × ".join(map(str, layer.shape)))
+                    densities.setdefault(layer.name, []).append(100 * layer.density)
+        if densities and any(value < 100 for values in densities.values() for value in values):
+            means = {name: fmean(values) for name, values in densities.items()}
+            rows.append((line["method"], point_name(line["method"], line["point"]), means))
+    if not rows:
+        return None
+    ordered = tuple((method, point, tuple(means.get(name) for name in shapes)) for method, point, means in rows)
+    return Heat(tuple(name.removesuffix(".weight") for name in shapes), tuple(shapes.values()), ordered)

@@ -1,0 +1,148 @@
+"""The first screen: how many runs ended well, what came of the published numbers and claims, and which methods lead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from bench.report.page.material import Material, point_name
+from bench.report.page.material import number as printed
+from bench.report.published_block import LETTERS
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a bar: so many of something; `kind` names its colour."""
+
+    count: int
+    word: str
+    kind: str
+    letter: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A bar of parts with a sentence that says the same."""
+
+    title: str
+    headline: str
+    parts: tuple[Part, ...]
+    target: str
+
+    @property
+    def total(self) -> int:
+        """Of all parts."""
+        return sum(part.count for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The highest mean at an operating point, and what cannot be told from it."""
+
+    network: str
+    point: str
+    method: str
+    accuracy: str
+    tied: tuple[str, ...]
+    cell: int
+
+
+RULINGS = {"holds": "reproduced", "contradicted": "below", "open": "inconclusive"}
+"""Rulings on claims are coloured like the verdicts that they resemble."""
+
+
+def cards(material: Material) -> list[Card]:
+    """Runs, published numbers and claims."""
+    return [_runs(material), _published(material), *([_claims(material)] if material.found else [])]
+
+
+def _runs(material: Material) -> Card:
+    seen = dict.fromkeys(material.table["run"]) | dict.fromkeys(spec.id for spec in material.plan.runs)
+    outcomes = dict(zip(material.table["run"], material.table["outcome"], strict=True))
+    counts = Counter(outcomes.get(run, "missing") for run in seen)
+    skipped = sum(1 for cell in material.plan.cells if cell.skipped)
+    good, total = counts.pop("ok", 0), len(seen)
+    parts = [Part(good, "ended well", "reproduced")] if good else []
+    parts += [Part(count, word, "missing" if word == "missing" else "below") for word, count in counts.most_common()]
+    parts += [Part(skipped, "cells skipped", "missing")] if skipped else []
+    headline = f"All {total} runs ended well" if good == total else f"{good} of {total} runs ended well"
+    return Card("Runs", headline, tuple(parts), "failures" if good < total or skipped else "provenance")
+
+
+def _published(material: Material) -> Card:
+    anchors = [row for row in (material.anchor(line) for line in material.lines) if row is not None]
+    counts = Counter("no result yet" if not row["ours_n"] else row["verdict"] for row in anchors)
+    parts = [
+        Part(counts[word], word, word.replace(" ", "-"), letter) for word, letter in LETTERS.items() if counts[word]
+    ]
+    parts += [Part(counts["no result yet"], "no result yet", "missing")] if counts["no result yet"] else []
+    judged = sum(counts[word] for word in LETTERS if word != "not comparable")
+    if not len(material.compared):
+        headline = "No published number is about a cell of this grid"
+    elif not judged:
+        known = len(anchors) or len(material.compared)
+        which = "The one published number cannot" if known == 1 else f"None of the {known} published numbers can"
+        headline = f"{which} be compared with these runs"
+    else:
+        headline = f"{counts['reproduced']} of {judged} comparable published numbers reproduced"
+    return Card("Published numbers", headline, tuple(parts), "published" if len(material.compared) else "")
+
+
+def _claims(material: Material) -> Card:
+    counts = Counter(finding.ruling for finding in material.found)
+    parts = [Part(counts[word], word, kind, word[0].upper()) for word, kind in RULINGS.items() if counts[word]]  # type: ignore[index]
+    headline = f"{counts['holds']} of {len(material.found)} tests of papers’ claims hold"
+    return Card("Claims of papers", headline, tuple(parts), "claims")
+
+
+def leaders(material: Material) -> list[Leader]:
+    """Who leads each column that has marks (`bench.report.summary`)."""
+    found = []
+    for dataset, architecture, numbers in material.sections():
+        best = [each for each in numbers if material.lines[each]["best"]]
+        for each in sorted(best, key=lambda one: float(material.lines[one]["point"])):
+            line = material.lines[each]
+            column = ("recipe", "prunable", "point")
+            rivals = (material.lines[other] for other in numbers)
+            tied = [one for one in rivals if one["tied"] and all(one[name] == line[name] for name in column)]
+            tied.sort(key=lambda one: -float(one["mean"]))
+            found.append(
+                Leader(
+                    f"{architecture} on {dataset}",
+                    point_name(line["method"], line["point"]),
+                    line["method"],
+                    printed(line["mean"], line["std"]),
+                    tuple(one["method"] for one in tied),
+                    each,
+                )
+            )
+    return found
+
+
+def methods(material: Material) -> list[str]:
+    """All methods, in the grid's order."""
+    return list(dict.fromkeys(line["method"] for line in material.lines))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A line of the table of failures."""
+
+    cell: int
+    name: str
+    network: str
+    outcome: str
+    reason: str
+    seeds: str
+
+
+def failures(material: Material) -> list[Failed]:
+    """All that did not end well, by cell, outcome and reason."""
+    found = []
+    for number, line in enumerate(material.lines):
+        name = f"{line['method']}, {point_name(line['method'], line['point'])}"
+        for each in material.failures(number):
+            seeds = ", ".join(map(str, each.seeds))
+            network = f"{line['architecture']} on {line['dataset']}"
+            found.append(Failed(number, name, network, each.outcome, each.reason, seeds))
+    return found

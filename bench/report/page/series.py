@@ -1,0 +1,134 @@
+"""What the charts draw: accuracy against what is left of a network, and how runs got there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from bench.record import Curve, Record
+from bench.report.page.material import Line, Material, point_name, share
+
+MOST_POINTS = 48
+"""Points of a training curve; a longer one is thinned, so that a large grid stays a small page."""
+
+
+def trade_off(material: Material, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """A point per cell that has a result: its accuracy, and the fractions of weights and multiply-adds it keeps."""
+    found = []
+    for number in numbers:
+        line = material.lines[number]
+        if line["n"]:
+            found.append(_point(number, line))
+    return found
+
+
+def _point(number: int, line: Line) -> dict[str, Any]:
+    spread = 0.0 if math.isnan(line["std"]) else line["std"]
+    dense = math.isnan(line["point"])
+    per_input = not math.isnan(line["reduction_strict"])  # the network itself is dense
+    weights = math.nan if per_input else 1 - line["prunable_sparsity"]
+    sign = "" if math.isnan(line["std"]) else f" ± {line['std']:.2f}"
+    return {
+        "cell": number,
+        "method": line["method"],
+        "dense": dense,
+        "weights": _positive(weights),
+        "macs": _positive(line["macs_kept"]),
+        "mean": round(line["mean"], 4),
+        "low": round(line["mean"] - spread, 4),
+        "high": round(line["mean"] + spread, 4),
+        "at": point_name(line["method"], line["point"]),
+        "accuracy": f"{line['mean']:.2f}{sign} % ({line['n']})",
+        "kept": share(weights),
+        "macs_text": share(line["macs_kept"]),
+    }
+
+
+def _positive(value: float) -> float | None:
+    return float(f"{value:.6g}") if value > 0 else None  # NaN is not
+
+
+@dataclass
+class Training:
+    """The training curve of the runs that differ in the seed only.
+
+    Attributes:
+        method, points: what was run.
+        stages: name and first epoch of each; epochs go on over stages.
+        epoch, accuracy, low, high: mean, lowest and highest of the seeds, in %.
+        flips: per epoch, how often the mask of a prunable weight changed, in %, averaged over weights and seeds.
+    """
+
+    method: str
+    points: list[str]
+    seeds: int = 0
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    epoch: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    flips: list[float] = field(default_factory=list)
+
+
+def trainings(material: Material) -> tuple[list[Training], dict[tuple[str, float | None], int]]:
+    """The training curves of a grid, and where that of a run at a point is."""
+    cells: dict[tuple[str, ...], list[int]] = {}
+    for number, cell in enumerate(material.plan.cells):
+        if cell.runs:
+            cells.setdefault(tuple(run for _, run in cell.runs), []).append(number)
+    found: list[Training] = []
+    where: dict[tuple[str, float | None], int] = {}
+    for runs, numbers in cells.items():
+        lines = [material.lines[number] for number in numbers]
+        names = [point_name(line["method"], line["point"]) for line in lines if not math.isnan(line["point"])]
+        records = [material.records[run].record for run in runs if run in material.records]
+        made = _training(Training(lines[0]["method"], names), [record for record in records if record.curves])
+        if made is not None:
+            where |= {(run, material.plan.cells[number].point): len(found) for run in runs for number in numbers}
+            found.append(made)
+    return found, where
+
+
+def _training(made: Training, records: list[Record]) -> Training | None:
+    accuracy: dict[float, list[float]] = {}
+    flips: dict[float, list[float]] = {}
+    for record in records:
+        start = 0.0
+        stages = []
+        for curve in record.curves:
+            if not curve.epoch:
+                continue
+            stages.append((curve.stage, start))
+            for epoch, value, rate in _thinned(curve, max(2, MOST_POINTS // len(record.curves))):
+                accuracy.setdefault(round(start + epoch, 3), []).append(value)
+                flips.setdefault(round(start + epoch, 3), []).append(rate)
+            start += curve.epoch[-1]
+        made.stages = max(made.stages, stages, key=len)
+    if not accuracy:
+        return None
+    made.seeds = len(records)
+    for epoch in sorted(accuracy):
+        values = accuracy[epoch]
+        made.epoch.append(epoch)
+        made.accuracy.append(round(fmean(values), 2))
+        made.low.append(round(min(values), 2))
+        made.high.append(round(max(values), 2))
+        made.flips.append(float(f"{100 * fmean(flips[epoch]):.3g}"))
+    return made
+
+
+def _thinned(curve: Curve, most: int) -> list[tuple[float, float, float]]:
+    """Epoch, accuracy there and mask changes per epoch since the entry before, of at most so many entries."""
+    count = len(curve.epoch)
+    chosen = sorted({round((index + 1) * count / min(most, count)) for index in range(min(most, count))})
+    found, first, before = [], 0, 0.0
+    for end in chosen:
+        epoch = curve.epoch[end - 1]
+        length = epoch - before
+        changes = math.fsum(curve.mask_changes[first:end])
+        found.append((epoch, curve.accuracy[end - 1], changes / length if length > 0 else 0.0))
+        first, before = end, epoch
+    return found

@@ -1,0 +1,75 @@
+"""``reprune run``: one run without Snakemake, for a person who looks on."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from bench import data, disk
+from bench.data.images import file_of
+from bench.errors import UserError
+from bench.options import parser, spec_from
+from bench.run import Watch, exclusively, finished_record, status_of
+from bench.runlog import log_to
+from bench.runs import find, live, numbers
+from bench.spec import RunSpec
+from bench.workflow.progress import label
+
+log = logging.getLogger(__name__)
+
+
+def run(words: list[str]) -> int:
+    """Carry out the run that a command line describes (`bench.options`), or say that it is finished; show the numbers.
+
+    What is missing is made first: the decoded data set, the count of multiply-adds. A run that was stopped goes on from
+    its checkpoint. Returns the exit status: 1 if the run ended in an error or the machine failed it, 143 if somebody
+    stopped it.
+    """
+    arguments = parser().parse_args(words)
+    spec = spec_from(arguments)
+    path = arguments.results / "runs" / spec.id / "record.json"
+    if finished_record(path, spec) is not None:
+        print("This run is finished; delete its folder to carry it out again.")
+    elif status := _carried_out(words, spec, arguments):
+        return status
+    found = find.read(path)
+    numbers.show(found, path, numbers.console())
+    return int(found.outcome == "error")
+
+
+def _carried_out(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
+    disk.check(arguments.results)
+    console = Console(stderr=True, highlight=False)
+    path = arguments.results / "runs" / spec.id / "log.txt"
+    if not console.is_terminal or spec.recipe.gpus > 1:  # several processes write lines of their own
+        log_to(path)
+        return status_of(lambda: _prepared(words, spec, arguments, None))
+    log_to(path, shown=live.Above(console))
+    console.print(Text(label(spec), "bold"))
+    console.print(Text(f"recipe {spec.recipe_text} · {path.parent} · Ctrl-C stops at a checkpoint", "dim"))
+
+    def job() -> int:
+        with live.bars(console) as bars:
+            return _prepared(words, spec, arguments, bars.watch)
+
+    return status_of(job)
+
+
+def _prepared(words: list[str], spec: RunSpec, arguments: argparse.Namespace, watch: Watch | None) -> int:
+    prepare(spec.dataset, arguments.results / "data")
+    return exclusively(words, spec, arguments, watch)
+
+
+def prepare(dataset: str, folder: Path) -> None:
+    """Decode a data set to a folder if it is not there. Raises `UserError` if its originals are missing."""
+    if file_of(dataset, folder).exists():
+        return
+    log.info("preparing data set %s", dataset)
+    try:
+        data.prepare(dataset, folder)
+    except UserError as error:
+        raise UserError(f"{error} `reprune prepare {dataset} --download` fetches what can be fetched.") from None

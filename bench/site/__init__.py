@@ -1,0 +1,1 @@
+"""The site of the documentation: pages laid out as the repository is, and a reference made from the code."""

@@ -1,0 +1,111 @@
+"""Orders of methods, in a paper and here; and the verdicts on each method."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.published.comparison import COLUMNS
+from bench.report import agreement
+from bench.report.layout import Chapter
+
+PUBLISHED = {"gmp": 93.0, "snip": 92.0, "dpf": 94.0, "rigl": 91.0}
+OURS = {"gmp": 83.0, "snip": 84.0, "dpf": 85.0, "rigl": 70.0}
+
+
+def line(method: str, **changes: Any) -> dict[str, Any]:
+    values = {
+        **dict.fromkeys(COLUMNS, ""),
+        **{"dataset": "cifar10", "architecture": "resnet20_cifar", "method": method, "point": 0.9},
+        **{"row": f"row-{method}", "anchor": True, "paper": "Lin et al., DPF", "protocol": "dpf"},
+        **{"published": PUBLISHED.get(method, 90.0), "ours": OURS.get(method, 80.0), "ours_n": 3},
+        **{"verdict": "not comparable", "reason": "budget: 0.1 of the recipe's length", "difference": -10.0},
+    }
+    return values | changes
+
+
+def chapters(lines: list[dict[str, Any]], recipes: dict[str, str] | None = None) -> tuple[Chapter, ...]:
+    cells = [
+        {**{name: one[name] for name in ("dataset", "architecture", "method", "point")}, "prunable": "all"}
+        | {"recipe": (recipes or {}).get(one["method"], "cifar10")}
+        for one in lines
+    ]
+    return agreement.chapters(pd.DataFrame(lines, columns=list(COLUMNS)), pd.DataFrame(cells))
+
+
+def test_an_order_by_hand() -> None:
+    (chapter,) = chapters([line(method) for method in PUBLISHED])
+    assert chapter.title == "Rank agreement with the paper"
+    (row,) = chapter.blocks[0].rows
+    # theirs: dpf gmp snip rigl; ours: dpf snip gmp rigl; one of six pairs is reversed, and 8 of 24 orders are as close
+    assert [text.text for text in row] == [
+        "resnet20_cifar on cifar10",
+        "90 %",
+        "Lin et al.: dpf (85.00) > gmp (83.00) > snip (84.00) > rigl (70.00)",
+        "+0.67",
+        "0.333",
+        "3",
+        "budget",
+    ]
+    assert "resnet20_cifar on cifar10 at 90 %: row-dpf, row-gmp, row-snip, row-rigl." in chapter.notes[-1]
+
+
+def test_two_methods_are_no_order() -> None:
+    assert chapters([line("gmp"), line("snip"), line("dense", point=math.nan)]) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason": "unverified: nobody read this number in a source"},
+        {"reason": "budget: 0.1; variant: the paper's is dpf[x=1]"},
+        {"paper": "Another"},
+        {"protocol": "another"},
+        {"point": 0.95},
+        {"architecture": "vgg"},
+        {"ours_n": 0, "ours": math.nan},
+    ],
+)
+def test_a_row_about_something_else_is_not_in_the_order(changes: dict[str, Any]) -> None:
+    assert chapters([line("gmp"), line("snip"), line("dpf", **changes)]) == ()
+
+
+def test_our_numbers_come_from_one_recipe() -> None:
+    lines = [line("gmp"), line("snip"), line("dpf")]
+    assert len(chapters(lines)) == 1
+    assert chapters(lines, {"dpf": "longer"}) == ()
+
+
+def test_a_cell_counts_once() -> None:
+    twice = [line("gmp"), line("snip"), line("snip", row="again", anchor=False, published=99.0), line("dpf")]
+    (chapter,) = chapters(twice)
+    assert "again" not in chapter.notes[-1]
+
+
+def test_ties_of_all_have_no_order() -> None:
+    (chapter,) = chapters([line(method, ours=50.0) for method in PUBLISHED])
+    assert [text.text for text in chapter.blocks[0].rows[0]][3:5] == ["not defined", "–"]
+
+
+def test_verdicts_by_method() -> None:
+    networks = [
+        line("gmp", architecture=f"net{index}", verdict="reproduced", reason="", difference=0.1 * index)
+        for index in range(5)
+    ]
+    below = line("snip", verdict="below", reason="", difference=-2.0)
+    chance = line("snip", point=0.98, verdict="both collapsed", reason="", difference=5.0)
+    (chapter,) = chapters([*networks, below, chance, line("dpf")])
+    gmp, snip, dpf = ([text.text for text in row] for row in chapter.blocks[0].rows)
+    assert gmp[:8] == ["gmp", "5", "0", "0", "0", "0", "0", "+0.20"]
+    assert gmp[8].startswith("+0.0")
+    assert gmp[9] == "5"
+    assert snip == ["snip", "0", "0", "1", "0", "0", "1", "−2.00", "–", "1"]
+    assert dpf == ["dpf", "0", "0", "0", "0", "1", "0", "–", "–", "0"]
+    assert "from 5 networks on" in chapter.notes[0]
+
+
+def test_nothing_published() -> None:
+    assert agreement.chapters(pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame()) == ()

@@ -1,0 +1,190 @@
+"""Every command of README, CONTRIBUTING and docs/ is carried out, page by page, in a fresh copy of the checkout."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from bench import grid
+from tests.docs.reading import PAGES, ROOT, Block, blocks, inlines, missing
+
+LONG = {"tutorial.md", "add-a-method.md"}
+"""Pages that train for minutes."""
+
+MARK = "# line "
+"""What is printed before the commands of a fence, with its line in the page."""
+
+
+def _id(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def _commands(page: Path) -> list[Block]:
+    return [block for block in blocks(page.read_text(encoding="utf-8")) if block.language == "bash"]
+
+
+RUN = [
+    pytest.param(page, marks=pytest.mark.long if page.name in LONG else (), id=_id(page))
+    for page in PAGES
+    if any("untested" not in block.remarks for block in _commands(page))
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The files that git knows or would not ignore, without results."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / "copy" / name)
+    return tmp_path / "copy"
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    """As if the environment were active: its programs, and the copy's code before an installed one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "SNAKEMAKE", "MLFLOW"))}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    return kept | {"PATH": path, "PYTHONPATH": str(checkout), "COLUMNS": "160", "NO_COLOR": "1"}
+
+
+def script(page: Path) -> tuple[str, list[str]]:
+    """A page as one script for bash, and what it leaves out for want of an environment variable."""
+    lines, left_out = ["set -euo pipefail"], []
+    for block in blocks(page.read_text(encoding="utf-8")):
+        if "file" in block.remarks:
+            path = shlex.quote(block.remarks["file"])
+            lines.append(f"mkdir -p $(dirname {path})\ncat > {path} <<'END OF FILE'\n{block.text}END OF FILE")
+        if block.language != "bash" or "untested" in block.remarks:
+            continue
+        if (variable := block.remarks.get("needs")) and not os.environ.get(variable):
+            left_out.append(f"line {block.line} needs {variable}")
+            continue
+        lines += [f"echo; echo '{MARK}{block.line}'", block.text]
+    return "\n".join(lines), left_out
+
+
+def carry_out(page: Path, checkout: Path) -> None:
+    """Run a page's commands; fail with the fence's output if one fails or does not print what the page shows."""
+    text, left_out = script(page)
+    done = subprocess.run(
+        ["bash", "-c", text],
+        cwd=checkout,
+        env=environment(checkout),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    parts = re.split(rf"^{MARK}(\d+)\n", done.stdout, flags=re.MULTILINE)
+    printed = dict(zip(map(int, parts[1::2]), parts[2::2], strict=True))
+    assert done.returncode == 0, (
+        f"{_id(page)}, line {max(printed, default=0)}: exit {done.returncode}\n{parts[-1][-4000:]}"
+    )
+    for block in _commands(page):
+        if block.line in printed:
+            lost = missing(block.shown, printed[block.line])
+            assert lost == [], f"{_id(page)}, line {block.line}: not printed any more; it prints\n{printed[block.line]}"
+    if left_out:
+        pytest.skip(f"the rest of {_id(page)} was carried out, but {'; '.join(left_out)}")
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_commands_of_a_page_work(page: Path, checkout: Path) -> None:
+    carry_out(page, checkout)
+
+
+def test_a_page_with_a_mistake_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.docs.test_commands.ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("```bash\necho one\n```\n\n```bash\nfalse\necho two\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md, line 5: exit 1"):
+        carry_out(page, tmp_path)
+    page.write_text("```bash\necho accuracy 91.73 of 3\n```\n\n```text\naccuracy 91.80 of …\nverdict\n```\n")
+    with pytest.raises(AssertionError, match=r"not printed any more(.|\n)*verdict"):
+        carry_out(page, tmp_path)
+    page.write_text("<!-- file: a/b.txt -->\n```yaml\nx: $y\n```\n\n```bash\ncat a/b.txt\n```\n```text\nx: $y\n```\n")
+    carry_out(page, tmp_path)
+    page.write_text("<!-- needs: NOT_SET_HERE -->\n```bash\nfalse\n```\n")
+    with pytest.raises(pytest.skip.Exception, match="line 2 needs NOT_SET_HERE"):
+        carry_out(page, tmp_path)
+
+
+def test_commands_stand_in_fences() -> None:
+    """Indented code has no language: nobody could tell commands from a formula."""
+    found = [
+        f"{_id(page)}:{block.line}"
+        for page in PAGES[1:]  # README's commands are those of CONTRIBUTING, and a GPU's
+        for block in blocks(page.read_text(encoding="utf-8"))
+        if block.language in ("indented", "", "sh", "shell", "console")
+    ]
+    assert found == []
+
+
+def test_what_is_not_run_says_why() -> None:
+    for page in PAGES:
+        for block in _commands(page):
+            reason = block.remarks.get("untested")
+            tests = re.findall(r"(?:tests|benchmarks)/[\w/.]+\.py", reason or "")
+            assert reason is None or len(reason) > 15, f"{_id(page)}:{block.line}: no reason"
+            assert all((ROOT / test).exists() for test in tests), f"{_id(page)}:{block.line}: {reason}"
+
+
+def _written() -> list[tuple[str, str]]:
+    """(place, command line) of every call of `reprune` in inline code and in fences that are not run."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lines = [token.content for token in inlines(text) if token.type == "code_inline"]
+        lines += [line for block in _commands(page) if "untested" in block.remarks for line in block.text.splitlines()]
+        found += [(_id(page), line.partition("  #")[0]) for line in lines if line.startswith("reprune ")]
+    return found
+
+
+def test_commands_in_the_text_exist_with_their_options() -> None:
+    root = typer.main.get_command(importlib.import_module("bench.cli").app)
+    wrong = []
+    for place, line in _written():
+        command, words = root, shlex.split(line)[1:]
+        while hasattr(command, "commands") and words and words[0] in command.commands:
+            command, words = command.commands[words[0]], words[1:]
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = command is root and bool(words) and not words[0].startswith("-")
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        free = command.ignore_unknown_options
+        if unknown or (not free and not set(options) <= {*known, "--help"}):
+            wrong.append(f"{place}: {line}")
+    assert wrong == []
+    assert len(_written()) > 20
+
+
+def test_the_grid_and_the_method_of_the_readme_are_complete(checkout: Path) -> None:
+    found = {block.language: block.text for block in blocks((ROOT / "README.md").read_text(encoding="utf-8"))}
+    (checkout / "configs" / "readme.yaml").write_text(found["yaml"])
+    assert grid.load(checkout / "configs" / "readme.yaml").recipe == "cifar10"
+    (checkout / "methods" / "ramp.py").write_text(found["python"])
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.cli", "methods", "ramp"],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cubic" in done.stdout
