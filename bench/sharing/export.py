@@ -20,7 +20,7 @@ from bench.errors import UserError
 from bench.grid import Grid
 from bench.identity import file_digest
 from bench.provenance import ROOT
-from bench.report import kept, measurements
+from bench.report import churn, kept, measurements
 from bench.report.kept import Kept
 from bench.sharing import checkout, crate
 
@@ -80,11 +80,11 @@ def _collected(source: Path, grid: Grid | None, folder: Path) -> Kept:
         kept.keep(grid, folder)
     else:
         kept.read(source)
-        shutil.copyfile(source / kept.GRID, folder / kept.GRID)
-        for name in (kept.RECORDS, latency.KEPT):
-            for path in sorted((source / name).glob("*.json")):
-                (folder / name).mkdir(exist_ok=True)
-                shutil.copyfile(path, folder / name / path.name)
+        for pattern in (kept.GRID, churn.FILE, f"{kept.RECORDS}/*.json", f"{latency.KEPT}/*.json"):
+            for path in sorted(source.glob(pattern)):
+                copy = folder / path.relative_to(source)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, copy)
     found = kept.read(folder)
     missing = [spec.id for spec in found.plan.runs if spec.id not in found.records]
     if missing:
