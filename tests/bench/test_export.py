@@ -276,10 +276,11 @@ def test_the_page_says_whether_the_code_is_that_of_the_runs(
     (path,) = kept.glob("records/*gmp-0.95-*")
     old = record.read(path)
     spec = old.spec.model_copy(update={"identity": "0" * 64})
-    record.write(old.model_copy(update={"id": spec.id, "spec": spec}), path.with_name(f"{spec.id}.json"))
+    record.write(old.model_copy(update={"id": spec.id, "spec": spec}), path.with_name("renamed by hand.json"))
     path.unlink()
     exporting.export(kept, None, tmp_path / "crate", weights=False, today=FIRST)
     assert "is newer than 1 of the 4 runs" in (tmp_path / "crate" / "README.md").read_text()
+    assert graph(tmp_path / "crate")[f"#run-{spec.id}"]["result"] == {"@id": f"records/{spec.id}.json"}
 
 
 def test_an_unfinished_grid_is_refused(finished: Grid, tmp_path: Path) -> None:
