@@ -12,7 +12,7 @@ import yaml
 from bench import plain_yaml
 from bench.errors import UserError
 from bench.record import write_atomic
-from bench.site import fields, hooks, methods, recipes
+from bench.site import commands, fields, hooks, methods, recipes
 
 SETTINGS = Path("docs/site.yml")
 CONFIG = "site.yml"
@@ -52,6 +52,8 @@ def generated(root: Path) -> Iterator[tuple[str, str]]:
     for name in methods.usable():
         card = root / "docs" / "methods" / f"{name}.md"
         yield f"docs/methods/{name}.md", methods.page(name, card.read_text(encoding="utf-8") if card.exists() else "")
+    if (about := root / "docs" / "commands.md").exists():
+        yield "docs/commands.md", commands.page(about.read_text(encoding="utf-8"))
     yield f"{REFERENCE}/interface.md", hooks.page()
     yield f"{REFERENCE}/recipes.md", recipes.page()
     yield f"{REFERENCE}/grid.md", fields.grid()

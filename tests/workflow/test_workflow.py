@@ -314,10 +314,3 @@ def test_missing_data_are_named_before_anything_is_trained(clone: Clone, monkeyp
 def test_lint_is_clean(clone: Clone) -> None:
     ended = clone.snakemake("--lint")
     assert ended.status == 0, ended
-
-
-def test_profiles_repeat_the_common_keys() -> None:
-    default, slurm = (
-        yaml.safe_load((CHECKOUT / "profiles" / name / "profile.v9+.yaml").read_text()) for name in ("default", "slurm")
-    )
-    assert default.items() <= slurm.items()

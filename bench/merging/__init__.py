@@ -1,0 +1,171 @@
+"""Results of several machines in one folder: records are the truth, conflicts are named, nothing is overwritten.
+
+A run is what its id says, so the same run may have been carried out twice. With the same numbers and the same weights
+it is one run. With others it is a conflict: machines differ in their bits, and which of the two shall count is not for
+a program to say; the one that was there first stays. A run that ended in an error, or whose record cannot be read,
+gives way to one that ended otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import disk
+from bench.errors import UserError
+from bench.lineage import identify
+from bench.locks import held
+from bench.merging import copying
+from bench.merging.copying import Damaged
+from bench.merging.machines import Conflict, conflict
+from bench.record import Record, sweep
+from bench.report.kept import GRID
+from bench.runs import find
+
+
+@dataclass
+class Merged:
+    """What a merge did, or would do, by run id.
+
+    Attributes:
+        copied: runs that were not there.
+        replaced: runs that were there as an error, or with a record that cannot be read.
+        same: runs that were there already, with the same numbers and weights, or with the same lack of them.
+        completed: those of `same` that got files which they lacked.
+        conflicts: runs that are there with other numbers or weights; they stay as they are.
+        refused: why a source's run was not taken.
+        busy: runs that are being carried out where they should go.
+        outdated: copied runs which today's code and recipes would give another identity, so no grid asks for them.
+        stages: identities of trainings that were copied, for runs that will start from them.
+    """
+
+    copied: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    completed: list[str] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    busy: list[str] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the sources have is there now."""
+        return not (self.conflicts or self.refused or self.busy)
+
+
+class _Busy(Exception):
+    """Another process has the lock of a run or a stage."""
+
+
+def merge(sources: Iterable[Path], to: Path, *, dry: bool = False) -> Merged:
+    """Bring the runs of `sources`, folders of results or kept folders, into the results in `to`.
+
+    It may be cut off at any time and called again. With `dry`, nothing is written. Raises `UserError` if a source is
+    neither, or is `to` itself, before anything is done.
+    """
+    folders = list(sources)
+    for folder in folders:
+        _check(folder, to)
+    if not dry:
+        disk.check(to)
+    merging = _Merging(to, dry)
+    for folder in folders:
+        merging.bring(folder)
+    return merging.done
+
+
+def _check(source: Path, to: Path) -> None:
+    if not (source / "runs").is_dir() and not (source / GRID).is_file():
+        raise UserError(f"{source} is no folder of results (no runs/ in it) and no kept one (no {GRID}).")
+    if source.resolve() == to.resolve():
+        raise UserError(f"{source} is the folder that the results go to; name another one with --to.")
+
+
+class _Merging:
+    """One merge at work."""
+
+    def __init__(self, to: Path, dry: bool) -> None:
+        self.to, self.dry, self.done = to, dry, Merged()
+        self._taken: dict[str, Path] = {}
+        """By run id, the record that a dry merge would have copied."""
+
+    def bring(self, source: Path) -> None:
+        """Everything of one source."""
+        disputed: set[str] = set()
+        for path in find.all_in(source):
+            run = path.parent.name if path.name == "record.json" else path.stem
+            try:
+                there = copying.read(path, run)
+                with self._alone(self.to / "runs" / run):
+                    if self._decide(there, path, source):
+                        disputed |= copying.stages_of(there)
+            except Damaged as error:
+                self.done.refused[run] = str(error)
+            except _Busy:
+                self.done.busy.append(run)
+        for stage in copying.stages_in(source):
+            if stage.name not in disputed:
+                self._bring_stage(stage)
+
+    def _decide(self, there: Record, path: Path, source: Path) -> bool:
+        """Take a run of a source if it brings something; returns whether it is in conflict with what is here."""
+        run, mine = there.id, self._taken.get(there.id, self.to / "runs" / there.id / "record.json")
+        here = _readable(mine, run)
+        if here is None or (here.outcome == "error" and there.outcome != "error"):
+            existed = mine.exists()
+            copying.take(there, path, mine.parent, dry=self.dry)
+            (self.done.replaced if existed else self.done.copied).append(run)
+            self.done.outdated += [run] if _is_outdated(there) else []
+            self._taken |= {run: path} if self.dry else {}
+            return False
+        found = None if there.outcome == "error" else conflict(here, mine, there, path, source)
+        if found is not None:
+            self.done.conflicts.append(found)
+            return True
+        self.done.same.append(run)
+        if there.outcome == here.outcome and copying.complete(here, path, mine, dry=self.dry):
+            self.done.completed.append(run)
+        return False
+
+    def _bring_stage(self, stage: Path) -> None:
+        target = self.to / "stages" / stage.name
+        if (target / copying.FINISHED).exists() or stage.name in self.done.stages:
+            return
+        try:
+            with self._alone(target):
+                copying.take_stage(stage, target, dry=self.dry)
+                self.done.stages.append(stage.name)
+        except _Busy:
+            self.done.busy.append(f"stages/{stage.name}")
+
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[None]:
+        """Nobody else writes into the folder of a run or a stage meanwhile; raises `_Busy` if somebody does."""
+        if self.dry:
+            yield
+            return
+        with held(folder / "lock", _busy):
+            sweep(folder)
+            yield
+
+
+def _busy() -> None:
+    raise _Busy
+
+
+def _readable(path: Path, run: str) -> Record | None:
+    try:
+        return copying.read(path, run) if path.exists() else None
+    except Damaged:
+        return None
+
+
+def _is_outdated(found: Record) -> bool:
+    try:
+        return identify(found.spec).identity != found.spec.identity
+    except UserError:
+        return True

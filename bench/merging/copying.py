@@ -1,0 +1,112 @@
+"""Files of runs and stages from one folder of results into another: whole or not at all, the record last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench import latency, record
+from bench.errors import UserError, printable
+from bench.lineage import identities
+from bench.record import Record, write_atomic
+
+FINISHED = "final.pt"
+"""What a stage has that is finished; what is not is trained anew."""
+
+SNAPSHOTS = "snapshot-*.pt"
+
+
+class Damaged(Exception):
+    """A run that is not taken; the message is one sentence that says why."""
+
+
+def read(path: Path, run: str) -> Record:
+    """The record of a run. Raises `Damaged` if it is none, or that of another run."""
+    try:
+        found = record.read(path)
+    except ValidationError as error:
+        raise Damaged(f"{path} is no record that can be read: {printable(error.errors()[0]['msg'])[:300]}.") from None
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read ({error.strerror}).") from None
+    if not found.id == found.spec.id == run:
+        raise Damaged(f"{path} is the record of another run, {printable(found.id)[:200]}.")
+    return found
+
+
+def take(found: Record, source: Path, folder: Path, *, dry: bool) -> None:
+    """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
+
+    Raises `Damaged` if weights are not those that the record names.
+    """
+    for name, digest in _files(found, source):
+        _copy(source.parent / name, folder / name, dry, digest)
+    if latency.beside(source).is_file():
+        _copy(latency.beside(source), folder / latency.FILE, dry)
+    _copy(source, folder / "record.json", dry)
+
+
+def complete(found: Record, source: Path, here: Path, *, dry: bool) -> bool:
+    """Copy those files of a run that are missing beside its record `here`; returns whether there were any."""
+    pairs = [(source.parent / name, here.parent / name, digest) for name, digest in _files(found, source)]
+    pairs.append((latency.beside(source), latency.beside(here), ""))
+    missing = [(there, target, digest) for there, target, digest in pairs if there.is_file() and not target.exists()]
+    for there, target, digest in missing:
+        _copy(there, target, dry, digest)
+    return bool(missing)
+
+
+def stages_in(source: Path) -> Iterator[Path]:
+    """The finished trainings of a folder of results; a kept folder has none."""
+    for path in sorted((source / "stages").glob(f"*/{FINISHED}")):
+        if re.fullmatch("[0-9a-f]{32}", path.parent.name):
+            yield path.parent
+
+
+def take_stage(source: Path, folder: Path, *, dry: bool) -> None:
+    """Copy a finished training and its snapshots. Whether they are whole is looked at when they are used."""
+    for path in [*sorted(source.glob(SNAPSHOTS)), source / FINISHED]:
+        _copy(path, folder / path.name, dry)
+
+
+def stages_of(found: Record) -> set[str]:
+    """The names of the folders in which a run's stages lie, as far as today's code has them."""
+    try:
+        return {identity[:32] for identity in identities(found.spec).values()}
+    except UserError:
+        return set()
+
+
+def _files(found: Record, source: Path) -> list[tuple[str, str]]:
+    """The names of a run's files that are there, with the recorded checksum or an empty text."""
+    named = {name: digest for each in found.results for name, digest in _named(each)}
+    for name in named:
+        if Path(name).name != name:
+            raise Damaged(f"{source} names a file outside of its run, {printable(name)[:200]}.")
+    if source.name != "record.json":  # a kept folder has none
+        return []
+    return [(name, digest) for name, digest in (named | {"log.txt": ""}).items() if (source.parent / name).is_file()]
+
+
+def _named(result: record.Result) -> Iterator[tuple[str, str]]:
+    yield result.weights, result.weights_sha256
+    yield result.predictions, ""
+    if result.extras is not None:
+        yield result.extras, ""
+
+
+def _copy(source: Path, target: Path, dry: bool, digest: str = "") -> None:
+    """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
+    try:
+        content, found = source.read_bytes(), source.stat()
+    except OSError as error:
+        raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
+    if digest and hashlib.sha256(content).hexdigest() != digest:
+        raise Damaged(f"{source} is damaged: it has not the checksum that its record tells.")
+    if not dry:
+        write_atomic(target, content)
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -1,0 +1,86 @@
+"""The same run from two machines: whether it is the same in every number and bit, and if not, who says what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.record import Record, Result
+from bench.report.layout import percent
+from bench.runs.differences import facts, unequal
+
+MOST = 4
+"""Differences that a conflict names; `reprune compare` tells them all."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A run of which there are two.
+
+    Attributes:
+        stays, other: the records: the one that counts, and the one that was not taken.
+        source: the folder that the other one lies in.
+        differences: values by name, that of `stays` first; accuracies come first.
+        machines: on what each was made.
+    """
+
+    run: str
+    stays: Path
+    other: Path
+    source: Path
+    differences: dict[str, tuple[Any, Any]]
+    machines: tuple[str, str]
+
+    def describe(self) -> str:
+        """What differs, from where, and which one stays."""
+        named = [f"{name} {_shown(mine)} ↔ {_shown(other)}" for name, (mine, other) in self.differences.items()]
+        more = len(named) - MOST
+        rest = f", and {more} more (`reprune compare {self.stays} {self.other}`)" if more > 0 else ""
+        return "\n".join(
+            [
+                f"conflict: {self.run}",
+                f"  differs in {', '.join(named[:MOST])}{rest}",
+                f"  stays:     {self.stays} ({self.machines[0]})",
+                f"  not taken: {self.other} ({self.machines[1]})",
+            ]
+        )
+
+
+def conflict(mine: Record, stays: Path, other: Record, path: Path, source: Path) -> Conflict | None:
+    """In what two records of a run differ, but for clocks and memory; None if in nothing."""
+    found = unequal(mine, other) | _weights(mine, other)
+    if not found:
+        return None
+    first = {name: pair for name, pair in found.items() if name in ("outcome", "reason") or name.endswith(": accuracy")}
+    machines = machine(mine), machine(other)
+    return Conflict(mine.id, stays, path, source, first | found, machines)
+
+
+def machine(found: Record) -> str:
+    """What made a record, as far as it tells: card or processor, torch, commit."""
+    told = facts(found)
+    device = told.get("gpu.name") or told.get("cpu.model") or "an unnamed machine"
+    commit = str(told.get("git.commit") or "")[:7]
+    parts = [device, f"torch {told['packages.torch']}" if told.get("packages.torch") else ""]
+    return ", ".join(str(part) for part in [*parts, f"commit {commit}" if commit else ""] if part)
+
+
+def _weights(mine: Record, other: Record) -> dict[str, tuple[Any, Any]]:
+    pairs = [(each, other.result(each.point)) for each in mine.results]
+    return {
+        f"{_name(one)}: weights": (one.weights_sha256, two.weights_sha256)
+        for one, two in pairs
+        if two is not None and one.weights_sha256 != two.weights_sha256
+    }
+
+
+def _name(result: Result) -> str:
+    return "dense" if result.point is None else percent(result.point)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
