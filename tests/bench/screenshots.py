@@ -1,4 +1,4 @@
-"""Makes the pictures of report.html for README and docs again, from committed records: ``python -m tests.bench.screenshots``.
+"""Pictures of report.html for README and docs, from committed records: ``python -m tests.bench.screenshots``.
 
 Needs Chromium (Debian's package `chromium`); writes into docs/images/. Fonts are the machine's.
 """
