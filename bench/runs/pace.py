@@ -17,8 +17,8 @@ from bench.runs.activity import Activity
 from bench.workflow import workload
 
 HOW = (
-    "{epochs:.0f} epochs at the median pace of {runs} finished run{plural} of the same network and recipe, those of the same "
-    "method where there are any, {at_once} at a time{why}; evaluation and starting jobs come on top"
+    "{epochs:.0f} epochs at the median pace of {runs} finished run{plural} of the same network and recipe, those of "
+    "the same method where there are any, {at_once} at a time{why}; evaluation and starting jobs come on top"
 )
 
 
