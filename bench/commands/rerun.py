@@ -26,8 +26,9 @@ def rerun(
 ) -> None:
     """Repeat a run from its record, in a folder of its own, and say whether it reproduces.
 
-    The record is all it takes: recipe, hyper-parameters, seed and threads are those in it. What the run shared with
-    others is trained again, too. Exit status 1: the check found a difference.
+    The record is all it takes. What the run shared with others is trained again, too.
+
+    Exit status 1: the check found a difference.
 
     Examples:
         reprune rerun digits-convnet_small-snip-0.95-s0 --check
