@@ -39,7 +39,7 @@ $(READY): pyproject.toml envs/constraints.txt
 	       "name another one: make run PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB, a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[dev,docs,latency]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[dev,docs,latency,slurm,kubernetes]'
 	@touch $@
 
 # Checkers of formats, whose versions do not go together with ours; tests that need them skip where they are missing.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from bench import __version__
 from bench.errors import UserError, printable
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": (
         "doctor",
         "methods",
+        "archs",
+        "recipes",
         "published",
     ),
     "Run": (
@@ -25,16 +29,19 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "run",
         "status",
         "retry",
+        "rerun",
     ),
     "Results": (
         "report",
         "show",
         "compare",
+        "verify",
         "extract",
         "latency",
         "evaluate",
         "keep",
         "merge",
+        "export",
     ),
     "Develop": ("new_method",),
 }
@@ -49,6 +56,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"reprune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 def main() -> None:
@@ -70,7 +92,8 @@ def call(words: Sequence[str]) -> int:
 
 def _sentence(error: typer.TyperException) -> str:
     """What is wrong with the words of a call, and where to look it up."""
-    text = printable(error.format_message()).rstrip(".")
+    text = printable(error.format_message()).replace("Value error, ", "").rstrip(".")
+    text = re.sub(r"\. Did you mean (.*)\?$", r" (did you mean \1?)", text)
     context = getattr(error, "ctx", None)
     return f"{text[:1].lower()}{text[1:]}; see `{context.command_path if context else 'reprune'} --help`."
 

@@ -33,7 +33,7 @@ def source_digest(path: Path) -> str:
     it imports (``from methods.snip import Snip``): reformatting or documenting a method re-trains nothing, changing
     it or its parent class does.
     """
-    return digest({file.stem: _skeleton(file) for file in _with_imports(path)})
+    return digest({file.stem: _skeleton(file) for file in with_imports(path)})
 
 
 def _skeleton(path: Path) -> str:
@@ -48,7 +48,8 @@ def _skeleton(path: Path) -> str:
     return ast.dump(tree)
 
 
-def _with_imports(path: Path) -> list[Path]:
+def with_imports(path: Path) -> list[Path]:
+    """A method's file and all others of its folder that it imports, directly or not."""
     found, queue = {path}, [path]
     while queue:
         for node in ast.walk(ast.parse(queue.pop().read_text(encoding="utf-8"))):

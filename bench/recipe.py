@@ -26,7 +26,7 @@ class Optimizer(Strict):
     Attributes:
         name: ``sgd`` or ``adamw``, as torch has them.
         momentum, nesterov: of SGD.
-        betas, eps: of AdamW.
+        betas, eps: of AdamW, as torch has them.
         weight_decay: as torch's optimizers understand it: added to the gradient by SGD, apart from it in AdamW.
         clip_norm: gradients are scaled down to this norm over all parameters; null never.
         decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.
@@ -260,7 +260,7 @@ def load(text: str, folder: Path = RECIPES) -> Recipe:
 
 def differences(ours: Recipe, theirs: Recipe) -> list[str]:
     """The material fields in which two recipes differ, as ``train.epochs: 16 instead of 160``."""
-    left, right = _flat(ours.model_dump(exclude=IMMATERIAL)), _flat(theirs.model_dump(exclude=IMMATERIAL))
+    left, right = flat(ours.model_dump(exclude=IMMATERIAL)), flat(theirs.model_dump(exclude=IMMATERIAL))
     return [
         f"{key}: {left.get(key)} instead of {right.get(key)}"
         for key in sorted(left.keys() | right.keys())
@@ -268,8 +268,9 @@ def differences(ours: Recipe, theirs: Recipe) -> list[str]:
     ]
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested fields by their dotted names, ``train.lr``."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found

@@ -123,14 +123,14 @@ def check(name: str) -> None:
     if name in _MODELS:
         return
     architecture = name.partition(".")[0]
-    if not _NAME.fullmatch(name) or architecture not in _timm_names():
-        close = get_close_matches(architecture, [*OWN, *_timm_names()], n=3)
+    if not _NAME.fullmatch(name) or architecture not in timm_names():
+        close = get_close_matches(architecture, [*OWN, *timm_names()], n=3)
         hint = f"; close are {', '.join(close)}" if close else ""
         raise UserError(f"architecture {name[:100]!r} is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
 
 
 @cache
-def _timm_names() -> frozenset[str]:
+def timm_names() -> frozenset[str]:
     """The names of timm's architectures, without tags.
 
     Read from timm's files instead of asking timm, which a grid's check would wait five seconds for; a test holds

@@ -7,19 +7,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.commands import completion
+
 if TYPE_CHECKING:
     from bench.grid import Grid
 
 QUICK = Path("configs/quick.yaml")
 
-GridFile = Annotated[Path, typer.Argument(metavar="GRID", help="A grid, such as configs/quick.yaml.")]
+GridFile = Annotated[
+    Path, typer.Argument(metavar="GRID", help="A grid, such as configs/quick.yaml.", autocompletion=completion.grids)
+]
 Changes = Annotated[
     list[str] | None,
     typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the grid to change, as seeds='\\[0, 1]'."),
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique beginning of it, or its folder.")]
-Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A data set, such as cifar10.")]
-Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="An architecture, such as resnet20_cifar.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's id, a unique beginning of it, or its folder.", autocompletion=completion.runs
+    ),
+]
+Dataset = Annotated[
+    str, typer.Argument(metavar="DATASET", help="A data set, such as cifar10.", autocompletion=completion.datasets)
+]
+Architecture = Annotated[
+    str,
+    typer.Argument(metavar="ARCH", help="An architecture, such as resnet20_cifar.", autocompletion=completion.archs),
+]
 
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="The folder of results.")]
 DataDir = Annotated[

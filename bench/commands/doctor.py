@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from bench.commands.arguments import QUICK, GridFile, read_grid
+from bench.commands.arguments import QUICK, AsJson, GridFile, read_grid
 
 
-def doctor(config: GridFile = QUICK) -> None:
+def doctor(config: GridFile = QUICK, as_json: AsJson = False) -> None:
     """Say what was found on this machine, and what to do about what is missing.
+
+    The exit status is 1 if the grid cannot run before something is mended.
 
     Examples:
         reprune doctor
-        reprune doctor configs/cifar10.yaml
+        reprune doctor configs/cifar10.yaml --json
     """
     from bench.listing.machine import examine
 
-    raise typer.Exit(examine(read_grid(config)))
+    raise typer.Exit(examine(read_grid(config), as_json))

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from bench.commands.arguments import DataDir, Results
+from bench.commands import completion
+from bench.commands.arguments import AsJson, DataDir, Results
 from bench.errors import UserError
 
 
 def evaluate(
     weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A file: safetensors or a PyTorch state dict.")],
-    arch: Annotated[str, typer.Option(help="The architecture they belong to.")],
-    dataset: Annotated[str, typer.Option(help="The data set whose test images are classified.")],
+    arch: Annotated[str, typer.Option(help="The architecture they belong to.", autocompletion=completion.archs)],
+    dataset: Annotated[
+        str, typer.Option(help="The data set whose test images are classified.", autocompletion=completion.datasets)
+    ],
     mean: Annotated[str, typer.Option(help="Per channel in units of \\[0, 1], separated by commas.")] = "",
     std: Annotated[str, typer.Option(help="Likewise.")] = "",
     crop_fraction: Annotated[
         float, typer.Option("--crop-pct", "--crop-fraction", help="Of an image folder's photographs, as in timm.")
     ] = 0.875,
-    interpolation: Annotated[str, typer.Option(help="Likewise: bilinear or bicubic.")] = "bilinear",
+    interpolation: Annotated[Literal["bilinear", "bicubic"], typer.Option(help="Likewise.")] = "bilinear",
     results: Results = Path("results"),
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the test accuracy of a file of weights, yours or anybody's.
 
@@ -49,7 +54,10 @@ def evaluate(
         workers=os.cpu_count() or 1,
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
-    print(f"{found.accuracy:.2f} % of {found.images} test images")
+    if as_json:
+        print(json.dumps({"accuracy": found.accuracy, "loss": found.loss, "images": found.images}))
+    else:
+        print(f"{found.accuracy:.2f} % of {found.images} test images")
 
 
 def _numbers(option: str, text: str) -> tuple[float, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,9 @@ def latency(
         list[int] | None,
         typer.Option("-b", "--batch-size", "--batch", help="Images per batch, repeatable; 1 and 64 by default."),
     ] = None,
-    threads: Annotated[int, typer.Option(help="Of the CPU.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
+    dtype: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option(help="In which precision.")] = "float32",
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:

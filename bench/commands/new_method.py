@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
+
+NEXT = """{path} is a method that works. Change it (CONTRIBUTING.md says how); then
+
+  reprune methods {name}
+      says what the suite makes of it, or what is wrong with it,
+  pytest tests/contract -k {name}
+      holds it to the invariants of every method,
+  snakemake --cores all --config name={name} methods='[dense, magnitude, {name}]' seeds='[0]'
+      trains it beside others on the default grid, with tables in reports/{name}/."""
 
 
 def new_method(
@@ -17,5 +27,4 @@ def new_method(
     """
     from bench.new_method import create
 
-    path = create(name)
-    print(f"{path} is written; `reprune methods` lists it, and a grid may name it: methods: [dense, {name}]")
+    print(NEXT.format(path=os.path.relpath(create(name)), name=name))

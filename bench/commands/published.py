@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.commands.arguments import AsJson
+from bench.commands import completion
+from bench.commands.arguments import AsJson, Results
 
 WIDTH = 240
 """Columns of a table where the output is no terminal."""
@@ -16,11 +18,21 @@ WIDTH = 240
 
 def published(
     context: typer.Context,
-    method: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
-    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.")] = "",
-    arch: Annotated[str, typer.Option(help="Our name, or part of the printed one.")] = "",
+    method: Annotated[
+        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.methods)
+    ] = "",
+    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.", autocompletion=completion.datasets)] = "",
+    arch: Annotated[
+        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.archs)
+    ] = "",
     paper: Annotated[str, typer.Option(help="Part of its authors, title, arXiv number or row ids.")] = "",
     sparsity: Annotated[float | None, typer.Option(help="A fraction, such as 0.9.")] = None,
+    missing: Annotated[
+        bool,
+        typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest first."),
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="How many to plan for --missing.", min=1)] = 3,
+    results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Search the published numbers: value, spread, how it was read, and the recipe or why it is not comparable.
@@ -31,6 +43,7 @@ def published(
         reprune published
         reprune published --method rigl --dataset cifar10 --arch wrn22_2_cifar --sparsity 0.9
         reprune published --paper 2006.07253 --json
+        reprune published --missing --method gmp
     """
     if context.invoked_subcommand:
         return
@@ -41,6 +54,11 @@ def published(
 
     everything, query = numbers.load(), searching.Query(method, dataset, arch, paper, sparsity)
     found = searching.find(everything, query)
+    if missing:
+        from bench.listing.missing import show
+
+        show(everything, found, seeds, results, as_json)
+        return
     if as_json:
         print(json.dumps(searching.as_json(everything, found), indent=1, ensure_ascii=False))
         return
@@ -56,7 +74,7 @@ def published(
 
 
 def verify(
-    row: Annotated[str, typer.Argument(help="The row's id.")],
+    row: Annotated[str, typer.Argument(metavar="ROW", help="The row's id.")],
     value: Annotated[str, typer.Option(help="As printed, in percent (100 minus the error, if it is one).")],
     page: Annotated[str, typer.Option(help="Where in the paper.")],
     std: Annotated[str | None, typer.Option(help="What stands after ±.")] = None,

@@ -7,11 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import Changes
 
 
 def report(
-    source: Annotated[Path, typer.Argument(metavar="GRID|FOLDER", help="A grid, or a folder that `keep` made.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="GRID|FOLDER", help="A grid, or a folder that `keep` made.", autocompletion=completion.sources
+        ),
+    ],
     fields: Changes = None,
     only: Annotated[
         Literal["collect", "table"] | None, typer.Option(help="The tracking store alone, or all but page and plots.")

@@ -1,1 +1,1 @@
-"""What there is, shown to people and to programs: methods, and what was found on this machine."""
+"""What there is, shown to people and to programs: methods, architectures, recipes, and what this machine has."""

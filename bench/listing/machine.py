@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import catalog, data, devices
+from bench import catalog, data, devices, disk
 from bench.data.images import file_of
-from bench.data.prepare import VARIABLE, originals
-from bench.errors import discreet
+from bench.data.prepare import VARIABLE, data_root, originals
+from bench.errors import DiskError, discreet
 from bench.grid import Grid
+from bench.listing.printing import emit
+
+LITTLE = 10**9
+"""Bytes of free disk below which even a small grid may not end."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,19 @@ class Finding:
         return ("[yellow]![/]" if self.needed else "–") if self.advice else "[green]✓[/]"
 
 
-def examine(grid: Grid) -> int:
+def examine(grid: Grid, as_json: bool = False) -> int:
     """Print all findings for a grid; the exit status is 1 if something it needs is missing."""
-    findings = [*software(), *hardware(grid), *datasets(grid), *methods(), store(grid)]
+    findings = [*software(), *hardware(grid), folder(grid), *datasets(grid), *methods(), store(grid)]
+    missing = any(finding.advice and finding.needed for finding in findings)
+    if as_json:
+        emit({"ok": not missing, "findings": [asdict(finding) for finding in findings]})
+        return int(missing)
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         advice = f"\n→ {finding.advice}" if finding.advice else ""
         table.add_row(finding.mark, escape(finding.what), escape(finding.found + advice))
     Console().print(table)
-    return int(any(finding.advice and finding.needed for finding in findings))
+    return int(missing)
 
 
 def software() -> list[Finding]:
@@ -110,9 +119,29 @@ def hardware(grid: Grid) -> list[Finding]:
     return [*found, Finding("GPU", "none; runs use the CPU")]
 
 
+def folder(grid: Grid) -> Finding:
+    """Whether results can be written, and how much room is left for them."""
+    results = Path(grid.results).absolute()
+    place = next(path for path in (results, *results.parents) if path.exists())  # it is made by the first call
+    try:
+        disk.check(place)
+    except DiskError as error:
+        return Finding("disk", str(error), "mend that, or name another folder as results in the grid")
+    free = shutil.disk_usage(place).free
+    found = f"{free / 1e9:,.0f} GB free for {grid.results}/ (`reprune plan` says what a grid needs)"
+    return Finding("disk", found, "" if free >= LITTLE else "make room: runs stop when the disk is full")
+
+
 def datasets(grid: Grid) -> list[Finding]:
-    """Where each data set is; those that the grid names have to be somewhere."""
-    return [_dataset(name, grid) for name in data.names()]
+    """The folder of originals, and where each data set is; those that the grid names have to be somewhere."""
+    return [_data_folder(grid), *(_dataset(name, grid) for name in data.names())]
+
+
+def _data_folder(grid: Grid) -> Finding:
+    root = data_root(Path(grid.data_dir) if grid.data_dir else None)
+    says = "data_dir in the grid" if grid.data_dir else f"${VARIABLE}" if os.environ.get(VARIABLE) else "the default"
+    advice = "" if root.is_dir() else f"set ${VARIABLE} to the folder that has your data sets, if you have any"
+    return Finding("data", f"{root} ({says}){'' if root.is_dir() else ' is not there'}", advice, needed=False)
 
 
 def _dataset(name: str, grid: Grid) -> Finding:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
 from bench import catalog, names
+from bench.listing.printing import emit, fitting, is_pattern
 from bench.method import Method
 
 ROOT = Path(__file__).parents[2]
@@ -23,21 +23,18 @@ ROOT = Path(__file__).parents[2]
 TARGETS = {"exact": "exact", "reached": "an outcome", "dynamic": "per input", "none": "–"}
 """How the table says what `Method.meaning` says."""
 
-PIPED_WIDTH = 160
-"""Columns where there is no terminal whose width counts."""
-
 
 def show(name: str | None, as_json: bool) -> None:
-    """Print all methods, or one with its card; files that are broken are named on standard error.
+    """Print all methods, those that fit a pattern, or one with its card; broken files are named on standard error.
 
     Raises `UserError` if there is no method `name`, or its file is broken.
     """
-    if name is not None:
-        _print(json.dumps(describe(name), indent=1, ensure_ascii=False) if as_json else page(name))
+    if name is not None and not is_pattern(name):
+        emit(describe(name) if as_json else page(name))
         return
     broken = catalog.problems()
-    usable = [each for each in catalog.names() if each not in broken]
-    _print(json.dumps(list(map(describe, usable)), indent=1, ensure_ascii=False) if as_json else overview(usable))
+    usable = [each for each in fitting(name, catalog.names(), "method") if each not in broken]
+    emit(list(map(describe, usable)) if as_json else overview(usable))
     for problem in broken.values():
         print(f"reprune: {problem}", file=sys.stderr)
 
@@ -62,12 +59,12 @@ def describe(name: str) -> dict[str, Any]:
 
 def overview(methods: list[str]) -> Table:
     """A line per method, with what it states itself: hyper-parameters of its own and choices that are not the usual."""
-    table = Table(box=None, pad_edge=False, row_styles=("", "dim"), caption_justify="left")
+    table = Table(box=None, pad_edge=False, caption_justify="left")
     table.caption = "`reprune methods NAME` shows all of a method's hyper-parameters, and its card."
     table.add_column("Method", style="bold cyan", no_wrap=True)
     table.add_column("What")
     table.add_column("Sparsity", no_wrap=True)
-    table.add_column("Hyper-parameters", overflow="fold")
+    table.add_column("Hyper-parameters", overflow="fold", style="dim")
     usual = Method()
     for name in methods:
         method = catalog.method_class(name)
@@ -149,10 +146,3 @@ def _flowing(doc: str) -> str:
 
 def _card(name: str) -> Path:
     return ROOT / "docs" / "methods" / f"{name}.md"
-
-
-def _print(what: Any) -> None:
-    if isinstance(what, str):
-        print(what)
-    else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(what)

@@ -102,7 +102,7 @@ def listing(published: Published, rows: Iterable[Row]) -> Group:
         why = [str(reasons.setdefault(reason, len(reasons) + 1)) for reason in hindrances(published, row)]
         last = f"no: {', '.join(why)}" if why else published.protocols[row.protocol].recipe or ""
         network = f"{_architecture(row)}, {row.dataset}"
-        cells = (row.id, _paper(row), network, _method(row), _point(row), _value(row), str(row.n_seeds or "?"))
+        cells = (row.id, short(row.paper), network, _method(row), _point(row), _value(row), str(row.n_seeds or "?"))
         table.add_row(*map(Text, (*cells, row.verified, last)))  # as text: brackets are no markup here
     notes = [Text(f"{number:>3}. {reason}", "dim") for reason, number in reasons.items()]
     return Group(table, *([Text("\nNot comparable because"), *notes] if notes else []))
@@ -122,9 +122,10 @@ def hindrances(published: Published, row: Row) -> list[str]:
     return copy + barriers(row, published.protocols[row.protocol])
 
 
-def _paper(row: Row) -> str:
-    authors, year = row.paper.partition(",")[0], row.paper.rpartition(" ")[2]
-    return f"{authors[:40]} {year}" if year.isdigit() else row.paper[:45]
+def short(paper: str) -> str:
+    """A paper's first author and year, or the beginning of its name if it has no year."""
+    authors, year = paper.partition(",")[0], paper.rpartition(" ")[2]
+    return f"{authors[:40]} {year}" if year.isdigit() else paper[:45]
 
 
 def _architecture(row: Row) -> str:

@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from bench.errors import printable
 from bench.record import write_atomic
+from bench.report.latex import tables as latex_tables
 from bench.report.layout import Block, Report, Text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,33 +27,6 @@ STYLES = {
     "txt": ("*", "~"),
 }
 """How each format sets the best of a column, and what is not distinguishable from it."""
-
-_TEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "±": r"$\pm$",
-        "−": r"$-$",
-        "×": r"$\times$",
-        "δ": r"$\delta$",
-        "→": r"$\rightarrow$",
-        "≤": r"$\le$",
-        "≥": r"$\ge$",
-        "…": r"\dots{}",
-        "|": r"\textbar{}",
-        "·": r"$\cdot$",
-    }
-)
 
 
 def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path) -> list[Path]:
@@ -84,8 +59,9 @@ def template(name: str) -> Template:
 
 
 def latex(report: Report) -> str:
-    r"""A ``table`` environment per block, to be ``\input`` into a document that loads booktabs."""
-    return _tidy(_latex().get_template("table.tex.j2").render(report=report, facts=facts(report, "tex")))
+    r"""A ``table`` environment per block, to be ``\input``; the first lines say what it needs."""
+    made = list(latex_tables(report, facts(report, "tex")))
+    return _tidy(_latex().get_template("table.tex.j2").render(report=report, tables=made))
 
 
 def facts(report: Report, style: str) -> list[str]:
@@ -116,7 +92,7 @@ def _latex() -> Environment:
     # Braces belong to LaTeX here.
     marks = {"variable_start_string": "<<", "variable_end_string": ">>", "block_start_string": "<%"}
     environment = _environment(autoescape=False, block_end_string="%>", comment_start_string="<#", **marks)
-    environment.filters |= {"tex": tex, "tabular": tabular, "label": _label, "comment": _one_line}
+    environment.filters |= {"comment": printable}
     return environment
 
 
@@ -165,33 +141,3 @@ def _pipe(text: Text) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-# --- LaTeX --------------------------------------------------------------------------------------------------------
-
-
-def tex(text: str) -> str:
-    """A text with everything escaped that LaTeX would take for a command."""
-    return _one_line(text).translate(_TEX)
-
-
-def tabular(block: Block) -> str:
-    """A block as a ``tabular`` with booktabs' rules."""
-    frame = pd.DataFrame([list(row) for row in block.rows], columns=[tex(name) for name in block.head])
-    styler = frame.style.hide(axis="index").format(_cell).map(_command)
-    columns = "l" + ("r" if block.numbers else "l") * (len(block.head) - 1)
-    return styler.to_latex(hrules=True, column_format=columns).strip()
-
-
-def _cell(text: Any) -> str:
-    marks = rf"\textsuperscript{{{' '.join(text.marks)}}}" if text.marks else ""
-    return tex(text.text) + marks
-
-
-def _command(text: Any) -> str:
-    """The LaTeX command around a cell, in the form that pandas' Styler wants it."""
-    return "textbf: --rwrap;" if text.best else "underline: --rwrap;" if text.tied else ""
-
-
-def _label(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", text)

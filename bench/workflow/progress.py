@@ -42,7 +42,7 @@ NOISE_WARNINGS = (
     # A cluster that needs an account says so when it refuses a job; an account that is guessed is still named.
     *("No SLURM account given", "No account was given", "Unable to guess SLURM account"),
 )
-SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid")
+SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid|Submitted job \d+ with external jobid")
 """One line for each job; Snakemake's log file has it, and the line of a job that failed names its number."""
 WORDY = (
     "Detailed failure reason unavailable (status command is not 'sacct').",

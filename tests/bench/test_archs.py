@@ -163,7 +163,7 @@ def test_own_architectures_are_built_without_timm() -> None:
 def test_the_names_read_from_timms_files_are_those_timm_lists() -> None:
     import timm
 
-    assert archs._timm_names() | set(archs.OWN) == set(timm.list_models())
+    assert archs.timm_names() | set(archs.OWN) == set(timm.list_models())
 
 
 def test_an_architecture_of_timm_takes_classes_channels_and_where_it_can_the_size() -> None:

@@ -1,10 +1,12 @@
-"""Our own architectures against published sizes and counts by hand, and the page that lists them against the code.
+"""Our own architectures against published sizes and counts by hand, and the files that list them against the code.
 
 Written anew by ``PYTHONPATH=. python tests/bench/test_archs_sizes.py`` when an architecture is added.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from bench import archs
 from bench.flops import dense_macs
 
 PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
+
+LIST = Path(archs.__file__).parent / "sizes.csv"
 
 FAMILIES = {
     "CifarResNet": ("CIFAR ResNet", "1512.03385"),
@@ -149,14 +153,24 @@ def sizes(name: str) -> tuple[int, int]:
     return sum(parameter.numel() for parameter in model.parameters()), sum(macs)
 
 
+def facts() -> list[tuple[str, str, str, int, int]]:
+    """Name, family, paper, parameters and MACs of every architecture."""
+    return [(name, *FAMILIES[archs._MODELS[name][1]], *sizes(name)) for name in archs.OWN]
+
+
 def table() -> str:
     """The table of the page, as Markdown."""
     lines = ["| name | family | arXiv | parameters | MACs |", "|---|---|---|---:|---:|"]
-    for name in archs.OWN:
-        family, paper = FAMILIES[archs._MODELS[name][1]]
-        parameters, macs = sizes(name)
+    for name, family, paper, parameters, macs in facts():
         lines.append(f"| `{name}` | {family} | {paper} | {parameters:,} | {macs:,} |")
     return "\n".join(lines) + "\n"
+
+
+def listed() -> str:
+    """What `reprune archs` reads, which has no time to build networks."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("name", "family", "arxiv", "parameters", "macs"), *facts()])
+    return text.getvalue()
 
 
 def test_the_formula_for_wide_resnets_gives_what_was_added_up_by_hand() -> None:
@@ -253,7 +267,12 @@ def test_the_page_has_the_table_of_the_code() -> None:
     assert table() in PAGE.read_text(encoding="utf-8"), "run this file as a script"
 
 
+def test_the_list_of_the_command_line_has_the_numbers_of_the_code() -> None:
+    assert LIST.read_text(encoding="utf-8") == listed(), "run this file as a script"
+
+
 if __name__ == "__main__":
+    LIST.write_text(listed(), encoding="utf-8")
     before, _, after = PAGE.read_text(encoding="utf-8").partition("| name |")
     rest = after.partition("\n\n")[2]
     PAGE.write_text(f"{before}{table()}\n{rest}", encoding="utf-8")

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from bench import cli, data
+from bench import archs, cli, data
 from tests.bench import factories
 
 QUICK = str(Path(__file__).parents[2] / "configs" / "quick.yaml")
@@ -114,3 +115,18 @@ def test_extract_says_what_is_wrong(reprune, tmp_path: Path) -> None:
     status, out, err = reprune("extract", "nothing", "-o", "model.safetensors", "--results", str(tmp_path))
     assert (status, out) == (2, "")
     assert err == f"reprune: no finished run in {tmp_path}/runs is called 'nothing' or begins so.\n"
+
+
+def test_evaluate_says_the_accuracy(reprune, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = archs.create("convnet_strided", 10, 1, 8).state_dict()
+    state["fc.weight"].zero_()
+    state["fc.bias"] = torch.eye(10)[3]  # everything is a three
+    torch.save(state, tmp_path / "w.pt")
+    words = ("evaluate", str(tmp_path / "w.pt"), "--arch", "convnet_strided", "--dataset", "digits")
+    status, out, _ = reprune(*words, "--results", str(tmp_path), "--json")
+    data_folder = tmp_path / "data"
+    threes = int((data.load("digits", data_folder).test_y == 3).sum())
+    assert (status, json.loads(out)["images"]) == (0, 899)
+    assert json.loads(out)["accuracy"] == pytest.approx(100 * threes / 899)
+    assert reprune(*words, "--results", str(tmp_path))[1] == f"{100 * threes / 899:.2f} % of 899 test images\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +38,24 @@ def test_data_are_found_as_originals_and_decoded(grid: Grid, tmp_path: Path) -> 
     decoded.parent.mkdir(parents=True)
     decoded.touch()
     assert found(doctor.datasets(grid), "cifar10").found == f"decoded in {decoded}"
+
+
+def test_the_folder_of_originals_is_said(grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(doctor.datasets(grid), "data").found == f"{tmp_path}/data (data_dir in the grid) is not there"
+    monkeypatch.setenv("REPRUNE_DATA", str(tmp_path))
+    unsaid = grid.model_copy(update={"data_dir": None})
+    assert found(doctor.datasets(unsaid), "data").found == f"{tmp_path} ($REPRUNE_DATA)"
+    monkeypatch.delenv("REPRUNE_DATA")
+    assert "the default" in found(doctor.datasets(unsaid), "data").found
+
+
+def test_room_for_results_is_needed(grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.folder(grid).advice == ""
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**8))
+    assert "make room" in doctor.folder(grid).advice
+    (tmp_path / "file").touch()
+    blocked = doctor.folder(grid.model_copy(update={"results": f"{tmp_path}/file"}))
+    assert blocked.needed and blocked.advice and f"{tmp_path}/file" in blocked.found
 
 
 def test_data_that_may_be_fetched_are_not_missed(grid: Grid) -> None:
@@ -88,6 +108,11 @@ def test_the_exit_status_says_whether_something_is_missing(
     assert doctor.examine(grid) == 1
     assert "REPRUNE_DATA" in capsys.readouterr().out
     assert doctor.examine(grid.model_copy(update={"datasets": ("digits",)})) == 0
+    capsys.readouterr()
+    assert doctor.examine(grid, as_json=True) == 1
+    printed = json.loads(capsys.readouterr().out)
+    missed = [each["what"] for each in printed["findings"] if each["advice"] and each["needed"]]
+    assert (printed["ok"], missed) == (False, ["cifar10"])
 
 
 def test_the_software_here_is_looked_at() -> None:

@@ -119,9 +119,7 @@ def test_what_a_cluster_says_of_a_failed_job_is_cut_to_the_cause(terminal: Termi
         "SLURM-job '12' failed, SLURM status is: 'FAILED'. Detailed failure reason unavailable (status command is not "
         "'sacct').For further error details see the cluster/cloud log and the log files of the involved rule(s)."
     )
-    refused = (
-        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'.\n    sbatch call:\n  sbatch -x"
-    )
+    refused = "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition'.\n    sbatch call: x"
     terminal.event("run_info", stats={"train": 2})
     terminal.submit(1, "a")
     terminal.submit(2, "b")
@@ -193,6 +191,7 @@ def test_errors_and_unknown_messages_stay_visible() -> None:
     assert not noise(message(logging.WARNING, "Select jobs to execute..."))
     assert noise(message(logging.WARNING, "Cannot restore results/runs/a/record.json: no backup found."))
     assert not noise(message(logging.ERROR, "MissingInputException"))
+    assert noise(message(logging.INFO, "Submitted job 4 with external jobid 'reprune-x'."))
     assert noise(message(logging.INFO, "Job 4 has been submitted with SLURM jobid 2 (log: a.log)."))
     assert noise(message(logging.WARNING, "No SLURM account given, trying to guess."))
     assert not noise(message(logging.WARNING, "Guessed SLURM account: vision"))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.report import tables, terminal
 from bench.report.layout import Block, Report, Section, Text
@@ -57,35 +54,6 @@ def test_comparison() -> None:
 def test_no_comparison() -> None:
     empty = Report("A", "", (), (), ())
     assert "No published row is about a cell of this grid." in tables.comparison(empty)
-
-
-def test_latex() -> None:
-    text = tables.latex(REPORT)
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
-        assert text.count(rule) == 1
-    assert r"gmp[allocation=global] & \textbf{91.10 $\pm$ 0.10 (3)\textsuperscript{R 1}} \\" in text
-    assert r"\underline{91.05 $\pm$ 0.12 (3)}" in text
-    assert r"snip\_x" in text
-    assert r"\label{tab:cifar10-resnet20-cifar-1}" in text
-    assert text.count("{") == text.count("}")
-    body = re.sub(r"(?m)^%.*$", "", text)  # comments are free to hold anything
-    assert re.findall(r"(?<!\\)[%#$_](?![\\\-])", body.replace(r"$\pm$", "")) == []
-
-
-@given(st.text(alphabet="ab\\&%$#_{}~^<>±−×|", max_size=20))
-def test_escaped_latex_has_no_active_character(text: str) -> None:
-    escaped = tables.tex(text)
-    for command in (
-        r"\textbackslash{}",
-        r"\textasciitilde{}",
-        r"\textasciicircum{}",
-        r"\textless{}",
-        r"\textgreater{}",
-    ):
-        escaped = escaped.replace(command, "")
-    escaped = escaped.replace(r"\textbar{}", "").replace(r"$\pm$", "").replace("$-$", "").replace(r"$\times$", "")
-    assert re.sub(r"\\[&%$#_{}]", "", escaped).strip("ab ") == "" or set(escaped) <= set("ab &%$#_{}\\")
-    assert re.findall(r"(?<!\\)[&%$#_{}~^]", escaped) == []
 
 
 def test_terminal() -> None:

@@ -78,7 +78,7 @@ def script(page: Path) -> tuple[str, list[str]]:
     return "\n".join(lines), left_out
 
 
-def carry_out(page: Path, checkout: Path) -> None:
+def check_page(page: Path, checkout: Path) -> None:
     """Run a page's commands; fail with the fence's output if one fails or does not print what the page shows."""
     text, left_out = script(page)
     done = subprocess.run(
@@ -106,7 +106,7 @@ def carry_out(page: Path, checkout: Path) -> None:
 
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_of_a_page_work(page: Path, checkout: Path) -> None:
-    carry_out(page, checkout)
+    check_page(page, checkout)
 
 
 def test_a_page_with_a_mistake_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,15 +114,15 @@ def test_a_page_with_a_mistake_is_found_out(tmp_path: Path, monkeypatch: pytest.
     page = tmp_path / "page.md"
     page.write_text("```bash\necho one\n```\n\n```bash\nfalse\necho two\n```\n")
     with pytest.raises(AssertionError, match=r"page\.md, line 5: exit 1"):
-        carry_out(page, tmp_path)
+        check_page(page, tmp_path)
     page.write_text("```bash\necho accuracy 91.73 of 3\n```\n\n```text\naccuracy 91.80 of …\nverdict\n```\n")
     with pytest.raises(AssertionError, match=r"not printed any more(.|\n)*verdict"):
-        carry_out(page, tmp_path)
+        check_page(page, tmp_path)
     page.write_text("<!-- file: a/b.txt -->\n```yaml\nx: $y\n```\n\n```bash\ncat a/b.txt\n```\n```text\nx: $y\n```\n")
-    carry_out(page, tmp_path)
+    check_page(page, tmp_path)
     page.write_text("<!-- needs: NOT_SET_HERE -->\n```bash\nfalse\n```\n")
     with pytest.raises(pytest.skip.Exception, match="line 2 needs NOT_SET_HERE"):
-        carry_out(page, tmp_path)
+        check_page(page, tmp_path)
 
 
 def test_commands_stand_in_fences() -> None:

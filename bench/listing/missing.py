@@ -1,0 +1,113 @@
+"""``reprune published --missing``: rows worth running next, the cheapest first, and the call that runs them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from bench import data, flops
+from bench.listing.archs import sizes
+from bench.listing.printing import emit, plain_table
+from bench.published import Published, Row
+from bench.published.missing import Missing, find
+from bench.published.search import short
+
+KEPT = Path(__file__).parents[2] / "reports" / "reproductions"
+HEADS = ("Method", "On", "Points", "Recipe", "Rows", "Runs", "PMACs", "Paper")
+LEAST = (12, 12, 8, 12, 4, 4, 7, 6)
+LONGEST = 28
+"""Columns of a method or recipe."""
+
+COMMANDS = 3
+"""How many calls are printed; ``--json`` has all."""
+
+BASIS = (
+    "Every line is a grid: one method on one network under the paper's protocol, with {seeds} seeds and its dense "
+    "baseline. Cost: multiply-adds of all training (three times a forward pass) and evaluation that is still to be "
+    "done, as if networks were dense; a PMAC is 10^15 of them. What a method does beyond training is not in it. "
+    "`reprune plan configs/quick.yaml` with what stands after `--config` measures how long it takes on this machine."
+)
+
+
+def show(published: Published, rows: Iterable[Row], seeds: int, results: Path, as_json: bool) -> None:
+    """Print what `find` finds, sorted by cost."""
+    found = find(published, rows, seeds, results, sorted(KEPT.iterdir()) if KEPT.is_dir() else [])
+    listed = sorted((describe(each, results) for each in found), key=lambda each: (each["macs"], each["name"]))
+    emit(listed if as_json else page(listed, seeds))
+    for each in [] if as_json else listed[:COMMANDS]:
+        print(f"\n{each['grid']['title']}:\n{each['command']}")  # not broken into lines
+
+
+def describe(found: Missing, results: Path) -> dict[str, Any]:
+    """A line as JSON-like values; ``grid`` are the fields of its grid, ``command`` runs it, ``plan`` estimates it."""
+    dataset, architecture = found.grid["datasets"][0], found.grid["architectures"][0]
+    words = [shlex.quote(f"{field}={_flow(value)}") for field, value in found.grid.items()]
+    return {
+        "name": found.grid["name"],
+        "rows": [row.id for row in found.rows],
+        "papers": sorted({row.paper for row in found.rows}),
+        "dataset": dataset,
+        "architecture": architecture,
+        "method": found.grid["methods"][0],
+        "points": sorted({row.point or 0.0 for row in found.rows}),
+        "recipe": found.grid["recipe"],
+        "runs": len(found.plan.runs),
+        "macs": found.cost(_macs(architecture, dataset, results)),
+        "grid": found.grid,
+        "plan": " ".join(["reprune plan configs/quick.yaml", *words]),
+        "command": " ".join(["snakemake --cores all --config", *words]),
+    }
+
+
+def page(listed: list[dict[str, Any]], seeds: int) -> RenderableType:
+    """The lines for people, with the calls of the first few."""
+    if not listed:
+        return Text("No published row is like that, comparable, and without a run of ours.")
+    table = plain_table(*HEADS, numbers=("Rows", "Runs", "PMACs"))
+    for column, least in zip(table.columns, LEAST, strict=True):  # a narrow terminal cuts names, never numbers
+        column.no_wrap, column.overflow, column.min_width = True, "ellipsis", least
+    for each in listed:
+        table.add_row(
+            Text(_brief(each["method"])),
+            Text(f"{each['architecture']}, {each['dataset']}"),
+            _points(each["points"]),
+            Text(_brief(each["recipe"])),
+            str(len(each["rows"])),
+            str(each["runs"]),
+            f"{each['macs'] / 1e15:,.1f}",
+            Text(", ".join(sorted(map(short, each["papers"])))),
+        )
+    rows = sum(len(each["rows"]) for each in listed)
+    return Group(table, Text(f"\n{rows} rows in {len(listed)} grids. {BASIS.format(seeds=seeds)}", "dim"))
+
+
+def _brief(text: str) -> str:
+    """A method or recipe whose long list of changed fields is left out; ``--json`` has it."""
+    return text if len(text) <= LONGEST else f"{text.partition('[')[0]}[…]"
+
+
+def _points(points: list[float]) -> str:
+    if points == [0.0]:
+        return "dense"
+    if len(points) > 3:
+        return f"{100 * points[0]:.4g} … {100 * points[-1]:.4g} % ({len(points)})"
+    return f"{', '.join(f'{100 * point:.4g}' for point in points)} %"
+
+
+def _macs(architecture: str, dataset: str, results: Path) -> int:
+    """Multiply-adds per image; of our networks on images of 32 pixels from the list, whatever the classes."""
+    info = data.info(dataset)
+    if architecture in sizes() and (info.channels, info.height, info.width) == (3, 32, 32):
+        return int(sizes()[architecture]["macs"])
+    return sum(flops.count(architecture, info, results / "archs").values())
+
+
+def _flow(value: Any) -> str:
+    """A field's value as YAML on one line; JSON is YAML, and its quotes get along with the shell's."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
