@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import zipfile
@@ -63,8 +64,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Grid:
     """A grid of four runs with weights, one of which ended in an error."""
     folder = tmp_path_factory.mktemp("finished")
     fields: dict[str, Any] = {"name": "small", "title": "A small <grid> & more", "recipe": "cifar10", "seeds": [0]}
-    fields |= {"datasets": ["cifar10"], "architectures": ["resnet20_cifar"], "methods": ["gmp", "one_shot[of=snip]"]}
-    fields |= {"methods": ["gmp", "lth"], "sparsities": [0.9, 0.95]}
+    fields |= {"datasets": ["cifar10"], "architectures": ["resnet20_cifar"], "sparsities": [0.9, 0.95]}
+    fields |= {"methods": ["gmp[schedule.every=50]", "lth"]}
     found = grid.load(fields | {"results": str(folder / "results"), "reports": str(folder / "reports")})
     *good, bad = grid.expand(found).runs
     started = {"started": "2026-01-01T00:00:00+00:00", "packages": {"torch": "2.13.0"}, "data_sha256": "f" * 64}
@@ -139,6 +140,7 @@ def test_every_file_is_described_with_its_checksum(crate: Path) -> None:
     assert outside - set(described) == {"ro-crate-metadata.json"}
     assert {"workflow/Snakefile", "workflow/methods/lth.py", "workflow/configs/recipes/cifar10.yaml"} < set(described)
     assert {"table.md", "table.tex", "report.html", "checklist.md", "accuracy-macs-cifar10.svg"} < set(described)
+    assert {name for name in entities if not re.fullmatch(r"[\w./#:%~+@,=-]+", name, re.ASCII)} == set()
     defined = set(entities) | {"https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE", crates.LANGUAGE_PROFILE}
     for entity in entities.values():
         values = [each for value in entity.values() for each in (value if isinstance(value, list) else [value])]
