@@ -2,6 +2,7 @@
 from snakemake.utils import min_version
 
 from bench.workflow import warm
+from bench.workflow.exhibits import exhibits
 from bench.workflow.flow import plan
 
 min_version("9.20")
@@ -12,6 +13,10 @@ if not workflow.configfiles:
 
 
 flow = plan(workflow, config)
+
+
+# What `snakemake --report` says first.
+report: "bench/report/captions/workflow.rst"
 
 
 onstart:
@@ -25,6 +30,16 @@ rule all:
         flow.records,
         f"{flow.report}/table.txt",
         f"{flow.benchmarks}/{flow.grid.name}-report.tsv",
+        # Only what is already there: figures of a grid whose runs all failed never will be.
+        [
+            report(
+                each.path,
+                caption=each.caption,
+                category=each.category,
+                labels=each.labels,
+            )
+            for each in exhibits(flow.grid)
+        ],
     log:
         f"{flow.logs}/{flow.grid.name}-all.log",
     localrule: True

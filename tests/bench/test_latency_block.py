@@ -61,7 +61,7 @@ def test_speed_ups_stand_beside_the_theoretical_macs_as_they_are(tmp_path: Path)
 def test_every_format_shows_them(tmp_path: Path) -> None:
     _, records = factories.plan(ACCURACIES)
     found = made(tmp_path, (3, measured(records[3], 1.25)))
-    for text in (tables.markdown(found), tables.html(found), terminal.render(found, [])):
+    for text in (tables.markdown(found), terminal.render(found, [])):
         assert "Measured speed-up over dense (A processor" in text
         assert "1.25 ×" in text
     assert r"& csr ($\times$) \\" in tables.latex(found)  # a unit stands in the head there

@@ -151,6 +151,21 @@ def test_a_second_call_does_nothing(clone: Clone) -> None:
     assert clone.files() == before
 
 
+def test_snakemakes_own_report_holds_page_tables_and_figures(clone: Clone) -> None:
+    before = clone.files()
+    ended = clone.snakemake("--report", "snakemake.html")
+    assert ended.status == 0, ended
+    assert "WARNING" not in ended.err  # from a caption, say
+    text = (clone.folder / "snakemake.html").read_text()
+    folder = "reports/tiny-budget-0.02"
+    for name in ("report.html", "table.csv", "comparison.csv", "accuracy-sparsity-digits.svg", "provenance.md"):
+        assert f"{folder}/{name}" in text
+    for said in ("accuracy against multiply-adds", "Only runs that ended well count", "Runs of a grid"):
+        assert said in text
+    assert re.findall(r"""<(?:script|link|img)[^>]*(?:src|href)=["']https?:""", text) == []
+    assert clone.files() == before
+
+
 def test_another_seed_trains_only_what_is_new(clone: Clone) -> None:
     before = {run: path.stat().st_mtime_ns for run, path in clone.records.items()}
     clone.grid(seeds=[0, 1])
