@@ -18,7 +18,7 @@ SETTINGS = Path("docs/site.yml")
 CONFIG = "site.yml"
 SINGLE = ("README.md", "CONTRIBUTING.md", "LICENSE", "reports/README.md")
 FOLDERS = ("docs", "reports/reproductions")
-LEFT_OUT = ("records", "site.yml", "table.html")
+LEFT_OUT = ("records", "site.yml", "table.html", "*.py")
 """Names not copied: records are data for `reprune report`, and `table.md` becomes the site's own `table.html`."""
 
 UNSEARCHED = b"---\nsearch: {exclude: true}\n---\n\n"
