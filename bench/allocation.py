@@ -54,7 +54,9 @@ class Global(Allocation):
 class Uniform(Allocation):
     """The same sparsity in every layer.
 
-    With `dense_first` the first layer stays dense and the others get the target, as "uniform" means in the RigL paper.
+    Attributes:
+        dense_first: whether the first layer stays dense and the others get the target, as "uniform" means in the RigL
+            paper.
     """
 
     dense_first: bool = False

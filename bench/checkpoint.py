@@ -7,26 +7,18 @@ neither: a job that is killed between the two renames of `save` leaves the previ
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench import distributed
+from bench import distributed, seal
 from bench.disk import writing
 from bench.record import write_atomic
 
-LONGEST_HEAD = 1000
-"""Bytes of the first line; a damaged file may have no line break for gigabytes."""
-
 log = logging.getLogger(__name__)
-
-FORMAT = 1
-"""Raised by hand when what a checkpoint holds changes, so that code never goes on from what it would misread."""
 
 
 def save(path: Path, owner: str, content: dict[str, Any]) -> None:
@@ -41,12 +33,10 @@ def save(path: Path, owner: str, content: dict[str, Any]) -> None:
         return
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    body = buffer.getvalue()
-    head = {"format": FORMAT, "owner": owner, "sha256": hashlib.sha256(body).hexdigest()}
     if path.exists():
         with writing(path):
             path.replace(_previous(path))
-    write_atomic(path, json.dumps(head).encode() + b"\n" + body)
+    write_atomic(path, seal.sealed(buffer.getvalue(), owner))
 
 
 def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str, Any] | None:
@@ -59,7 +49,7 @@ def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str
             head, _, body = candidate.read_bytes().partition(b"\n")
         except FileNotFoundError:  # also if another rank passed it over a moment ago
             continue
-        problem = _problem(head, body, owner)
+        problem = seal.problem(head, body, owner)
         if problem is None:
             try:
                 content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
@@ -81,19 +71,3 @@ def remove(path: Path) -> None:
 
 def _previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
-
-
-def _problem(head: bytes, body: bytes, owner: str) -> str | None:
-    try:
-        fields = json.loads(head[:LONGEST_HEAD])
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        return "its first line is damaged"
-    if not isinstance(fields, dict) or fields.get("sha256") != hashlib.sha256(body).hexdigest():
-        return "its checksum does not match (truncated or damaged)"
-    if fields.get("owner") != owner:
-        return f"it belongs to another run ({str(fields.get('owner'))[:12]})"
-    if fields.get("format", 1) != FORMAT:
-        return f"it was written by another version of the code (format {fields['format']}, not {FORMAT})"
-    return None

@@ -29,11 +29,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "run",
         "status",
         "retry",
+        "rerun",
     ),
     "Results": (
         "report",
         "show",
         "compare",
+        "verify",
         "extract",
         "latency",
         "evaluate",

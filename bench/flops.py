@@ -38,15 +38,20 @@ def count(architecture: str, info: DataInfo, folder: Path) -> dict[str, int]:
     path = folder / f"{architecture.replace('/', '_')}-{info.classes}x{info.channels}x{info.height}x{info.width}.json"
     if path.exists():
         return _read(path)
-    size = (info.height, info.width)
-    model = archs.create(architecture, info.classes, info.channels, size)
-    try:
-        macs = dense_macs(model, (info.channels, *size), architecture)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        shape = f"{info.channels}x{info.height}x{info.width}"
-        raise UserError(f"architecture '{architecture}' can't take images of {shape} ({error}).") from error
+    model = archs.create(architecture, info.classes, info.channels, (info.height, info.width))
+    macs = macs_for(model, info, architecture)
     write_atomic(path, (json.dumps(macs, indent=1) + "\n").encode())
     return macs
+
+
+def macs_for(model: nn.Module, info: DataInfo, architecture: str) -> dict[str, int]:
+    """`dense_macs` for one image of a data set. Raises `UserError` also if the network can't take such images."""
+    shape = (info.channels, info.height, info.width)
+    try:
+        return dense_macs(model, shape, architecture)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        size = "x".join(map(str, shape))
+        raise UserError(f"architecture '{architecture}' can't take images of {size} ({error}).") from error
 
 
 def _read(path: Path) -> dict[str, int]:

@@ -26,7 +26,7 @@ class Optimizer(Strict):
     Attributes:
         name: ``sgd`` or ``adamw``, as torch has them.
         momentum, nesterov: of SGD.
-        betas, eps: of AdamW.
+        betas, eps: of AdamW, as torch has them.
         weight_decay: as torch's optimizers understand it: added to the gradient by SGD, apart from it in AdamW.
         clip_norm: gradients are scaled down to this norm over all parameters; null never.
         decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.

@@ -40,10 +40,13 @@ class Layer(Part):
     """One layer of the network at one point, or a product without weights (attention). MACs are per image.
 
     Attributes:
-        name, shape: the weight's, as the network has them.
+        name: the weight's, in the network.
+        shape: its sizes, (out, in, …).
         prunable: whether a method may zero it.
-        kept, density: how many of its weights are not zero, and which fraction.
-        macs_dense, macs: multiply-adds with all weights, and with those.
+        kept: how many of its weights are not zero.
+        density: the same as a fraction.
+        macs_dense: multiply-adds with all weights.
+        macs: with those that are kept; theoretical.
     """
 
     name: str
@@ -86,9 +89,12 @@ class Result(Part):
     """What one run measured at one point. Accuracies are percentages of the test images.
 
     Attributes:
-        point, stage: what was asked for (None: the dense network), and the stage whose end gave it.
-        loss, test_images: mean cross-entropy over so many test images.
-        counts, layers: what is left of the network, altogether and layer by layer.
+        point: what was asked for; null for the dense network.
+        stage: whose end gave it.
+        loss: mean cross-entropy of the test images.
+        test_images: how many there are.
+        counts: what is left of the network.
+        layers: the same, layer by layer.
         empty_layers: prunable layers that have lost all weights.
         accuracy: of the exported network, after the last epoch. This is the number.
         best_accuracy, best_epoch: the best epoch *on the test set*; only for rows that report it so.
@@ -125,7 +131,8 @@ class Curve(Part):
     Attributes:
         stage: whose training it is.
         epoch, step: where the entry was taken.
-        train_loss, learning_rate: the mean loss since the previous entry, and the rate.
+        train_loss: the mean since the previous entry.
+        learning_rate: of the last step.
         accuracy, loss: on the held-out images where the recipe has any, otherwise on the test images.
         sparsity: of the masks, over the prunable weights.
         mask_changes: the fraction of prunable weights whose mask flipped since the previous entry.
@@ -154,11 +161,13 @@ class Cost(Part):
     """What the run took; parents (pretraining that other runs share) are included in the totals.
 
     Attributes:
-        epochs, own_epochs: passes over the training set, with parents and without.
+        epochs: passes over the training set, parents included.
+        own_epochs: the same without them.
         training_macs: multiply-adds of all training and scoring passes, parents included; theoretical.
         training_macs_relative: the same as a multiple of the recipe's dense training.
         mask_updates: how often the masks were updated.
-        seconds, images_per_second: of training in this job.
+        seconds: of training in this job.
+        images_per_second: trained in that time.
         peak_memory: in bytes, of the GPU's allocator, or of the process where there is none.
         parents: names of its stages that other runs share.
     """
@@ -182,9 +191,11 @@ class Record(Part):
         id: the run's name, and its folder's.
         spec: what was asked for: all that determines the result.
         hyperparameters: all of the method's, defaults included.
-        outcome, reason: how it ended, and why if not well.
+        outcome: how it ended.
+        reason: why, if not well.
         warnings: what deserves a look though the run ended well.
-        results, curves: one for each point; one for each stage.
+        results: one for each point.
+        curves: one for each stage.
         cost: what it took.
         provenance: code, packages and hardware, and the command that runs it again.
     """

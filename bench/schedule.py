@@ -90,7 +90,12 @@ class OneShot(AtInit):
 
 @dataclass(frozen=True)
 class Periodic(Schedule):
-    """Every so many steps from `start` until (excluding) `until`, at constant sparsity."""
+    """Every so many steps, at constant sparsity.
+
+    Attributes:
+        every: steps between updates.
+        start, until: the positions of the first update and of the end, at which there is none any more.
+    """
 
     every: int = 100
     start: float | str = 0.0
@@ -108,7 +113,11 @@ class Periodic(Schedule):
 
 @dataclass(frozen=True)
 class Doubling(Periodic):
-    """Periodic, with a period that doubles at every position of `at`; the first update comes after one period."""
+    """Periodic, with a period that doubles; the first update comes after one period.
+
+    Attributes:
+        at: the positions from which on the period is twice what it was.
+    """
 
     at: tuple[float, ...] = ()
 
@@ -134,6 +143,7 @@ class Cubic(Schedule):
 
     Attributes:
         every: steps between updates; the first comes `offset` steps after `start`.
+        offset: steps between `start` and the first update.
         start, until: t₀ and t₁. A last update falls on t₁ itself, so that the target is met exactly.
         initial: s_i.
         reselect: whether updates go on every `every` steps after t₁, at the final sparsity.
@@ -170,6 +180,9 @@ class Ramp:
     """The base of ramps without training in between: a target approached in `steps` rounds of scoring.
 
     One round is one-shot pruning at the target itself, whatever the ramp.
+
+    Attributes:
+        steps: the number of rounds.
     """
 
     steps: int = 60
@@ -216,6 +229,9 @@ class Cosine:
     """The drop fraction of dynamic sparse training, f(t) = f₀/2·(1 + cos(π t / T)), 0 from T on (RigL, eq. 1).
 
     With `final` it falls to f₁ instead of 0: f(t) = f₁ + (f₀ − f₁)/2·(1 + cos(π t / T)), as `CosineAnnealingLR` does.
+
+    Attributes:
+        initial, final: f₀ and f₁.
     """
 
     initial: float = 0.3

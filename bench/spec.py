@@ -16,7 +16,8 @@ class RunSpec(Strict):
     """One training with one seed.
 
     Attributes:
-        dataset, architecture: their names.
+        dataset: its name.
+        architecture: ours or timm's.
         method: the method's name, which is its file's name.
         hyperparameters: those that differ from the method's defaults, validated.
         points: operating points the run yields a result for, in [0, 1); empty for `dense`.

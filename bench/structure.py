@@ -54,6 +54,9 @@ class NM(Weights):
     """At most `n` of every `m` consecutive input weights are kept, so sparsity is 1 − n/m in every layer.
 
     Groups run along the input dimension (channels first, then the kernel, as in (out, in·kh·kw)).
+
+    Attributes:
+        n, m: how many stay, of how many.
     """
 
     n: int = 2

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import AsJson, Results
 
 WHAT = "A run (id, unique beginning, folder, record), a grid's file, or a kept folder."
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help=WHAT)],
-    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=WHAT, autocompletion=completion.anything)],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="What it is compared with.", autocompletion=completion.anything)
+    ],
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:

@@ -59,5 +59,10 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(incomplete, (file.parent.name for file in results.glob("runs/*/record.json")))
 
 
+def anything(context: typer.Context, incomplete: str) -> list[str]:
+    """Whatever has results: runs, grids and kept folders."""
+    return [*runs(context, incomplete), *sources(incomplete)]
+
+
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))

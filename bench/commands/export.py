@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import Changes, read_grid
 
 
 def export(
-    source: Annotated[Path, typer.Argument(metavar="GRID|FOLDER", help="A grid, or a folder that `keep` made.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="GRID|FOLDER", help="A grid, or a folder that `keep` made.", autocompletion=completion.sources
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER|FILE", help="What to write: a folder, or a .zip.")
     ],

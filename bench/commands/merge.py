@@ -14,14 +14,16 @@ def merge(
     sources: Annotated[
         list[Path], typer.Argument(metavar="DIR", help="Folders of results, or kept folders, of other machines.")
     ],
-    to: Annotated[Path, typer.Option(metavar="RESULTS", help="The folder of results they go to.")] = Path("results"),
+    to: Annotated[
+        Path, typer.Option("--results", "--to", metavar="FOLDER", help="The folder of results they go to.")
+    ] = Path("results"),
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring results of several machines together: runs with their weights, and the trainings they share.
 
     The same run with the same numbers is one run. With others it is a conflict: it is named, with what differs and who
-    made it, and the one that was in RESULTS first stays. Errors and damaged records give way to runs that ended.
+    made it, and the one that was in that folder first stays. Errors and damaged records give way to runs that ended.
     Exit status 1: there was a conflict, or a run could not be taken. `reprune report GRID` then sees all runs.
 
     Examples:

@@ -7,21 +7,37 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
+
 METHOD = "A method, such as gmp or 'gmp\\[schedule.every=10]'."
 
 
 def run(
-    dataset: Annotated[str, typer.Option(help="A data set, such as cifar10.")],
-    arch: Annotated[str, typer.Option("--arch", "--architecture", help="An architecture, such as resnet20_cifar.")],
-    recipe: Annotated[str, typer.Option(help="The protocol, such as cifar10 or 'cifar10\\[train.epochs=10]'.")],
-    name: Annotated[str | None, typer.Argument(metavar="[METHOD]", help=METHOD)] = None,
+    dataset: Annotated[str, typer.Option(help="A data set, such as cifar10.", autocompletion=completion.datasets)],
+    arch: Annotated[
+        str,
+        typer.Option(
+            "--arch", "--architecture", help="An architecture, such as resnet20_cifar.", autocompletion=completion.archs
+        ),
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="The protocol, such as cifar10 or 'cifar10\\[train.epochs=10]'.", autocompletion=completion.recipes
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Argument(metavar="[METHOD]", help=METHOD, autocompletion=completion.methods)
+    ] = None,
     sparsity: Annotated[
         str, typer.Option("--sparsity", "--points", help="Targets in [0, 1), separated by commas; none for dense.")
     ] = "",
     seed: Annotated[int, typer.Option(help="Of initial weights, batches and all other draws.")] = 0,
     budget: Annotated[float, typer.Option(help="Scales the recipe's length.")] = 1.0,
     prunable: Annotated[str, typer.Option(help="What may be pruned: all, conv or all\\[exclude=…].")] = "all",
-    method: Annotated[str | None, typer.Option(help="METHOD, as records spell it.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="METHOD, as records spell it.", autocompletion=completion.methods)
+    ] = None,
     expect: Annotated[str, typer.Option(help="Refuse to run if the run's identity is another one.")] = "",
     threads: Annotated[int, typer.Option(help="Of the CPU; another number gives other last bits.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that decode an image folder's photographs.")] = 2,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from bench.commands.arguments import AsJson, Results, Run
 
 

@@ -76,22 +76,21 @@ def overview(own: list[str], others: list[str]) -> Group:
 def describe(name: str, dataset: str) -> dict[str, Any]:
     """An architecture as JSON-like values, built for the images and classes of a data set; takes seconds.
 
-    ``layers`` are the weights that a method may zero, each with its MACs per image, ``pretrained`` the tags of timm's
+    ``layers`` are the weights that a method may zero, each with its MACs per image, ``pretrained`` the names of timm's
     weights, ``papers`` the published rows about it by paper, and ``grids`` the files of `configs/` that train it.
     """
-    from bench.flops import dense_macs
+    from bench.flops import macs_for
     from bench.prunable import layer_weights
 
     info = data.info(dataset)
-    shape = (info.channels, info.height, info.width)
     model = archs.create(name, info.classes, info.channels, (info.height, info.width))
-    macs = dense_macs(model, shape, name)
+    macs = macs_for(model, info, name)
     weights = layer_weights(model)
     return {
         **summary(name),
         "dataset": dataset,
         "classes": info.classes,
-        "image": list(shape),
+        "image": [info.channels, info.height, info.width],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": sum(macs.values()),
         "prunable": sum(weight.numel() for weight in weights.values()),
@@ -127,7 +126,7 @@ def page(found: dict[str, Any]) -> Group:
         layers,
         _paragraph("Published numbers", rows),
         _paragraph("Grids", found["grids"]),
-        _paragraph("Pretrained tags (timm)", [f"{found['name']}.{tag}" for tag in found["pretrained"]]),
+        _paragraph("Pretrained weights (timm)", found["pretrained"]),
     )
 
 
@@ -140,7 +139,7 @@ def _tags(name: str) -> list[str]:
         return []
     import timm
 
-    return [each.partition(".")[2] for each in timm.list_pretrained(f"{name.partition('.')[0]}.*")]
+    return list(timm.list_pretrained(f"{name.partition('.')[0]}.*"))
 
 
 def _papers(name: str) -> dict[str, int]:

@@ -59,12 +59,12 @@ def describe(name: str) -> dict[str, Any]:
 
 def overview(methods: list[str]) -> Table:
     """A line per method, with what it states itself: hyper-parameters of its own and choices that are not the usual."""
-    table = Table(box=None, pad_edge=False, row_styles=("", "dim"), caption_justify="left")
+    table = Table(box=None, pad_edge=False, caption_justify="left")
     table.caption = "`reprune methods NAME` shows all of a method's hyper-parameters, and its card."
     table.add_column("Method", style="bold cyan", no_wrap=True)
     table.add_column("What")
     table.add_column("Sparsity", no_wrap=True)
-    table.add_column("Hyper-parameters", overflow="fold")
+    table.add_column("Hyper-parameters", overflow="fold", style="dim")
     usual = Method()
     for name in methods:
         method = catalog.method_class(name)

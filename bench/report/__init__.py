@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from bench.report.layout import Report
     from bench.report.measurements import Source
 
+FROM_STORE = "Values from MLflow, equal to the records."
+WITHOUT_STORE = "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -99,12 +102,9 @@ def measured(grid: Grid, plan: Plan) -> Measured:
     except tracking.StoreError as error:
         print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
         records, problems = measurements.read_records(plan, Path(grid.results))
-        sentence = (
-            "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
-        )
-        return Measured(measurements.from_records(plan, records, problems), records, sentence)
+        return Measured(measurements.from_records(plan, records, problems), records, WITHOUT_STORE)
     tracking.check(table, measurements.from_records(plan, collected.records, collected.problems))
-    return Measured(table, collected.records, "Values from MLflow, equal to the records.")
+    return Measured(table, collected.records, FROM_STORE)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -166,8 +166,8 @@ def render(a: str, b: str, found: dict[str, Any], console: Console) -> None:
         console.print(Text(f"asked of B: {line}", "yellow"), soft_wrap=True)
     for line in found["environment"][:MOST]:
         console.print(Text(line, "dim"), soft_wrap=True)
-    if (more := len(found["environment"]) - MOST) > 0:
-        console.print(Text(f"and {more} more differences of environments; --json lists all", "dim"))
+    if (hidden := len(found["environment"]) - MOST) > 0:
+        console.print(Text(f"and {hidden} more differences of environments; --json lists all", "dim"))
     console.print(Text(verdict(found), "bold"))
 
 
@@ -184,7 +184,7 @@ def verdict(found: dict[str, Any]) -> str:
 
 
 def _row(cell: dict[str, Any]) -> list[Any]:
-    name = cell["method"] if cell["point"] is None else f"{cell['method']} · {percent(cell['point'])}"
+    name = str(cell["method"]) if cell["point"] is None else f"{cell['method']} · {percent(cell['point'])}"
     sides = [[_mean(cell[side]), str(cell[side]["n"])] for side in ("a", "b")]
     difference = (
         "=" if cell["difference"] == 0 else signed(math.nan if cell["difference"] is None else cell["difference"])

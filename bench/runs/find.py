@@ -41,7 +41,7 @@ def find(run: str, results: Path, kept: Path = KEPT) -> Path:
     here = _in_results(results) | _in_kept(results)
     if any(name.startswith(run) for name in here):
         return _only(run, here, f"in {results}")
-    everywhere = {name: path for each in sorted(kept.glob("*")) for name, path in _in_kept(each).items()}
+    everywhere = {name: path for each in sorted(kept.glob("*"), reverse=True) for name, path in _in_kept(each).items()}
     return _only(run, everywhere, f"in {results / 'runs'} or kept in {kept}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -43,25 +44,29 @@ def run(words: list[str]) -> int:
 
 def _carried_out(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
     disk.check(arguments.results)
+
+    def job(watch: Watch | None) -> int:
+        prepare(spec.dataset, arguments.results / "data")
+        return exclusively(words, spec, arguments, watch)
+
+    return attended(spec, arguments.results / "runs" / spec.id, job)
+
+
+def attended(spec: RunSpec, folder: Path, job: Callable[[Watch | None], int]) -> int:
+    """Carry out a job whose log goes to a run's folder, and show how it goes on: bars on a terminal, else the log."""
     console = Console(stderr=True, highlight=False)
-    path = arguments.results / "runs" / spec.id / "log.txt"
     if not console.is_terminal or spec.recipe.gpus > 1:  # several processes write lines of their own
-        log_to(path)
-        return status_of(lambda: _prepared(words, spec, arguments, None))
-    log_to(path, shown=live.Above(console))
+        log_to(folder / "log.txt")
+        return status_of(lambda: job(None))
+    log_to(folder / "log.txt", shown=live.Above(console))
     console.print(Text(label(spec), "bold"))
-    console.print(Text(f"recipe {spec.recipe_text} · {path.parent} · Ctrl-C stops at a checkpoint", "dim"))
+    console.print(Text(f"recipe {spec.recipe_text} · {folder} · Ctrl-C stops at a checkpoint", "dim"), soft_wrap=True)
 
-    def job() -> int:
+    def shown() -> int:
         with live.bars(console) as bars:
-            return _prepared(words, spec, arguments, bars.watch)
+            return job(bars.watch)
 
-    return status_of(job)
-
-
-def _prepared(words: list[str], spec: RunSpec, arguments: argparse.Namespace, watch: Watch | None) -> int:
-    prepare(spec.dataset, arguments.results / "data")
-    return exclusively(words, spec, arguments, watch)
+    return status_of(shown)
 
 
 def prepare(dataset: str, folder: Path) -> None:

@@ -20,6 +20,9 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 SPARK = 32
 """Columns of a curve."""
 
+REASONS = 3
+"""Of a verdict, that are printed."""
+
 BAR = 12
 """Columns that stand for a whole layer."""
 
@@ -56,7 +59,7 @@ def render(found: Record, path: Path, published: Sequence[Mapping[str, Any]], co
     if published:
         _titled("Published", rows(published), console)
         for row in published:
-            console.print(Text(f"{row['row']}: {_said(row)}", "dim"))
+            console.print(Text(f"{row['row']}: {row['paper']}; {_said(row)}", "dim"))
     console.print()
     numbers.facts(
         [("cost", numbers.cost(found)), *origin(found), ("record", str(path)), ("again", found.spec.command)], console
@@ -131,11 +134,11 @@ def spark(line: Sequence[float]) -> str:
 
 def rows(published: Sequence[Mapping[str, Any]]) -> Table:
     """The published numbers of the run's cells, ours over all seeds that lie beside it, and the verdicts."""
-    table = numbers.grid("Point", ("Paper", "Published", "Ours", "Seeds", "Δ", "Verdict"))
+    table = numbers.grid("Row", ("Point", "Published", "Ours", "Seeds", "Δ", "Verdict"))
     for row in published:
         table.add_row(
+            row["row"],
             "dense" if row["point"] is None else percent(row["point"]),
-            row["paper"],
             f"{row['published']:.2f}",
             "–" if row["ours"] is None else f"{row['ours']:.2f}",
             f"{row['ours_n']:.0f}",
@@ -146,8 +149,12 @@ def rows(published: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _said(row: Mapping[str, Any]) -> str:
-    needs = f"needs {row['seeds_needed']:.0f} seeds" if row["seeds_needed"] else ""
-    return row["reason"] or needs or f"read from {row['source']}"
+    """Why the verdict is what it is, the first few reasons if there are many."""
+    if not row["reason"]:
+        return f"read from {row['source']}"
+    first, *others = row["reason"].split("; ")
+    kept, hidden = [first, *others[: REASONS - 1]], len(others) - REASONS + 1
+    return "; ".join(kept) + (f"; and {hidden} more (--json)" if hidden > 0 else "")
 
 
 def origin(found: Record) -> list[tuple[str, str]]:

@@ -9,15 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench import record
+from bench.errors import UserError
 from bench.grid import Cell, Plan
 from bench.record import Record
-from bench.runs import find
 
 
 def published(found: Record, path: Path) -> list[dict[str, Any]]:
     """The published rows of a run's cells as JSON-like values, the anchors first; NaN becomes None.
 
-    Ours are the accuracies over all seeds of the cell whose records lie beside this one, as in a grid's report.
+    Ours are the accuracies over all seeds of the cell whose records lie beside this one, as in a grid's report. None
+    if today's code can't carry out the run: its protocol is then unknown.
     """
     from bench.published import comparison, load
     from bench.report import measurements
@@ -27,7 +28,10 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     if not any(rows.rows_for(cell) for cell in plan.cells):
         return []
     sources = {each.id: measurements.Source(each, "", path) for each in records}
-    compared = comparison.compare(plan, measurements.from_records(plan, sources, {}), rows)
+    try:
+        compared = comparison.compare(plan, measurements.from_records(plan, sources, {}), rows)
+    except UserError:  # the method is gone, or has changed so that it can't be run under this recipe
+        return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
     listed = [{str(name): _plain(value) for name, value in row.items()} for row in compared.to_dict("records")]
     mine = [row for row in listed if (row["method"], row["point"]) in own]
@@ -37,14 +41,14 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
 def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
     """The run's method at all its points, and the dense network, over the seeds that there are."""
     records = [found]
-    for each in _beside(found, path):
+    for file in _beside(found, path):
         try:
-            other = record.read(each)
+            other = record.read(file)
         except (OSError, ValidationError):  # `reprune verify` names it
             continue
-        if other.id != found.id and _protocol(other) == _protocol(found):
-            if other.spec.method_text in (found.spec.method_text, "dense"):
-                records.append(other)
+        akin = _protocol(other) == _protocol(found) and other.spec.method_text in (found.spec.method_text, "dense")
+        if akin and other.id != found.id:
+            records.append(other)
     cells: dict[tuple[str, float | None], list[tuple[int, str]]] = {}
     for each in records:
         for point in each.spec.points or (None,):

@@ -1,4 +1,4 @@
-"""``reprune status``: how far a grid is. It only reads: no lock is taken, nothing is written, Snakemake may be at work."""
+"""``reprune status``: how far a grid is. It takes no lock and writes nothing; Snakemake may be at work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def values(grid: Grid) -> dict[str, Any]:
     methods: dict[str, list[str]] = {}
     for cell in plan.cells:
         methods.setdefault(cell.method, []).extend(run for _, run in cell.runs)
-    counts = Counter(run.state for run in runs.values())
+    counts: Counter[str] = Counter(run.state for run in runs.values())
     return {
         "grid": grid.name,
         "title": grid.title,
@@ -97,7 +97,9 @@ def summary(found: dict[str, Any]) -> list[str]:
     lines += [f"of those to do, {begun} begun and will go on from where they stopped"] if begun else []
     left = found["left"]
     if left["seconds"] is None:
-        return lines + [f"time left: unknown ({left['how']})"] if left["how"] else lines
+        return [*lines, f"time left: unknown ({left['how']})"]
+    if not left["seconds"]:
+        return lines
     return [*lines, f"about {duration(left['seconds'])} left: {left['how']}"]
 
 

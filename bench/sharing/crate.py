@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 from rocrate.model.contextentity import ContextEntity
-from rocrate.model.preview import Preview
 from rocrate.rocrate import ROCrate
 
 from bench import published
@@ -22,7 +21,7 @@ from bench.identity import file_digest
 from bench.provenance import ROOT
 from bench.record import write_atomic
 from bench.report.kept import GRID, RECORDS, Kept
-from bench.sharing import checkout, environment, papers
+from bench.sharing import checkout, environment, papers, preview
 from bench.sharing.run_actions import Runs
 
 WORKFLOW = "workflow"
@@ -46,6 +45,7 @@ FORMATS = {
 WHAT = {
     GRID: "The grid: which data sets, architectures, methods, sparsities and seeds, and under which recipe",
     environment.FILE: "Versions, processors and graphics cards of the runs",
+    PREVIEW: "What is where, to be opened in a browser",
     "README.md": "What is where in this crate, and how to run it again",
     "checklist.md": "Reproducibility checklist, filled in from the records",
     "provenance.md": "Code, versions, hardware and seconds, with the command that repeats each run",
@@ -53,6 +53,7 @@ WHAT = {
     "report.html": "The results as a page to look at",
     **{f"comparison.{ending}": "Published numbers beside ours, with verdicts" for ending in ("md", "csv")},
     f"{RECORDS}/": "What each run measured, and what it takes to repeat it",
+    "churn.csv": "On how many test images networks disagree",
     "latency/": "How fast networks are, measured",
     "weights/": "The trained networks",
     f"{WORKFLOW}/": "The code of the runs: workflow, engine, methods, recipes, published numbers",
@@ -61,19 +62,20 @@ WHAT = {
 
 
 def describe(found: Kept, folder: Path, today: date) -> None:
-    """Write README, environments, metadata and preview into a folder that has everything else."""
+    """Write README, preview, environments and metadata into a folder that has everything else."""
     write_atomic(folder / environment.FILE, environment.text(found).encode())
-    write_atomic(folder / "README.md", environment.readme(found, WHAT | _figures(folder), folder).encode())
+    what, cited = WHAT | _figures(folder), _papers(found)
+    write_atomic(folder / "README.md", environment.readme(found, what, folder).encode())
+    write_atomic(folder / PREVIEW, preview.render(found, folder, what, cited, today.isoformat()).encode())
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = "http://schema.org/sha256"  # which that version's context may not have
     author = _author(crate)
     licence = _context(crate, LICENCE, "CreativeWork", name="Apache License 2.0", url={"@id": LICENCE})
-    _root(crate, found, author, licence, today)
+    _root(crate, found, cited, author, licence, today)
     _workflow(crate, found, folder, author, licence)
     _files(crate, folder)
     Runs(crate, found).add(folder)
     write_atomic(folder / "ro-crate-metadata.json", _json(crate.metadata.generate()))
-    write_atomic(folder / PREVIEW, Preview(crate).generate_html().encode())
 
 
 def _json(graph: Any) -> bytes:
@@ -93,7 +95,7 @@ def _author(crate: ROCrate) -> Any:
     return _context(crate, "#authors", "Organization", name=cited["authors"][0]["name"])
 
 
-def _root(crate: ROCrate, found: Kept, author: Any, licence: Any, today: date) -> None:
+def _root(crate: ROCrate, found: Kept, cited: dict[str, str], author: Any, licence: Any, today: date) -> None:
     grid, root = found.grid, crate.root_dataset
     crate.name = grid.title or grid.name
     crate.description = environment.summary(found)
@@ -104,7 +106,7 @@ def _root(crate: ROCrate, found: Kept, author: Any, licence: Any, today: date) -
         _context(crate, address, "CreativeWork", name=name, version=address.rpartition("/")[2])
         for address, name in PROFILES.items()
     ]
-    root["citation"] = [_paper(crate, number, name) for number, name in sorted(_papers(found).items())]
+    root["citation"] = [_paper(crate, number, name) for number, name in sorted(cited.items())]
 
 
 def _papers(found: Kept) -> dict[str, str]:
@@ -179,9 +181,10 @@ def _files(crate: ROCrate, folder: Path) -> None:
 
 
 def _figures(folder: Path) -> dict[str, str]:
-    """What the figures show, by their files' names."""
-    paths = [path for path in folder.iterdir() if path.suffix in (".svg", ".png")]
-    return {path.name: f"Figure: {path.stem.replace('-', ' ')}" for path in sorted(paths)}
+    """What the figures show, by their files' names: ``accuracy-sparsity-digits.svg``."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".svg", ".png"))
+    parts = {path.name: path.stem.split("-", 2) for path in paths}
+    return {name: " over ".join(part[:2]) + "".join(f" on {rest}" for rest in part[2:]) for name, part in parts.items()}
 
 
 def _content(path: Path) -> dict[str, str]:

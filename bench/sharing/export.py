@@ -20,7 +20,7 @@ from bench.errors import UserError
 from bench.grid import Grid
 from bench.identity import file_digest
 from bench.provenance import ROOT
-from bench.report import kept, measurements
+from bench.report import churn, kept, measurements
 from bench.report.kept import Kept
 from bench.sharing import checkout, crate
 
@@ -54,7 +54,7 @@ def export(source: Path, grid: Grid | None, output: Path, *, weights: bool, toda
         _add_reports(found, folder)
         checkout.copy(found.plan, folder / crate.WORKFLOW)
         crate.describe(found, folder, today)
-        _check_private(folder)
+        _check_private(folder, grid)
         _publish(folder, output)
     files = [output] if output.is_file() else [path for path in output.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 2**20
@@ -79,12 +79,7 @@ def _collected(source: Path, grid: Grid | None, folder: Path) -> Kept:
     if grid is not None:
         kept.keep(grid, folder)
     else:
-        kept.read(source)
-        shutil.copyfile(source / kept.GRID, folder / kept.GRID)
-        for name in (kept.RECORDS, latency.KEPT):
-            for path in sorted((source / name).glob("*.json")):
-                (folder / name).mkdir(exist_ok=True)
-                shutil.copyfile(path, folder / name / path.name)
+        _copy_kept(source, folder)
     found = kept.read(folder)
     missing = [spec.id for spec in found.plan.runs if spec.id not in found.records]
     if missing:
@@ -93,6 +88,20 @@ def _collected(source: Path, grid: Grid | None, folder: Path) -> Kept:
             "finish the grid, and then export it."
         )
     return found
+
+
+def _copy_kept(source: Path, folder: Path) -> None:
+    """What `kept.read` reads, each record under its run's name."""
+    pairs = [(source / kept.GRID, kept.GRID), (source / churn.FILE, churn.FILE)]
+    for name, each in kept.read(source).records.items():
+        pairs += [
+            (each.path, f"{kept.RECORDS}/{name}.json"),
+            (latency.beside(each.path), f"{latency.KEPT}/{name}.json"),
+        ]
+    for path, name in pairs:
+        if path.is_file():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / name)
 
 
 def _add_weights(results: Path, found: Kept, folder: Path) -> None:
@@ -120,9 +129,10 @@ def _add_reports(found: Kept, folder: Path) -> None:
     report.write(found.grid, found.plan, measured, folder)
 
 
-def _check_private(folder: Path) -> None:
+def _check_private(folder: Path, grid: Grid | None) -> None:
     """Raise `UserError` if a file names a folder of this machine, as the reason of an error may do."""
-    places = {f"{place}/".encode() for place in (Path.home(), Path.cwd(), ROOT) if len(place.parts) > 1}
+    own = [Path.home(), Path.cwd(), ROOT, *([Path(grid.results).absolute()] if grid else [])]
+    places = {f"{place}/".encode() for place in own if len(place.parts) > 1}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).parts[0] != WEIGHTS:
             content = path.read_bytes()

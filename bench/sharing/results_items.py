@@ -19,6 +19,8 @@ PAIRS, POINTS, SEEDS = 3, 5, 3
 
 BASELINES = ("dense", "random", "magnitude")
 
+SELECTION = "Nothing selected on the test set within a run"
+
 MANY_CLASSES = 100
 """From so many classes on, top-5 accuracy is asked for."""
 
@@ -114,12 +116,20 @@ def _papers(facts: Facts) -> Item:
     return Item("Published results stand beside these", all_or_part(beside, len(facts.cells)), fact)
 
 
+def _given(facts: Facts) -> bool:
+    """Whether runs start from a trained network that came from elsewhere."""
+    return any(spec.recipe.initialisation.file for spec in facts.plan.runs)
+
+
 def _seeds(facts: Facts) -> Item:
     counts = [len(facts.ended_well(cell)) for cell in facts.cells]
     fewest, most = (min(counts), max(counts)) if counts else (0, 0)
     each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     answer = all_or_part(sum(count >= SEEDS for count in counts), len(counts))
-    return Item(f"At least {SEEDS} trainings behind each number", answer, f"{each} that ended well in each cell.")
+    fact = f"{each} trainings that ended well in each cell"
+    if _given(facts):
+        answer, fact = "no", f"{fact}, all from one network that was trained elsewhere"
+    return Item(f"At least {SEEDS} trainings behind each number", answer, f"{fact}.")
 
 
 def _spread(facts: Facts) -> Item:
@@ -133,9 +143,11 @@ def _spread(facts: Facts) -> Item:
 
 def _selection(facts: Facts) -> Item:
     held_out = sorted({spec.recipe.data.validation for spec in facts.plan.runs})
-    images = f"{' or '.join(map(str, held_out))} training images" if any(held_out) else "no images"
-    fact = f"Accuracies are those after the last epoch, no run is left out by its accuracy; {images} held out."
-    return Item("Nothing selected on the test set within a run", "yes", fact)
+    images = f"{' or '.join(f'{size:,}' for size in held_out)} training images" if any(held_out) else "no images"
+    fact = f"Accuracies are those after the last epoch, no run is left out by its accuracy; {images} held out"
+    if _given(facts):
+        return Item(SELECTION, "partly", f"{fact}. How the network was selected that runs start from is not known.")
+    return Item(SELECTION, "yes", f"{fact}.")
 
 
 def _failures(facts: Facts) -> Item:
@@ -144,7 +156,7 @@ def _failures(facts: Facts) -> Item:
     skipped = len(facts.plan.cells) - len(facts.cells)
     fact = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()) or "none"
     fact += f"; {missing} of {len(facts.plan.runs)} have no record yet" if missing else ""
-    fact += f"; {skipped} cells skipped by their methods, which say why" if skipped else ""
+    fact += f"; {skipped} cell{'s' * (skipped > 1)} skipped by the method, which says why" if skipped else ""
     return Item("All runs reported, failed ones too", "partly" if missing else "yes", f"Runs: {fact}.")
 
 

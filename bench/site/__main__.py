@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from bench.errors import UserError
 from bench.site.pages import CONFIG, lay_out
 
 ROOT = Path(__file__).parents[2]
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""The generator colours every single letter, whether or not it writes to a terminal."""
 
 
 def build(root: Path, into: Path) -> int:
@@ -26,7 +30,7 @@ def generate(into: Path) -> int:
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", CONFIG]
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(done.stdout, done.stderr.partition("Traceback")[0], sep="\n", file=sys.stderr)
+        print(_COLOURS.sub("", done.stdout + done.stderr.partition("Traceback")[0]), file=sys.stderr)
     return done.returncode
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,15 +72,21 @@ def _members(owner: type, names: list[str]) -> Iterator[str]:
             continue
         text, sections = split(inspect.cleandoc(function.__doc__))
         arguments = [f"* `{argument}`: {meaning}" for argument, meaning in sections.get("Args", {}).items()]
-        signature = "" if isinstance(member, property) else str(inspect.signature(function)).replace("self, ", "")
+        signature = "" if isinstance(member, property) else _signature(function)
         yield "\n\n".join(
             (
                 f"### {owner.__name__}.{name}",
-                f"```python\n{name}{signature.replace('(self)', '()')}\n```",
+                f"```python\n{name}{signature}\n```",
                 linked(text),
                 "\n".join(arguments),
             )
         )
+
+
+def _signature(function: Any) -> str:
+    """A method's arguments and result, with annotations as they are written."""
+    text = re.sub(r"'([^']+)'", r"\1", str(inspect.signature(function)))
+    return text.replace("(self, ", "(").replace("(self)", "()")
 
 
 def _choices(module: Any, base: Any) -> str:

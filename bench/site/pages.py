@@ -21,6 +21,9 @@ FOLDERS = ("docs", "reports/reproductions")
 LEFT_OUT = ("records", "site.yml", "table.html")
 """Names not copied: records are data for `reprune report`, and `table.md` becomes the site's own `table.html`."""
 
+UNSEARCHED = b"---\nsearch: {exclude: true}\n---\n\n"
+"""Stands before tables of results, which would answer every search with the same words."""
+
 REFERENCE = "docs/reference"
 
 
@@ -36,9 +39,11 @@ def lay_out(root: Path, into: Path) -> None:
         shutil.copy2(root / name, target)
     for name in FOLDERS:
         shutil.copytree(root / name, pages / name, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-    for page, text in generated(root):
-        (pages / page).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(pages / page, text.encode())
+    for page in (pages / "reports" / "reproductions").glob("*/*.md"):
+        write_atomic(page, UNSEARCHED + page.read_bytes())
+    for name, text in generated(root):
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(pages / name, text.encode())
     settings = plain_yaml.parse((root / SETTINGS).read_text(encoding="utf-8"))
     settings["nav"] = [_expanded(entry, pages) for entry in settings["nav"] if _there(entry, pages)]
     _check(settings["nav"], pages)

@@ -12,6 +12,7 @@ from bench import latency, published
 from bench.grid import Cell, Plan
 from bench.latency import Latency, Machine, Network, Timing
 from bench.published import Published
+from bench.recipe import Initialisation
 from bench.record import Cost, Record
 from bench.report.measurements import Source
 from bench.sharing import checklist
@@ -91,13 +92,13 @@ def test_points_count_where_a_run_ended_well(tmp_path: Path) -> None:
         "4 to 5 per method and network (50 %, 60 %, 70 %, 80 %, 90 %).",
     )
     assert asked(found, "All runs reported") == ("yes", "Runs: 30 ok, 3 collapsed.")
-    assert asked(found, "At least 3 trainings") == ("partly", "0 to 3 that ended well in each cell.")
+    assert asked(found, "At least 3 trainings") == ("partly", "0 to 3 trainings that ended well in each cell.")
     assert asked(facts(tmp_path, full(points=2)), "operating points")[0] == "no"
 
 
 @pytest.mark.parametrize(
     ("seeds", "trainings", "bars"),
-    [(1, ("no", "1 that"), "no"), (2, ("no", "2 that"), "yes"), (3, ("yes", "3 that"), "yes")],
+    [(1, ("no", "1 trai"), "no"), (2, ("no", "2 trai"), "yes"), (3, ("yes", "3 trai"), "yes")],
 )
 def test_seeds_and_error_bars(tmp_path: Path, seeds: int, trainings: tuple[str, str], bars: str) -> None:
     found = facts(tmp_path, full(seeds=seeds))
@@ -126,7 +127,7 @@ def test_a_run_without_a_record_is_no_secret(tmp_path: Path) -> None:
     skipped = Cell("cifar10", "resnet20_cifar", "sr_ste", 0.95, (), "no such pattern")
     plan = Plan(found.plan.runs, [*found.plan.cells, skipped], {})
     fact = asked(replace(found, plan=plan), "All runs reported")[1]
-    assert fact.endswith("1 cells skipped by their methods, which say why.")
+    assert fact.endswith("1 cell skipped by the method, which says why.")
 
 
 def provenance(**changes: Any) -> dict[str, Any]:
@@ -183,6 +184,16 @@ def test_scaled_down_and_many_classes(tmp_path: Path) -> None:
     assert not any("Top-5" in question for question in answers(found))
     many = replace(found, plan=Plan(found.plan.runs, [replace(cell, dataset="cifar100") for cell in found.plan.cells]))
     assert asked(many, "Top-5") == ("no", "Top-1 alone (cifar100).")
+
+
+def test_one_network_from_elsewhere_is_one_training(tmp_path: Path) -> None:
+    found = facts(tmp_path, full())
+    given = factories.RECIPE.model_copy(update={"initialisation": Initialisation(file="net.pt", sha256="0" * 64)})
+    runs = [spec.model_copy(update={"recipe": given}) for spec in found.plan.runs]
+    found = replace(found, plan=replace(found.plan, runs=runs))
+    answer, fact = asked(found, "At least 3 trainings")
+    assert (answer, fact.partition(", ")[2]) == ("no", "all from one network that was trained elsewhere.")
+    assert asked(found, "Nothing selected")[0] == "partly"
 
 
 def test_what_nobody_recorded_is_for_the_authors(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 
-from bench import checkpoint
+from bench import checkpoint, seal
 
 
 def content(value):
@@ -74,7 +74,7 @@ def test_a_damaged_one_never_takes_the_place_of_the_last_that_is_whole(tmp_path,
 def test_one_written_by_another_version_of_the_code_is_refused(tmp_path, monkeypatch, caplog):
     path = tmp_path / "c.pt"
     checkpoint.save(path, "me", content(1))
-    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
+    monkeypatch.setattr(seal, "FORMAT", seal.FORMAT + 1)
     assert checkpoint.load(path, "me") is None
     assert "was written by another version of the code (format 1, not 2)" in caplog.text
 

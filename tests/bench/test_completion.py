@@ -41,6 +41,8 @@ def test_names_of_every_kind() -> None:
     assert completed("reprune recipes rigl") == ["rigl_cifar10", "rigl_imagenet"]
     assert completed("reprune prepare cifar") == ["cifar10", "cifar100"]
     assert completed("reprune published --method sn") == ["snfs", "snip"]
+    assert completed("reprune run sn") == ["snfs", "snip"]
+    assert completed("reprune run snip --arch convnet_st") == ["convnet_strided"]
 
 
 def test_grids_kept_folders_and_runs(tmp_path: Path) -> None:
@@ -54,6 +56,10 @@ def test_grids_kept_folders_and_runs(tmp_path: Path) -> None:
     assert completed("reprune report ", tmp_path)[-1] == "reports/reproductions/kept"
     assert completed("reprune extract dig", tmp_path) == ["digits-gmp-s0"]
     assert completed("reprune extract --results elsewhere ", tmp_path) == []
+    assert completed("reprune compare digits-gmp-s0 ", tmp_path) == [
+        "digits-gmp-s0",
+        *completed("reprune report ", tmp_path),
+    ]
 
 
 def test_lists_are_those_of_the_suite() -> None:

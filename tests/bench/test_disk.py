@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bench import checkpoint, data, disk, flops, record
+from bench import checkpoint, data, disk, flops, record, seal
 from bench.data import info
 from bench.errors import DiskError
 from bench.run import main
@@ -55,7 +55,7 @@ def tree(results: Path) -> dict[str, str]:
 def sound(path: Path) -> bool:
     """Whether a checkpoint or a finished stage can be read."""
     head, _, body = path.read_bytes().partition(b"\n")
-    return checkpoint._problem(head, body, json.loads(head)["owner"]) is None
+    return seal.problem(head, body, json.loads(head)["owner"]) is None
 
 
 def bits(results: Path) -> list[str]:

@@ -53,3 +53,13 @@ def test_one_for_people_with_another_data_set(capsys: pytest.CaptureFixture[str]
     # Grey images: 2·144 weights fewer in the first layer than the 72,954 of colour images.
     assert "On digits (10 classes, 1x8x8): 72,666 parameters" in out
     assert "fc.weight" in out and "configs/quick.yaml" in out
+
+
+def test_a_network_that_cannot_take_the_images_is_one_sentence() -> None:
+    with pytest.raises(errors.UserError, match="architecture 'inception_v3' can't take images of 1x8x8"):
+        listing.describe("inception_v3", "digits")
+
+
+def test_pretrained_weights_are_named_as_timm_names_them() -> None:
+    found = listing.describe("test_resnet.r160_in1k", "cifar10")
+    assert (found["from"], found["pretrained"]) == ("timm", ["test_resnet.r160_in1k"])

@@ -92,6 +92,7 @@ def missing(shown: str, printed: str) -> list[str]:
 
 def _plain(line: str) -> str:
     line = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", line)
+    line = re.sub(r"(?<=\)) [*~](?= |$)", "", line)  # marks hang on the last bits, and so on the machine
     return " ".join(re.sub(r"[-─━═|│┃:]{2,}", " ", line).split())
 
 

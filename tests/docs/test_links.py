@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.reading import ROOT, anchors, inlines
+from tests.docs.reading import PAGES, ROOT, anchors, inlines
 
 LINKING = sorted(
     {
@@ -51,3 +52,26 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
         "[e](there.md#nothing) [f](missing.md) [g](#here)\n\n## Here\n"
     )
     assert dead(page) == ["no.png", "there.md#nothing", "missing.md"]
+
+
+NAMED = re.compile(r"(?:bench|benchmarks|configs|docs|envs|methods|profiles|published|tests)/[\w./-]+[\w/]")
+"""A path of the checkout in inline code; what has a placeholder in it is not one."""
+
+MADE = {"configs/lamp.yaml", "configs/my-table.yaml", "methods/lamp.py", "methods/my_idea.py", "docs/methods/lamp.md"}
+"""Files that a reader makes."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    code = [token.content for token in inlines(page.read_text(encoding="utf-8")) if token.type == "code_inline"]
+    named = {
+        path for text in code for path in NAMED.findall(text) if NAMED.fullmatch(text) or text.startswith("pytest")
+    }
+    assert sorted(path for path in named - MADE if not (ROOT / path).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_names_of_the_code_that_a_page_gives_exist(page: Path) -> None:
+    code = [token.content for token in inlines(page.read_text(encoding="utf-8")) if token.type == "code_inline"]
+    for name in (text for text in code if re.fullmatch(r"bench(\.\w+)+", text)):
+        assert pkgutil.resolve_name(name) is not None

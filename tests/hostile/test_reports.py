@@ -58,7 +58,8 @@ class Tags(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, tuple(name for name, _ in attributes)))
+        if tag != "wbr":  # stands where a long name may be broken
+            self.tags.append((tag, tuple(name for name, _ in attributes)))
 
     def handle_data(self, text: str) -> None:
         self.shown += text

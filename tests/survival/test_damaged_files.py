@@ -78,7 +78,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
 
 
 def test_what_a_checkpoint_holds_is_that_of_its_format(prepared: Path, tmp_path: Path) -> None:
-    """If this fails, code would misread the checkpoints that lie about: raise `checkpoint.FORMAT`, and change this."""
+    """If this fails, code would misread the checkpoints that lie about: raise `seal.FORMAT`, and change this."""
     results = fresh(tmp_path / "results", prepared)
     assert carry_out(words("rigl", results), Blow("training", 2)) == -signal.SIGKILL
     head, _, body = the("checkpoint.pt", results).read_bytes().partition(b"\n")

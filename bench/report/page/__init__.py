@@ -5,6 +5,7 @@ Tables are HTML that needs no script; scripts add charts, sorting, filters and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
@@ -67,6 +68,7 @@ def render(material: Material, library: str) -> str:
             leaders=overview.leaders(material),
             sections=sections,
             failures=overview.failures(material),
+            missing=overview.missing(material),
             families=sorted({family for family in map(_family, methods) if family}),
             letters=LETTERS,
             methods=about.methods(material),
@@ -111,11 +113,16 @@ def _family(text: str) -> str:
         return ""
 
 
+def _breakable(text: str) -> Markup:
+    """A method's name that may be broken behind its commas and brackets."""
+    return Markup("<wbr>").join(re.split(r"(?<=[,\[=])", text))
+
+
 @cache
 def _environment() -> Environment:
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
     )
-    environment.filters["family"] = _family
+    environment.filters |= {"family": _family, "breakable": _breakable}
     return environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +21,7 @@ def methods(material: Material) -> Block:
         sources = [material.records[run] for _, run in cell.runs if run in material.records]
         if cell.method not in found or (sources and not found[cell.method][2].text):
             values = sources[0].record.hyperparameters if sources else {}
-            shown = "; ".join(f"{name} = {value}" for name, value in values.items())
+            shown = "; ".join(f"{name} = {_short(value)}" for name, value in values.items())
             found[cell.method] = (Text(cell.method), Text(_card(cell.method)), Text(shown))
     return Block("Methods", ("Method", "What it is", "Hyper-parameters"), tuple(found.values()), numbers=False)
 
@@ -28,9 +29,14 @@ def methods(material: Material) -> Block:
 def _card(method: str) -> str:
     try:
         name, _ = parse(method)
-        return (catalog.method_class(name).__doc__ or "").strip().partition("\n")[0]
+        return (catalog.method_class(name).__doc__ or "").strip().partition("\n")[0].replace("`", "")
     except UserError:  # a record may be of a method that is not here
         return "not among the methods here"
+
+
+def _short(value: Any) -> str:
+    """A hyper-parameter with the numbers in it rounded to six digits."""
+    return re.sub(r"\d+\.\d{7,}", lambda found: f"{float(found[0]):.6g}", str(value))
 
 
 def recipes(material: Material) -> Block:

@@ -49,16 +49,16 @@ class Matrix:
 
 
 def matrices(material: Material, numbers: Iterable[int]) -> list[Matrix]:
-    """The tables of a section: one for the sparsities of the grid, and one for each other set of points."""
+    """The tables of a section: one for sparsities, and one for each set of points that has none of the grid's."""
     lines = {number: material.lines[number] for number in numbers}
     by_method: dict[str, list[int]] = {}
     for number, line in lines.items():
         by_method.setdefault(line["method"], []).append(number)
-    columns = {0.0, *material.grid.sparsities}
+    shared = set(material.grid.sparsities)
     groups: dict[tuple[float, ...], dict[str, list[int]]] = {}
     for method, own in by_method.items():
         points = {0.0 if math.isnan(lines[number]["point"]) else lines[number]["point"] for number in own}
-        usual = points <= columns and per_input.is_target(method)
+        usual = per_input.is_target(method) and (points == {0.0} or not shared or bool(points & shared))
         groups.setdefault(() if usual else tuple(sorted(points)), {})[method] = own
     return [_matrix(material, points, methods) for points, methods in sorted(groups.items())]
 

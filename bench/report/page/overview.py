@@ -137,12 +137,17 @@ class Failed:
 
 
 def failures(material: Material) -> list[Failed]:
-    """All that did not end well, by cell, outcome and reason."""
+    """All that did not end well, by cell, outcome and reason; runs that have not been there yet are `missing`."""
     found = []
     for number, line in enumerate(material.lines):
         name = f"{line['method']}, {point_name(line['method'], line['point'])}"
-        for each in material.failures(number):
+        for each in (failure for failure in material.failures(number) if failure.outcome != "missing"):
             seeds = ", ".join(map(str, each.seeds))
             network = f"{line['architecture']} on {line['dataset']}"
             found.append(Failed(number, name, network, each.outcome, each.reason, seeds))
     return found
+
+
+def missing(material: Material) -> int:
+    """How many runs have no record."""
+    return sum(1 for spec in material.plan.runs if spec.id not in material.records)

@@ -93,31 +93,38 @@ def trainings(material: Material) -> tuple[list[Training], dict[tuple[str, float
 
 
 def _training(made: Training, records: list[Record]) -> Training | None:
-    accuracy: dict[float, list[float]] = {}
-    flips: dict[float, list[float]] = {}
-    for record in records:
-        start = 0.0
-        stages = []
-        for curve in record.curves:
-            if not curve.epoch:
-                continue
-            stages.append((curve.stage, start))
-            for epoch, value, rate in _thinned(curve, max(2, MOST_POINTS // len(record.curves))):
-                accuracy.setdefault(round(start + epoch, 3), []).append(value)
-                flips.setdefault(round(start + epoch, 3), []).append(rate)
-            start += curve.epoch[-1]
-        made.stages = max(made.stages, stages, key=len)
-    if not accuracy:
+    """The mean of the runs that went the whole way; those that broke off earlier would bend it where they end."""
+    courses = [_course(record) for record in records]
+    longest = max(courses, key=len, default=[])
+    if not longest:
         return None
-    made.seeds = len(records)
-    for epoch in sorted(accuracy):
-        values = accuracy[epoch]
-        made.epoch.append(epoch)
+    epochs = [entry[0] for entry in longest]
+    chosen = [course for course in courses if [entry[0] for entry in course] == epochs]
+    made.seeds = len(chosen)
+    made.epoch = epochs
+    start = 0.0
+    for curve in records[courses.index(longest)].curves:
+        if curve.epoch:
+            made.stages.append((curve.stage, start))
+            start += curve.epoch[-1]
+    for entries in zip(*chosen, strict=True):
+        values = [entry[1] for entry in entries]
         made.accuracy.append(round(fmean(values), 2))
         made.low.append(round(min(values), 2))
         made.high.append(round(max(values), 2))
-        made.flips.append(float(f"{100 * fmean(flips[epoch]):.3g}"))
+        made.flips.append(float(f"{100 * fmean(entry[2] for entry in entries):.3g}"))
     return made
+
+
+def _course(record: Record) -> list[tuple[float, float, float]]:
+    """Epoch, accuracy and mask changes per epoch over all stages of a run."""
+    found: list[tuple[float, float, float]] = []
+    start = 0.0
+    for curve in record.curves:
+        thinned = _thinned(curve, max(2, MOST_POINTS // len(record.curves)))
+        found += [(round(start + epoch, 3), accuracy, rate) for epoch, accuracy, rate in thinned]
+        start += curve.epoch[-1] if curve.epoch else 0.0
+    return found
 
 
 def _thinned(curve: Curve, most: int) -> list[tuple[float, float, float]]:

@@ -1,7 +1,7 @@
-// Charts: one specification a kind, drawn when it comes near the screen; a legend of buttons for all of a section's.
+// Charts: one specification a kind, drawn one after the other when nothing else is to be done; a legend of buttons for all of a section's.
 const LOOKS = new Map(DATA.looks.map((look) => [look.method, look]));
 const CROWDED = 12; // more bands than this would hide each other
-const OPTIONS = { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
+const OPTIONS = { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel: 1, tooltip: { disableDefaultStyle: true } };
 let hidden = [];
 
 async function draw(element, kind, rows, signals = {}) {
@@ -10,7 +10,9 @@ async function draw(element, kind, rows, signals = {}) {
   const spec = structuredClone(DATA.specs[kind]);
   spec.config.aria = false; // the figure has a text of its own
   spec.data = { name: "rows", values: rows };
-  const { view } = await vegaEmbed(element, spec, OPTIONS);
+  const inside = make("div", { className: "drawing" }); // Vega sets roles of its own, the figure keeps its text
+  element.replaceChildren(inside);
+  const { view } = await vegaEmbed(inside, spec, OPTIONS);
   view.addEventListener("click", (event, item) => { if (item?.datum?.cell !== undefined) show(item.datum.cell); });
   for (const [name, value] of Object.entries({ crowded, hidden, ...signals })) view.signal(name, value);
   await view.runAsync();
@@ -40,6 +42,13 @@ function swatch(look) {
   return svg;
 }
 
+const waiting = [];
+const idle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 50));
+function drawNext() {
+  const next = waiting.shift();
+  if (next) idle(() => next().then(drawNext), { timeout: 500 });
+}
+
 class Charts {
   /** The charts of a section: accuracy against what is kept, and training at one operating point. */
   constructor(box) {
@@ -53,10 +62,7 @@ class Charts {
     this.point.addEventListener("input", () => this.retrain());
     const methods = [...new Set(this.section.rows.filter((row) => !row.dense).map((row) => row.method))];
     box.querySelector(".legend").append(...methods.map((method) => make("li", {}, this.button(method))));
-    const near = new IntersectionObserver((entries) => {
-      for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); this.show(entry.target); }
-    }, { rootMargin: "800px" });
-    all(".chart", box).forEach((element) => near.observe(element));
+    all(".chart", box).forEach((element) => waiting.push(() => this.show(element)));
     document.addEventListener("filtered", () => this.update());
   }
 
@@ -98,6 +104,7 @@ class Charts {
 
 document.addEventListener("filtered", (event) => { hidden = event.detail; });
 all(".charts").forEach((box) => new Charts(box));
+drawNext();
 
 // The curves of one cell, in what opens when it is chosen.
 function detailCharts(training) {

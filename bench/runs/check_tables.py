@@ -1,0 +1,85 @@
+"""Whether the tables of a grid or kept folder are what its records give: they are built once more and compared."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import UserError, printable
+from bench.grid import Grid, Plan
+from bench.runs.check_run import Finding
+
+if TYPE_CHECKING:
+    from bench.report import Measured
+
+SUFFIXES = (".md", ".csv", ".tex")
+"""Of the files that are compared. HTML has the figures in it, which are not drawn here."""
+
+PAGES = ("provenance.md", "checklist.md")
+"""No tables: they describe the grid as today's code reads it."""
+
+LONGEST = 60
+"""Characters of a line that are shown."""
+
+
+def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
+    """What is wrong with the tables in a grid's folder of reports."""
+    from bench import report
+    from bench.report import measurements
+
+    records, problems = measurements.read_records(plan, Path(grid.results))
+    table = measurements.from_records(plan, records, problems)
+    written = grid.report_folder / "table.md"
+    said = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
+    beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes
+    source = report.WITHOUT_STORE if beginning in said else report.FROM_STORE
+    return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
+
+
+def of_kept(folder: Path) -> list[Finding]:
+    """What is wrong with a kept folder and the tables in it."""
+    from bench import report
+    from bench.report import kept, measurements
+
+    try:
+        found = kept.read(folder)
+    except UserError as error:
+        return [Finding(folder, str(error))]
+    table = measurements.from_records(found.plan, found.records, {})
+    measured = report.Measured(table, found.records, "Values straight from the records kept with this table.")
+    return _compared(found.grid, found.plan, measured, folder)
+
+
+def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:
+    from bench import report
+
+    found = []
+    with tempfile.TemporaryDirectory(prefix="reprune-verify-") as temporary:
+        _, paths = report.write(grid, plan, measured, Path(temporary), figures=False)
+        for path in paths:
+            written = folder / path.name
+            if path.suffix not in SUFFIXES or path.name in PAGES or not written.exists():
+                continue
+            if path.read_bytes() != written.read_bytes():
+                found.append(Finding(written, _difference(written, path)))
+    return found
+
+
+def _difference(written: Path, given: Path) -> str:
+    """The first line in which a table is not what its records give."""
+    pair = (path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (written, given))
+    for number, (left, right) in enumerate(zip_longest(*pair, fillvalue=""), 1):
+        if left != right:
+            start = max(0, _same(left, right) - LONGEST // 3)
+            parts = (printable(line[start : start + LONGEST]) for line in (left, right))
+            return "line {} has '…{}…', and the records give '…{}…'; `reprune report` writes it anew".format(
+                number, *parts
+            )
+    return "its line breaks are others"
+
+
+def _same(left: str, right: str) -> int:
+    """How many characters two lines have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

@@ -1,0 +1,97 @@
+"""A record is all it takes to run a run again; the check says whether that gave the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import record
+from bench.errors import UserError
+from bench.runs import differences, repeat
+from bench.runs.differences import Side
+from tests.bench import factories
+from tests.runs.conftest import spec
+
+
+def altered(found: record.Record, folder: Path, change) -> Path:
+    """A record that somebody changed, alone in a folder, as a kept one is."""
+    copy = found.model_copy(deep=True)
+    change(copy)
+    path = folder / f"{copy.id}.json"
+    record.write(copy, path)
+    return path
+
+
+@pytest.mark.parametrize("method", ["snip", "magnitude"])  # of one stage, and of two
+def test_the_same_machine_gives_the_same_bits(results, method, capsys):
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert repeat.rerun(spec(method).id, results, check=True) == 0
+    assert re.match(
+        r"Reproduced bit by bit: weights, masks, predictions and all \d+ numbers\.\n", capsys.readouterr().out
+    )
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_a_kept_record_is_enough_and_its_recipe_counts_not_the_file_of_that_name(results, found, tmp_path, capsys):
+    first, path = found
+    alone = tmp_path / f"{first.id}.json"
+    alone.write_bytes(path.read_bytes())  # `these tests` is no recipe under configs/
+    assert repeat.rerun(str(alone), results, check=True) == 0
+    out = capsys.readouterr().out
+    assert "Reproduced bit by bit: weights, masks and all " in out and "(its predictions were not kept)." in out
+
+
+def test_a_number_that_is_not_reproduced_is_status_1_and_by_how_much_is_said(results, found, tmp_path, capsys):
+    def change(copy: record.Record) -> None:
+        copy.results[0].accuracy += 0.25
+        copy.results[0].weights_sha256 = "0" * 64
+        copy.provenance["packages"]["torch"] = "1.0"
+
+    path = altered(found[0], tmp_path, change)
+    assert repeat.rerun(str(path), results, check=True) == 1
+    out = capsys.readouterr().out
+    assert re.match(r"Not reproduced bit by bit: 1 of \d+ numbers differ, accuracies by up to 0\.25 percentage", out)
+    assert "weights at 90 % differ: another SHA-256" in out
+    assert re.search(r"which may explain it:\n  packages.torch: 1.0 → \d", out)
+    assert repeat.rerun(str(path), results, check=True, within=0.3) == 0
+    assert "Reproduced within 0.3 percentage points, not bit by bit: " in capsys.readouterr().out
+    assert repeat.rerun(str(path), results, check=True, within=0.2, as_json=True) == 1
+    found_again = json.loads(capsys.readouterr().out)
+    assert (found_again["reproduced"], found_again["bitwise"]) == (False, False)
+    assert found_again["largest"]["accuracy"] == pytest.approx(0.25)
+
+
+def test_code_that_has_changed_since_is_said(results, found, tmp_path, capsys):
+    def change(copy: record.Record) -> None:
+        copy.spec = copy.spec.model_copy(update={"identity": "f" * 64})
+        copy.id = copy.spec.id
+        copy.hyperparameters["batches"] = 3
+        copy.results[0].weights_sha256 = "0" * 64  # it covers the run's id, and so is another one, too
+
+    path = altered(found[0], tmp_path, change)
+    assert repeat.rerun(str(path), results, check=True) == 0
+    captured = capsys.readouterr()
+    assert f"the run was ffffffffffff and is {found[0].spec.identity[:12]} today" in captured.err
+    assert "batches was 3 and is 1." in captured.err
+    assert re.match(r"Reproduced in all \d+ numbers; whether the weights are the same bits is not known", captured.out)
+
+
+def test_an_outcome_that_is_another_is_not_reproduced_within_anything():
+    one, other = factories.record(factories.spec()), factories.record(factories.spec(), outcome="collapsed", reason="x")
+    found = repeat.values(Side(one, Path("a")), Side(other, Path("b")), within=100.0)
+    assert not found["reproduced"]
+    assert repeat.verdict(found) == "Not reproduced: the outcome was 'ok' and is 'collapsed'."
+
+
+def test_the_repeated_run_stays_where_it_is_wanted_and_is_never_written_over(results, tmp_path, capsys):
+    keep = tmp_path / "again"
+    assert repeat.rerun(spec().id, results, keep=keep) == 0
+    again = keep / "runs" / spec().id / "record.json"
+    assert str(again) in capsys.readouterr().out
+    assert differences.unequal(record.read(again), record.read(results / "runs" / spec().id / "record.json")) == {}
+    for folder in (keep, results):
+        with pytest.raises(UserError, match="there is a record of this run already; name another folder"):
+            repeat.rerun(spec().id, results, keep=folder)
