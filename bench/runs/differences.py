@@ -131,9 +131,11 @@ def _tensors(left: Path, right: Path) -> Bits:
         return Bits(False, "other tensors")
     if all(value.tobytes() == other[name].tobytes() for name, value in one.items()):
         return Bits(True, "the same bits in every tensor")
-    apart = max(float(np.abs(value.astype(np.float64) - other[name]).max(initial=0.0)) for name, value in one.items())
+    apart, where = max(
+        (float(np.abs(value.astype(np.float64) - other[name]).max(initial=0.0)), name) for name, value in one.items()
+    )
     flipped = sum(int(((value == 0) != (other[name] == 0)).sum()) for name, value in one.items())
-    return Bits(False, f"by up to {apart:.3g}; entries that are zero in one of them only: {flipped:,}")
+    return Bits(False, f"by up to {apart:.3g} in '{where}'; entries that are zero in one of them only: {flipped:,}")
 
 
 def _spec(found: Record) -> dict[str, Any]:

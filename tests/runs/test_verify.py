@@ -147,6 +147,8 @@ def test_without_data_or_weights_that_is_said_and_is_no_problem(copy, capsys):
 
 
 def test_a_place_that_holds_nothing_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="'seeds=3' is for grids; "):
+        verify.examine(tmp_path, ["seeds=3"])
     with pytest.raises(UserError, match="holds no runs; name a folder of results, a kept folder or a grid"):
         verify.examine(tmp_path)
 
