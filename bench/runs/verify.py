@@ -48,10 +48,10 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
         print(json.dumps(values(place, found), indent=1, ensure_ascii=False))
         return int(bool(found.problems))
     for finding in found.problems:
-        print(f"{finding.path}: {printable(finding.said)}")
+        print(printable(f"{finding.path}: {finding.said}"))
     for said, paths in _grouped(found.notes).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        print(f"note: {paths[0]}{more}: {printable(said)}")
+        print(printable(f"note: {paths[0]}{more}: {said}"))
     print(summary(found))
     return int(bool(found.problems))
 
