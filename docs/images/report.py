@@ -1,7 +1,7 @@
 """Takes docs/images/report.png and report-cell.png: pictures of `report.html`, made of committed records.
 
-``python docs/images/report.py`` from the checkout's folder, with the environment active. Needs Chromium (Debian's package
-`chromium`); fonts are the machine's.
+``python docs/images/report.py`` from the checkout's folder, with the environment active. Needs Chromium (Debian's
+package `chromium`); fonts are the machine's.
 """
 
 from __future__ import annotations
