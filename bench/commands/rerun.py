@@ -19,7 +19,10 @@ def rerun(
         float | None, typer.Option(min=0, help="Percentage points of accuracy that count as reproduced, too.")
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the repeated run stays; else it is deleted.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", "--keep", metavar="FOLDER", help="Where the repeated run stays; else it is deleted."
+        ),
     ] = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
@@ -32,7 +35,7 @@ def rerun(
 
     Examples:
         reprune rerun digits-convnet_small-snip-0.95-s0 --check
-        reprune rerun cifar10-resnet20_cifar-dpf-0.9-s0 --check --within 0.5 --keep again
+        reprune rerun cifar10-resnet20_cifar-dpf-0.9-s0 --check --within 0.5 -o again
     """
     from bench.runs.repeat import rerun as repeat
 

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from bench.commands import completion
 from bench.commands.arguments import AsJson, Changes
 
 PLACE = "A folder of results, a kept folder, or a grid's file."
 
 
 def verify(
-    place: Annotated[Path, typer.Argument(metavar="RESULTS|FOLDER|GRID", help=PLACE)] = Path("results"),
+    place: Annotated[
+        Path, typer.Argument(metavar="[RESULTS|FOLDER|GRID]", help=PLACE, autocompletion=completion.sources)
+    ] = Path("results"),
     fields: Changes = None,
     as_json: AsJson = False,
 ) -> None:

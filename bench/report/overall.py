@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,14 @@ class Family:
 
     Attributes:
         scores: by method, of each of `places` the scores of its seeds.
+        lengths: by method, how many times the epochs of the dense training its runs had, parents included.
         left_out: methods that cannot stand with them, and why.
     """
 
     protocol: Protocol
     places: tuple[Place, ...]
     scores: dict[str, list[list[float]]]
+    lengths: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,15 +99,25 @@ class _Scores:
     def __init__(self, plan: Plan, table: pd.DataFrame) -> None:
         counted = table[table["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
         self._accuracy = dict(zip(counted["key"], counted["accuracy"], strict=True))
-        dense: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for cell in plan.cells:
-            if cell.method == "dense":
-                dense[cell.dataset, cell.architecture] += self._values(cell)
-        self._dense = {network: summarise(values).mean for network, values in dense.items()}
+        self._epochs = dict(zip(counted["key"], counted["epochs"], strict=True))
+        dense = {(cell.dataset, cell.architecture): cell for cell in plan.cells if cell.method == "dense"}
+        self._dense = {network: summarise(self._values(cell)).mean for network, cell in dense.items()}
+        self._dense_epochs = {network: self._length(cell) for network, cell in dense.items()}
+
+    def _keys(self, cell: Cell) -> list[str]:
+        keys = [key(run, cell.point) for _, run in cell.runs]
+        return [each for each in keys if each in self._accuracy]
 
     def _values(self, cell: Cell) -> list[float]:
-        keys = [key(run, cell.point) for _, run in cell.runs]
-        return [float(self._accuracy[each]) for each in keys if each in self._accuracy]
+        return [float(self._accuracy[each]) for each in self._keys(cell)]
+
+    def _length(self, cell: Cell) -> float:
+        return summarise([float(self._epochs[each]) for each in self._keys(cell)]).mean
+
+    def length(self, cells: Iterable[Cell]) -> float:
+        """Epochs as a multiple of the dense training's, the mean over cells; NaN where dense was not trained."""
+        dense = [(cell, self._dense_epochs[cell.dataset, cell.architecture]) for cell in cells]
+        return summarise([self._length(cell) / epochs if epochs else math.nan for cell, epochs in dense]).mean
 
     def __call__(self, cell: Cell) -> list[float]:
         dense = self._dense.get((cell.dataset, cell.architecture), math.nan)
@@ -137,6 +149,7 @@ def _family(protocol: Protocol, methods: Mapping[str, Mapping[Place, Cell]], sco
             family.left_out[method] = lacks[0]
         else:
             family.scores[method] = [scores(cells[place]) for place in family.places]
+            family.lengths[method] = scores.length(cells[place] for place in family.places)
     return family
 
 
@@ -174,7 +187,15 @@ def _arrays(cells: Cells) -> list[np.ndarray]:
     return [np.asarray(values, float) for values in cells]
 
 
-_HEAD = ("Method", "Interquartile mean", "95 % interval", "Mean", "First is better", "95 % interval of that")
+_HEAD = (
+    "Method",
+    "Interquartile mean",
+    "95 % interval",
+    "Mean",
+    "First is better",
+    "95 % interval of that",
+    "Epochs × dense",
+)
 
 
 def chapter(found: Sequence[Family]) -> tuple[Chapter, ...]:
@@ -197,7 +218,7 @@ def _title(family: Family) -> str:
 
 def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
     for index, one in enumerate(rank(family)):
-        first = index == 0
+        first, length = index == 0, family.lengths[one.method]
         yield (
             Text(one.method),
             Text(signed(one.iqm), best=first, tied=one.tied),
@@ -205,6 +226,7 @@ def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
             Text(signed(one.mean)),
             Text("–" if first else f"{100 * one.beaten:.0f} %"),
             Text(_shares(one.beaten_interval) if 0 < one.beaten < 1 and not first else "–"),
+            Text("–" if math.isnan(length) else f"{length:.2f}"),
         )
 
 
@@ -220,9 +242,9 @@ _RULE = (
     "Interquartile mean: of the middle half of all runs; intervals by a bootstrap over seeds, stratified by cell, say "
     "how it would come out with other seeds on the same cells. First is better: the probability that a run of the "
     "first method is better than one of this method in the same cell; where all are, a bootstrap has no interval for "
-    "it. The first is set like the best of a column, and "
-    "methods that cannot be told from it (at 5 %, corrected by Holm's method for the number of methods) like those "
-    "there. Collapsed networks count with the accuracy that they have."
+    "it. The first is set like the best of a column, and methods that cannot be told from it (at 5 %, corrected by "
+    "Holm's method for the number of methods) like those there. Methods that trained longer than others had an "
+    "advantage. Collapsed networks count with the accuracy that they have."
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.grid import Plan
-from bench.record import Record
+from bench.record import Cost, Record
 from bench.report import measurements, overall
 from bench.report.overall import Family
 from tests.bench import factories
@@ -50,6 +50,14 @@ def test_ranks_by_hand(tmp_path: Path) -> None:
     assert second.beaten == 1.0
     assert not second.tied
     assert first.interval[0] < -2.5 < first.interval[1]
+
+
+def test_length_is_relative_to_dense(tmp_path: Path) -> None:
+    plan, records = factories.plan(ACCURACIES)
+    longer = {"cost": Cost(epochs=25, own_epochs=25)}  # dense has ten
+    records = [record.model_copy(update=longer) if record.spec.method == "snip" else record for record in records]
+    (family,) = families(tmp_path, plan, records)
+    assert family.lengths == {"gmp": 1.0, "snip": 2.5}
 
 
 def test_methods_alike_are_tied(tmp_path: Path) -> None:
@@ -120,7 +128,7 @@ def test_as_printed(tmp_path: Path) -> None:
     assert block.title.endswith("in points: 2 cells with 3 seeds each (recipe short, prunable set all)")
     first, second = block.rows
     assert [text.text for text in first[:2]] == ["gmp", "−2.50"]
-    assert [text.text for text in first[3:]] == ["−2.50", "–", "–"]
+    assert [text.text for text in first[3:]] == ["−2.50", "–", "–", "1.00"]
     assert (first[1].best, second[1].best, second[1].tied) == (True, False, False)
-    assert [text.text for text in second[4:]] == ["100 %", "–"]
+    assert [text.text for text in second[4:]] == ["100 %", "–", "1.00"]
     assert "resnet20_cifar on cifar10 at 90 %, 95 %" in chapter.notes[1]
