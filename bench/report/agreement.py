@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, get_args
 
 import pandas as pd
@@ -112,17 +113,25 @@ def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
 def _row(order: Order) -> tuple[Text, ...]:
     tau, p = order.agreement
     paper = str(order.lines[0]["paper"]).partition(",")[0]
-    ranked = " > ".join(f"{line['method']} ({line['ours']:.2f})" for line in order.lines)
     texts = (
         f"{order.architecture} on {order.dataset}",
         percent(order.point),
-        f"{paper}: {ranked}",
+        f"{paper}: {_ranked(order.lines)}",
         "not defined" if math.isnan(tau) else signed(tau),
         "–" if math.isnan(p) else f"{p:.3f}",
         str(min(int(line["ours_n"]) for line in order.lines)),
         ", ".join(order.kinds),
     )
     return tuple(map(Text, texts))
+
+
+def _ranked(lines: Sequence[Line]) -> str:
+    """The methods as the paper calls them, the best first, with our means."""
+    shown = ""
+    for line, next_line in zip_longest(lines, lines[1:]):
+        sign = "" if next_line is None else " = " if next_line["published"] == line["published"] else " > "
+        shown += f"{line['method_printed']} ({line['ours']:.2f}){sign}"
+    return shown
 
 
 def _place(order: Order) -> str:
