@@ -102,9 +102,10 @@ def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
     block = Block("Kendall's τ-b of the methods' order", head, tuple(map(_row, found)), numbers=False)
     rows = [f"{_place(order)}: {', '.join(line['row'] for line in order.lines)}" for order in found]
     notes = (
-        "1: the same order, −1: the reversed one. p: the probability of an agreement as strong, of either sign, if the "
-        "orders had nothing to do with each other, exact, not corrected for the number of lines; with 3 methods it "
-        "cannot be below 0.33, with 4 below 0.083, with 5 below 0.017. The scatter between seeds is not in it.",
+        "τ-b is 1 for the same order and −1 for the reversed one. p: the probability of an agreement as strong, of "
+        "either sign, if the orders had nothing to do with each other, exact, not corrected for the number of lines; "
+        "with 3 methods it cannot be below 0.33, with 4 below 0.083, with 5 below 0.017. The scatter between seeds is "
+        "not in it.",
         f"Published rows behind it, all of one paper and protocol per line: {'; '.join(rows)}.",
     )
     return (Chapter("Rank agreement with the paper", (block,), notes),)
