@@ -20,6 +20,7 @@ def archs(
     dataset: Annotated[
         str,
         typer.Option(
+            metavar="DATASET",
             help="Whose images and classes to count for; cifar10, or imagenet for timm's.",
             autocompletion=completion.datasets,
         ),

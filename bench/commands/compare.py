@@ -23,8 +23,9 @@ def compare(
 ) -> None:
     """Say in what two runs, grids or kept folders differ: in what was asked, in the environment, in the numbers.
 
-    Two runs are compared number by number, and bit by bit; two grids cell by cell, with Welch's 95 % interval of the
-    difference of means. Exit status 1: a number differs, or a run is in one of the two grids only.
+    Runs are compared number by number and bit by bit; grids cell by cell, with Welch's 95 % interval.
+
+    Exit status 1: a number differs, or a run is in one of the two grids only.
 
     Examples:
         reprune compare digits-resnet8_cifar-gmp-0.95-s0 digits-resnet8_cifar-gmp-0.95-s1

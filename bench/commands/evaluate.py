@@ -17,14 +17,24 @@ from bench.errors import UserError
 
 def evaluate(
     weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A file: safetensors or a PyTorch state dict.")],
-    arch: Annotated[str, typer.Option(help="The architecture they belong to.", autocompletion=completion.archs)],
-    dataset: Annotated[
-        str, typer.Option(help="The data set whose test images are classified.", autocompletion=completion.datasets)
+    arch: Annotated[
+        str, typer.Option(metavar="ARCH", help="The architecture they belong to.", autocompletion=completion.archs)
     ],
-    mean: Annotated[str, typer.Option(help="Per channel in units of \\[0, 1], separated by commas.")] = "",
-    std: Annotated[str, typer.Option(help="Likewise.")] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET", help="The data set whose test images are classified.", autocompletion=completion.datasets
+        ),
+    ],
+    mean: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Per channel in units of \\[0, 1], separated by commas.")
+    ] = "",
+    std: Annotated[str, typer.Option(metavar="NUMBERS", help="Likewise.")] = "",
     crop_fraction: Annotated[
-        float, typer.Option("--crop-pct", "--crop-fraction", help="Of an image folder's photographs, as in timm.")
+        float,
+        typer.Option(
+            "--crop-pct", "--crop-fraction", metavar="FRACTION", help="Of an image folder's photographs, as in timm."
+        ),
     ] = 0.875,
     interpolation: Annotated[Literal["bilinear", "bicubic"], typer.Option(help="Likewise.")] = "bilinear",
     results: Results = Path("results"),

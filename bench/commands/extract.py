@@ -13,7 +13,9 @@ from bench.commands.arguments import Results, Run
 def extract(
     run: Run,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write, .safetensors.")],
-    sparsity: Annotated[float | None, typer.Option(help="Which of the run's networks, as 0.9.")] = None,
+    sparsity: Annotated[
+        float | None, typer.Option(metavar="FRACTION", help="Which of the run's networks, as 0.9.")
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Write a network of a finished run as a plain checkpoint, which timm or PyTorch loads.

@@ -14,9 +14,11 @@ def latency(
     run: Run,
     batch_size: Annotated[
         list[int] | None,
-        typer.Option("-b", "--batch-size", "--batch", help="Images per batch, repeatable; 1 and 64 by default."),
+        typer.Option(
+            "-b", "--batch-size", "--batch", metavar="N", help="Images per batch, repeatable; 1 and 64 by default."
+        ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to measure.")] = "cpu",
     dtype: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option(help="In which precision.")] = "float32",
     results: Results = Path("results"),

@@ -19,19 +19,24 @@ WIDTH = 240
 def published(
     context: typer.Context,
     method: Annotated[
-        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.methods)
+        str,
+        typer.Option(metavar="METHOD", help="Our name, or part of the printed one.", autocompletion=completion.methods),
     ] = "",
-    dataset: Annotated[str, typer.Option(help="As cifar10, or a part of it.", autocompletion=completion.datasets)] = "",
+    dataset: Annotated[
+        str, typer.Option(metavar="DATASET", help="As cifar10, or a part of it.", autocompletion=completion.datasets)
+    ] = "",
     arch: Annotated[
-        str, typer.Option(help="Our name, or part of the printed one.", autocompletion=completion.archs)
+        str, typer.Option(metavar="ARCH", help="Our name, or part of the printed one.", autocompletion=completion.archs)
     ] = "",
-    paper: Annotated[str, typer.Option(help="Part of its authors, title, arXiv number or row ids.")] = "",
-    sparsity: Annotated[float | None, typer.Option(help="A fraction, such as 0.9.")] = None,
+    paper: Annotated[
+        str, typer.Option(metavar="PAPER", help="Part of its authors, title, arXiv number or row ids.")
+    ] = "",
+    sparsity: Annotated[float | None, typer.Option(metavar="FRACTION", help="A fraction, such as 0.9.")] = None,
     missing: Annotated[
         bool,
         typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest first."),
     ] = False,
-    seeds: Annotated[int, typer.Option(help="How many to plan for --missing.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(metavar="N", help="How many to plan for --missing.", min=1)] = 3,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -75,10 +80,12 @@ def published(
 
 def verify(
     row: Annotated[str, typer.Argument(metavar="ROW", help="The row's id.")],
-    value: Annotated[str, typer.Option(help="As printed, in percent (100 minus the error, if it is one).")],
-    page: Annotated[str, typer.Option(help="Where in the paper.")],
-    std: Annotated[str | None, typer.Option(help="What stands after ±.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="The number of runs.", min=1)] = None,
+    value: Annotated[
+        str, typer.Option(metavar="PERCENT", help="As printed, in percent (100 minus the error, if it is one).")
+    ],
+    page: Annotated[str, typer.Option(metavar="PAGE", help="Where in the paper.")],
+    std: Annotated[str | None, typer.Option(metavar="STD", help="What stands after ±.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="The number of runs.", min=1)] = None,
 ) -> None:
     """Say that you have read a row's number in the authors' paper: it becomes `primary`, with page and date.
 

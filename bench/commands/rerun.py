@@ -19,19 +19,23 @@ def rerun(
         float | None, typer.Option(min=0, help="Percentage points of accuracy that count as reproduced, too.")
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the repeated run stays; else it is deleted.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", "--keep", metavar="FOLDER", help="Where the repeated run stays; else it is deleted."
+        ),
     ] = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
     """Repeat a run from its record, in a folder of its own, and say whether it reproduces.
 
-    The record is all it takes: recipe, hyper-parameters, seed and threads are those in it. What the run shared with
-    others is trained again, too. Exit status 1: the check found a difference.
+    The record is all it takes. What the run shared with others is trained again, too.
+
+    Exit status 1: the check found a difference.
 
     Examples:
         reprune rerun digits-convnet_small-snip-0.95-s0 --check
-        reprune rerun cifar10-resnet20_cifar-dpf-0.9-s0 --check --within 0.5 --keep again
+        reprune rerun cifar10-resnet20_cifar-dpf-0.9-s0 --check --within 0.5 -o again
     """
     from bench.runs.repeat import rerun as repeat
 

@@ -27,7 +27,7 @@ def run(
         ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="[METHOD]", help=METHOD, autocompletion=completion.methods)
+        str | None, typer.Argument(metavar="METHOD", help=METHOD, autocompletion=completion.methods)
     ] = None,
     sparsity: Annotated[
         str, typer.Option("--sparsity", "--points", help="Targets in [0, 1), separated by commas; none for dense.")
@@ -47,8 +47,9 @@ def run(
 ) -> None:
     """Carry out one run, with what it needs, and show its progress and its numbers.
 
-    Ctrl-C stops it at a checkpoint, from which the same command goes on. A run that is finished is only shown. Exit
-    status 1: the run ended in an error; its other outcomes (diverged, collapsed, …) are results.
+    Ctrl-C stops it at a checkpoint, from which the same command goes on. A finished run is only shown.
+
+    Exit status 1: it ended in an error. Its other outcomes (diverged, collapsed, …) are results.
 
     Examples:
         reprune run dense --dataset digits --arch convnet_small --recipe digits --budget 0.1

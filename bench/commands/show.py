@@ -10,7 +10,7 @@ from bench.commands.arguments import AsJson, Results, Run
 def show(run: Run, results: Results = Path("results"), as_json: AsJson = False) -> None:
     """Show one run: outcome, numbers, layers, curves, published numbers, provenance, the command that repeats it.
 
-    A run is also found in the kept folders below reports/reproductions, and may be given as the file of its record.
+    It is also found in the kept folders below reports/reproductions, and by the file of its record.
 
     Examples:
         reprune show digits-resnet8_cifar-dpf-0.95-s0

@@ -10,7 +10,9 @@ from bench.commands.arguments import QUICK, AsJson, Changes, GridFile, read_grid
 def status(config: GridFile = QUICK, fields: Changes = None, as_json: AsJson = False) -> None:
     """Say how far a grid is: runs done, running, failed and to do, where the running ones are, and the time left.
 
-    It only reads, while Snakemake is at work too. Exit status 1: a run has failed.
+    It takes no lock and writes nothing, so it may be asked while Snakemake is at work.
+
+    Exit status 1: a run has failed.
 
     Examples:
         reprune status

@@ -21,8 +21,10 @@ from bench.published.search import short
 KEPT = Path(__file__).parents[2] / "reports" / "reproductions"
 HEADS = ("Method", "On", "Points", "Recipe", "Rows", "Runs", "PMACs", "Paper")
 LEAST = (12, 12, 8, 12, 4, 4, 7, 6)
-LONGEST = 28
-"""Columns of a method or recipe."""
+"""Columns of each at least."""
+
+LONGEST = 34
+"""Columns of a name; ``--json`` has all of it."""
 
 COMMANDS = 3
 """How many calls are printed; ``--json`` has all."""
@@ -71,13 +73,13 @@ def page(listed: list[dict[str, Any]], seeds: int) -> RenderableType:
         return Text("No published row is like that, comparable, and without a run of ours.")
     table = plain_table(*HEADS, numbers=("Rows", "Runs", "PMACs"))
     for column, least in zip(table.columns, LEAST, strict=True):  # a narrow terminal cuts names, never numbers
-        column.no_wrap, column.overflow, column.min_width = True, "ellipsis", least
+        column.no_wrap, column.overflow, column.min_width, column.max_width = True, "ellipsis", least, LONGEST
     for each in listed:
         table.add_row(
-            Text(_brief(each["method"])),
+            Text(each["method"]),
             Text(f"{each['architecture']}, {each['dataset']}"),
             _points(each["points"]),
-            Text(_brief(each["recipe"])),
+            Text(each["recipe"]),
             str(len(each["rows"])),
             str(each["runs"]),
             f"{each['macs'] / 1e15:,.1f}",
@@ -85,11 +87,6 @@ def page(listed: list[dict[str, Any]], seeds: int) -> RenderableType:
         )
     rows = sum(len(each["rows"]) for each in listed)
     return Group(table, Text(f"\n{rows} rows in {len(listed)} grids. {BASIS.format(seeds=seeds)}", "dim"))
-
-
-def _brief(text: str) -> str:
-    """A method or recipe whose long list of changed fields is left out; ``--json`` has it."""
-    return text if len(text) <= LONGEST else f"{text.partition('[')[0]}[…]"
 
 
 def _points(points: list[float]) -> str:

@@ -60,7 +60,7 @@ def overview(names: list[str]) -> Group:
     return Group(table, Text("\n`reprune recipes NAME` shows all fields of a recipe, and whose protocol it is.", "dim"))
 
 
-PAPER = "Paper (its published numbers)"
+PAPER = "Paper (numbers)"
 
 
 def _origin(found: dict[str, Any]) -> Text:

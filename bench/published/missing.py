@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,22 @@ def find(published: Published, rows: Iterable[Row], seeds: int, results: Path, k
     answered = _answered(published, groups, [*results.glob("runs/*/record.json"), *_records(kept)])
     found = []
     for key, group in groups.items():
-        left = tuple(row for row in group if row.id not in answered)
-        if left and (planned := _planned(key, left, seeds, results)):
-            found.append(planned)
-    return found
+        planned = _planned(key, [row for row in group if row.id not in answered], seeds, results)
+        can = [row for row in planned.rows if not _obstacles(published, row, planned)] if planned else []
+        found.append(planned if planned and len(can) == len(planned.rows) else _planned(key, can, seeds, results))
+    return [each for each in found if each]
 
 
-def _planned(key: Key, rows: tuple[Row, ...], seeds: int, results: Path) -> Missing | None:
-    """What it takes to run the rows; None if the method says that it makes no sense there."""
+def _obstacles(published: Published, row: Row, planned: Missing) -> list[str]:
+    """What would still be in the way of a row if its grid had run: the epoch that the paper reports, say."""
+    spec = next(spec for spec in planned.plan.runs if spec.method_text == row.canonical_method)
+    return obstacles(row, published.protocols[row.protocol], spec)
+
+
+def _planned(key: Key, rows: Sequence[Row], seeds: int, results: Path) -> Missing | None:
+    """What it takes to run the rows; None if there are none, or the method says that it makes no sense there."""
+    if not rows:
+        return None
     fields = _grid(key, rows, seeds)
     try:
         grid = load(fields | {"results": str(results)})
@@ -81,10 +89,10 @@ def _planned(key: Key, rows: tuple[Row, ...], seeds: int, results: Path) -> Miss
     if any(cell.skipped for cell in plan.cells):
         return None
     left = [piece for piece in workload.pieces(plan, results, workload.finished(plan, results)) if not piece.done]
-    return Missing(rows, fields, plan, sum(each.trained for each in left), sum(each.evaluated for each in left))
+    return Missing(tuple(rows), fields, plan, sum(each.trained for each in left), sum(each.evaluated for each in left))
 
 
-def _grid(key: Key, rows: tuple[Row, ...], seeds: int) -> dict[str, Any]:
+def _grid(key: Key, rows: Sequence[Row], seeds: int) -> dict[str, Any]:
     dataset, architecture, method, recipe, prunable = key
     points = sorted({row.point for row in rows if row.point})
     fields: dict[str, Any] = {

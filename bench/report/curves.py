@@ -10,14 +10,14 @@ from html import escape
 from bench.record import Record
 
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
-LEFT, TOP, WIDTH, HEIGHT = 40, 10, 240, 200
+LEFT, TOP, WIDTH, HEIGHT = 45, 15, 480, 280
 """The frame, in pixels."""
 
 
 def draw(record: Record) -> str:
     """Accuracy (%) and sparsity (%) over epochs, one line per stage, as SVG; an empty frame if nothing was measured."""
     longest = max((epoch for curve in record.curves for epoch in curve.epoch), default=1.0)
-    drawn = [f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="black"/>']
+    drawn = [f'<path d="M{LEFT} {_height(value):g}h{WIDTH}" stroke="#ddd"/>' for value in (0, 25, 50, 75, 100)]
     drawn += [_text(LEFT - 5, _height(value) + 4, f"{value}", "end") for value in (0, 25, 50, 75, 100)]
     drawn += [_text(LEFT + WIDTH * part, TOP + HEIGHT + 15, f"{part * longest:g}", "middle") for part in (0, 0.5, 1)]
     drawn.append(_text(LEFT + WIDTH / 2, TOP + HEIGHT + 30, "% by epoch of the stage", "middle"))
@@ -26,7 +26,7 @@ def draw(record: Record) -> str:
         for number, curve in enumerate(record.curves)
         for kind, dashes, values in (
             ("accuracy", "", curve.accuracy),
-            ("sparsity", 'stroke-dasharray="2"', [100 * value for value in curve.sparsity]),
+            ("sparsity", 'stroke-dasharray="5 4"', [100 * value for value in curve.sparsity]),
         )
     ]
     for row, (name, style, epochs, values) in enumerate(lines):
@@ -35,7 +35,7 @@ def draw(record: Record) -> str:
         drawn += [_line(places, style), _line([(right, down), (right + 20, down)], style)]
         drawn.append(_text(right + 25, down + 4, name, "start"))
     size = f'width="{LEFT + WIDTH + 220}" height="{max(TOP + HEIGHT + 40, TOP + 15 * (len(lines) + 1))}"'
-    style = 'font-family="sans-serif" font-size="11"'
+    style = 'font-family="sans-serif" font-size="12"'
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>', *drawn, "</svg>\n"])
 
 
@@ -44,7 +44,9 @@ def _height(percent: float) -> float:
 
 
 def _line(places: list[tuple[float, float]], style: str) -> str:
-    return f'<polyline fill="none" {style} points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
+    return (
+        f'<polyline fill="none" stroke-width="2" {style} points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
+    )
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

@@ -108,7 +108,7 @@ def description(grid: Grid) -> str:
 def read(folder: Path) -> Kept:
     """Open a kept folder. Raises `UserError` naming the file if one is missing, damaged or belongs to no cell."""
     if not (folder / GRID).is_file():
-        raise UserError(f"{folder} is not a kept folder, it has no {GRID}; `reprune keep GRID --to FOLDER` makes one.")
+        raise UserError(f"{folder} is not a kept folder, it has no {GRID}; `reprune keep GRID -o FOLDER` makes one.")
     grid = load(folder / GRID)
     sources = [_read(path) for path in sorted((folder / RECORDS).glob("*.json"))]
     plan, outdated = _matched(expand(grid), sources)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench.errors import printable
 from bench.record import glance
 from bench.spec import RunSpec
 from bench.workflow.progress import label
@@ -28,7 +29,9 @@ FRESH = 120.0
 TAIL = 20_000
 """Bytes at the end of a log that are looked at."""
 
-EPOCH = re.compile(r"^\S+ \S+ (?P<stage>.+) epoch (?P<epoch>[\d.e+]+)/(?P<epochs>[\d.e+]+)  loss ", re.MULTILINE)
+NUMBER = r"\d+(?:\.\d+)?(?:e\+\d+)?"
+
+EPOCH = re.compile(rf"^\S+ \S+ (?P<stage>.+) epoch (?P<epoch>{NUMBER})/(?P<epochs>{NUMBER})  loss ", re.MULTILINE)
 """What `bench.train` logs at every evaluation."""
 
 
@@ -88,7 +91,7 @@ def _place(log: Path) -> tuple[str, float, float] | tuple[None, None, None]:
     matches = list(EPOCH.finditer(_tail(log)))
     if not matches:
         return None, None, None
-    return matches[-1]["stage"], float(matches[-1]["epoch"]), float(matches[-1]["epochs"])
+    return printable(matches[-1]["stage"]), float(matches[-1]["epoch"]), float(matches[-1]["epochs"])
 
 
 def _stopped(log: Path) -> bool:

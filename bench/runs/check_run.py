@@ -113,16 +113,21 @@ def _weights(found: Record, result: Result, path: Path) -> Iterator[Finding]:
     if (digest := file_digest(path)) != result.weights_sha256:
         yield Finding(path, f"its SHA-256 is {digest[:12]}…, and {result.weights_sha256[:12]}… was recorded")
         return
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="numpy") as file:
-        facts = json.loads((file.metadata() or {}).get("reprune", "{}"))
-        if facts.get("run", found.id) != found.id:
-            yield Finding(path, f"it holds the network of '{facts['run']}'")
-        for layer in (each for each in result.layers if each.prunable):
-            kept = int((file.get_tensor(layer.name) != 0).sum())
-            if kept != layer.kept:
-                yield Finding(path, f"'{layer.name}' has {kept:,} weights that are not 0, and {layer.kept:,} recorded")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {}).get("reprune", "{}"))
+            kept = {each.name: int((file.get_tensor(each.name) != 0).sum()) for each in result.layers if each.prunable}
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        yield Finding(path, f"cannot be read as the weights that were recorded ({error})")
+        return
+    if isinstance(facts, dict) and facts.get("run", found.id) != found.id:
+        yield Finding(path, f"it holds the network of '{facts['run']}'")
+    for layer in result.layers:
+        if layer.prunable and kept[layer.name] != layer.kept:
+            counted = f"{kept[layer.name]:,} weights that are not 0, and {layer.kept:,} recorded"
+            yield Finding(path, f"'{layer.name}' has {counted}")
 
 
 def _predictions(result: Result, path: Path, labels: Any) -> Iterator[Finding]:
@@ -134,8 +139,8 @@ def _predictions(result: Result, path: Path, labels: Any) -> Iterator[Finding]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         yield Finding(path, "is not there" if isinstance(error, FileNotFoundError) else "cannot be read")
         return
-    if len(predictions) != result.test_images:
-        yield Finding(path, f"it is of {len(predictions):,} images, and {result.test_images:,} were recorded")
+    if predictions.shape != (result.test_images,):
+        yield Finding(path, f"it is of {predictions.size:,} images, and {result.test_images:,} were recorded")
     elif labels is None:
         yield Finding(path.parent / "record.json", NO_LABELS, harmless=True)
     elif len(labels) != len(predictions):

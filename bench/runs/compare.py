@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bench.errors import UserError
+from bench.errors import UserError, printable
 from bench.record import Record, Result
 from bench.report.layout import percent
 from bench.runs import compare_grids, differences, find
@@ -66,7 +66,7 @@ def networks(a: Side, b: Side) -> list[tuple[Result, dict[str, Bits]]]:
 def render(a: Side, b: Side, console: Console) -> None:
     """Print the differences for people."""
     for name, side in (("A", a), ("B", b)):
-        console.print(Text.assemble((f"{name}  ", "dim"), (label(side.record.spec), "bold")), end="  ")
+        console.print(Text.assemble((f"{name}  ", "dim"), (printable(label(side.record.spec)), "bold")), end="  ")
         console.print(Text(str(side.path), "dim"), soft_wrap=True)
     asked = differences.asked(a.record, b.record)
     same = a.record.spec.identity == b.record.spec.identity
@@ -78,7 +78,7 @@ def render(a: Side, b: Side, console: Console) -> None:
     console.print(_numbers(a.record, b.record))
     for mine, both in networks(a, b):
         for what, bits in both.items():
-            console.print(Text.assemble((f"{_point(mine.point)} {what}: ", "dim"), *_said(bits)))
+            console.print(Text.assemble((f"{_point(mine.point)} {what}: ", "dim"), *_said(bits)), soft_wrap=True)
     console.print()
     console.print(Text(verdict(a.record, b.record), "bold"))
 
@@ -130,12 +130,12 @@ def _pairs(title: str, pairs: Mapping[str, tuple[Any, Any]], console: Console, n
         return
     table = shown.grid(title, ("A", "B"))
     for name, (left, right) in pairs.items():
-        table.add_row(name, _brief(left), _brief(right))
+        table.add_row(*(Text(_brief(each)) for each in (name, left, right)))
     console.print(table)
 
 
 def _brief(value: Any) -> str:
-    text = "–" if value is None else str(value)
+    text = "–" if value is None else printable(str(value))
     return text if len(text) <= MOST else f"{text[: MOST - 1]}…"
 
 

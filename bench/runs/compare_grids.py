@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench import recipe, statistics
+from bench.errors import printable
 from bench.grid import Cell, Plan, expand, load
 from bench.record import Record
 from bench.report.layout import percent, signed
@@ -143,7 +144,7 @@ def _moved(one: Record, other: Record) -> list[str]:
 
 
 def _brief(value: Any) -> str:
-    return "none" if value is None else str(value)[:LONGEST]
+    return "none" if value is None else printable(str(value))[:LONGEST]
 
 
 def render(a: str, b: str, found: dict[str, Any], console: Console) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from bench.record import Record, Result
 
@@ -16,6 +17,8 @@ CLOCKS = {"seconds", "images_per_second", "peak_memory"}
 
 NO_ENVIRONMENT = {"started", "command", "recipe"}
 """What provenance tells that is no fact about the machine or the code."""
+
+UNREADABLE = "a file cannot be read; `reprune verify` says which"
 
 Pair = tuple[Any, Any]
 
@@ -113,27 +116,37 @@ def predictions(a: Side, b: Side, mine: Result, theirs: Result) -> Bits:
     left, right = a.file(mine.predictions), b.file(theirs.predictions)
     if left is None or right is None:
         return Bits(None, "the files are not there")
-    with np.load(left) as one, np.load(right) as other:
-        if one["predictions"].shape != other["predictions"].shape:
-            return Bits(False, "of another number of images")
-        others = int((one["predictions"] != other["predictions"]).sum())
-        if others or one["logits"].tobytes() != other["logits"].tobytes():
-            return Bits(False, f"another class for {others} of {len(one['predictions'])} images")
+    try:
+        with np.load(left) as one, np.load(right) as other:
+            classes, logits = (one["predictions"], other["predictions"]), (one["logits"], other["logits"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return Bits(None, UNREADABLE)
+    if classes[0].shape != classes[1].shape:
+        return Bits(False, "of another number of images")
+    others = int((classes[0] != classes[1]).sum())
+    if others or logits[0].tobytes() != logits[1].tobytes():
+        return Bits(False, f"another class for {others} of {len(classes[0])} images")
     return Bits(True, "the same logits")
 
 
 def _tensors(left: Path, right: Path) -> Bits:
     import numpy as np
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    one, other = load_file(left), load_file(right)
+    try:
+        one, other = load_file(left), load_file(right)
+    except (OSError, SafetensorError, ValueError, TypeError):
+        return Bits(None, UNREADABLE)
     if {name: value.shape for name, value in one.items()} != {name: value.shape for name, value in other.items()}:
         return Bits(False, "other tensors")
     if all(value.tobytes() == other[name].tobytes() for name, value in one.items()):
         return Bits(True, "the same bits in every tensor")
-    apart = max(float(np.abs(value.astype(np.float64) - other[name]).max(initial=0.0)) for name, value in one.items())
+    apart, where = max(
+        (float(np.abs(value.astype(np.float64) - other[name]).max(initial=0.0)), name) for name, value in one.items()
+    )
     flipped = sum(int(((value == 0) != (other[name] == 0)).sum()) for name, value in one.items())
-    return Bits(False, f"by up to {apart:.3g}; entries that are zero in one of them only: {flipped:,}")
+    return Bits(False, f"by up to {apart:.3g} in '{where}'; entries that are zero in one of them only: {flipped:,}")
 
 
 def _spec(found: Record) -> dict[str, Any]:

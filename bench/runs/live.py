@@ -76,7 +76,7 @@ class Bars:
         loss, accuracy, sparsity = (values[-1:] for values in (curve.train_loss, curve.accuracy, curve.sparsity))
         return [
             Text(curve.stage),
-            ProgressBar(total=steps, completed=step, width=BAR),
+            ProgressBar(steps, step, BAR, complete_style="cyan", finished_style="green"),
             Text(f"{step / per_epoch:.{0 if per_epoch <= 100 else 1}f}/{steps / per_epoch:g}"),
             Text("".join(f"{value:.4f}" for value in loss)),
             Text("".join(f"{value:.2f} %" for value in accuracy), "green"),

@@ -41,7 +41,7 @@ def show(record: Record, path: Path, console: Console) -> None:
 def heading(record: Record) -> Text:
     """What was run, and what became of it: the outcome, its reason, warnings."""
     style = STYLES.get(record.outcome, "bold yellow")
-    line = Text.assemble((label(record.spec), "bold"), "  ", (record.outcome, style))
+    line = Text.assemble((printable(label(record.spec)), "bold"), "  ", (record.outcome, style))
     for remark in [record.reason, *record.warnings]:
         line.append(f"\n{printable(remark)}" if remark else "", "yellow")
     return line

@@ -17,8 +17,8 @@ from bench.runs.activity import Activity
 from bench.workflow import workload
 
 HOW = (
-    "{epochs:.0f} epochs at the median pace of {runs} finished runs of the same network and recipe, those of the same "
-    "method where there are any, {at_once} at a time{why}; evaluation and starting jobs come on top"
+    "{epochs:.0f} epochs at the median pace of {runs} finished run{plural} of the same network and recipe, those of "
+    "the same method where there are any, {at_once} at a time{why}; evaluation and starting jobs come on top"
 )
 
 
@@ -48,9 +48,11 @@ def left(plan: Plan, results: Path, runs: Mapping[str, Activity]) -> dict[str, A
             seconds -= run.epoch * median(by_network[network])
     running = sum(run.state == "running" for run in undone)
     at_once = min(running or os.cpu_count() or 1, len(undone))
+    finished = sum(map(len, by_network.values()))
     how = HOW.format(
         epochs=sum(piece.epochs for piece in pieces),
-        runs=sum(map(len, by_network.values())),
+        runs=finished,
+        plural="s" * (finished != 1),
         at_once=at_once,
         why=" as now" if running else ", as many as there are cores",
     )

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bench.errors import UserError
+from bench.errors import UserError, printable
 from bench.lineage import identify, method_of
 from bench.options import parser
 from bench.record import Record
@@ -50,7 +50,7 @@ def rerun(
     spec = identify(first.spec)
     console = Console(stderr=True, highlight=False)
     for sentence in changes(first, spec):
-        console.print(Text(sentence, "yellow"), soft_wrap=True)
+        console.print(Text(printable(sentence), "yellow"), soft_wrap=True)
     with _folder(keep, spec) as folder:
         if status := _carried_out(spec, first, folder, results):
             return status
@@ -155,7 +155,7 @@ def render(found: dict[str, Any], console: Console) -> None:
         why = "" if found["bitwise"] else ", which may explain it"
         console.print(Text(f"The environment differs{why}:", "dim"))
     for name, (before, now) in list(moved.items())[:FACTS]:
-        console.print(Text(f"  {name}: {before} → {now}", "dim"), soft_wrap=True)
+        console.print(Text(printable(f"{name}: {before} → {now}"), "dim"), soft_wrap=True)
     if found["mode"] == "fast" and not found["bitwise"]:
         console.print(Text("The recipe's mode is fast, which promises no equal bits.", "dim"))
 

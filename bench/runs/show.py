@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.errors import printable
 from bench.record import Curve, Record
 from bench.report.layout import percent, signed
 from bench.runs import find, numbers, siblings
@@ -74,13 +75,17 @@ def layers(found: Record) -> Table:
     for result in found.results:
         name = "dense" if result.point is None else percent(result.point)
         table.add_column(name, no_wrap=True)
-    for same in zip(*(result.layers for result in found.results), strict=True):
+    for same in zip(*(result.layers for result in found.results), strict=False):
         if same[0].prunable:
-            table.add_row(same[0].name, f"{math.prod(same[0].shape):,}", *(_kept(layer.density) for layer in same))
-    others = [layer.name for layer in found.results[0].layers if not layer.prunable]
+            table.add_row(
+                Text(printable(same[0].name)),
+                f"{math.prod(same[0].shape):,}",
+                *(_kept(layer.density) for layer in same),
+            )
+    others = [printable(layer.name) for layer in found.results[0].layers if not layer.prunable]
     if others:
-        table.caption = f"not prunable: {', '.join(others)}"
-        table.caption_justify, table.caption_style = "left", "dim"
+        table.caption = Text(f"not prunable: {', '.join(others)}", "dim")
+        table.caption_justify = "left"
     return table
 
 
@@ -102,7 +107,7 @@ def curves(found: Sequence[Curve]) -> Table:
     for curve in found:
         if not curve.epoch:
             continue
-        name = f"{curve.stage}, {curve.epoch[-1]:g} epoch{'s' * (curve.epoch[-1] != 1)}"
+        name = f"{printable(curve.stage)}, {curve.epoch[-1]:g} epoch{'s' * (curve.epoch[-1] != 1)}"
         shown = {
             "accuracy, %": ([*curve.accuracy], ".2f", "green"),
             "training loss": ([*curve.train_loss], ".4f", ""),
@@ -112,7 +117,7 @@ def curves(found: Sequence[Curve]) -> Table:
         }
         for what, (line, form, style) in shown.items():
             if any(line):  # a dense network has no sparsity to be drawn
-                table.add_row(name, what, f"{line[0]:{form}}", Text(spark(line), style), f"{line[-1]:{form}}")
+                table.add_row(Text(name), what, f"{line[0]:{form}}", Text(spark(line), style), f"{line[-1]:{form}}")
                 name = ""
     return table
 

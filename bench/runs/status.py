@@ -18,6 +18,7 @@ from bench.workflow.progress import duration
 
 STATES = ("done", "running", "failed", "to do")
 STYLES = {"done": "green", "running": "cyan", "failed": "red", "to do": "dim"}
+MARKS = {"done": "■", "running": "▸", "failed": "×"}
 BAR = 24
 MOST = 12
 """Runs that are listed under a heading; of more only the number is said."""
@@ -81,8 +82,10 @@ def render(found: dict[str, Any], console: Console) -> None:
         if len(each) > MOST:
             console.print(Text(f"  and {len(each) - MOST} more; --json lists all", "dim"))
     console.print()
-    for sentence in summary(found):
-        console.print(Text(sentence, "bold" if sentence.startswith(str(found["done"])) else "dim"), soft_wrap=True)
+    counted, *others = summary(found)
+    console.print(Text(counted, "bold"))
+    for sentence in others:
+        console.print(Text(sentence, "dim"))
 
 
 def summary(found: dict[str, Any]) -> list[str]:
@@ -107,18 +110,21 @@ def _methods(methods: list[dict[str, Any]]) -> Table:
     table = numbers.grid("Method", ("Runs", "", "Done", "Running", "Failed", "To do"))
     for each in methods:
         counts = [each[state.replace(" ", "_")] for state in STATES]
-        shown = [Text(str(count), STYLES[state]) if count else "·" for state, count in zip(STATES, counts, strict=True)]
+        shown = [
+            Text(str(count), STYLES[state]) if count else Text("–", "dim")
+            for state, count in zip(STATES, counts, strict=True)
+        ]
         table.add_row(Text(each["method"]), str(each["runs"]), _bar(counts, each["runs"]), *shown)
     return table
 
 
 def _bar(counts: list[int], runs: int) -> Text:
-    """Blocks in the order of `STATES`; what is there at all has at least one of them."""
+    """Marks in the order of `STATES`; what is there at all has at least one of them."""
     bar = Text()
-    for state, count, block in zip(STATES, counts, "█▓▒", strict=False):
-        bar.append(block * max(round(BAR * count / runs), count > 0), STYLES[state])
+    for (state, mark), count in zip(MARKS.items(), counts, strict=False):
+        bar.append(mark * max(round(BAR * count / runs), count > 0), STYLES[state])
     bar.truncate(BAR)
-    return bar.append("░" * (BAR - len(bar)), "dim")
+    return bar.append("·" * (BAR - len(bar)), "dim")
 
 
 def _running(run: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from bench.errors import UserError, printable
 from bench.grid import expand, load
 from bench.runs import check_run, check_tables, find
 from bench.runs.check_run import Finding
+from bench.workflow.flow import changes
 
 THREADS = 4
 """That read and hash at the same time; both leave Python's lock alone."""
@@ -40,24 +41,24 @@ class Verified:
     notes: list[Finding] = field(default_factory=list)
 
 
-def verify(place: Path, *, as_json: bool = False) -> int:
-    """Print what is wrong in a folder of results, a kept folder or a grid; returns 1 if anything is."""
-    found = examine(place)
+def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = False) -> int:
+    """Print what is wrong in a folder of results, a kept folder or a grid (with fields changed); 1 if anything is."""
+    found = examine(place, fields)
     if as_json:
         print(json.dumps(values(place, found), indent=1, ensure_ascii=False))
         return int(bool(found.problems))
     for finding in found.problems:
-        print(f"{finding.path}: {printable(finding.said)}")
+        print(printable(f"{finding.path}: {finding.said}"))
     for said, paths in _grouped(found.notes).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        print(f"note: {paths[0]}{more}: {printable(said)}")
+        print(printable(f"note: {paths[0]}{more}: {said}"))
     print(summary(found))
     return int(bool(found.problems))
 
 
-def examine(place: Path) -> Verified:
+def examine(place: Path, fields: Sequence[str] | None = None) -> Verified:
     """Look at everything. Raises `UserError` if there is nothing of ours at that place."""
-    tasks = _tasks(place)
+    tasks = _tasks(place, fields or [])
     if not tasks:
         raise UserError(f"{place} holds no runs; name a folder of results, a kept folder or a grid.")
     found = Verified()
@@ -71,10 +72,12 @@ def examine(place: Path) -> Verified:
     return found
 
 
-def _tasks(place: Path) -> list[Task]:
+def _tasks(place: Path, fields: Sequence[str]) -> list[Task]:
     """What is to be looked at, in the order in which it is told."""
-    if place.is_file():
-        grid = load(place)
+    if fields and place.is_dir():
+        raise UserError(f"'{fields[0]}' is for grids; {place} is looked at as it is.")
+    if place.is_file() or fields:
+        grid = load(place, changes(list(fields)))
         plan, results = expand(grid), Path(grid.results)
         records = [path for spec in plan.runs if (path := results / "runs" / spec.id / "record.json").exists()]
         stages = sorted(check_run.stages_of(plan, results))

@@ -25,7 +25,7 @@ MARK = "# Written by `reprune extract`."
 def beside(weights: Path) -> Path:
     """Where the card of a file of weights lies. Raises `UserError` if something else lies there."""
     card = weights.with_suffix(".md")
-    if card.exists() and MARK not in card.read_text(encoding="utf-8", errors="replace").splitlines()[:2]:
+    if card.exists() and not (card.is_file() and MARK in card.read_text("utf-8", "replace").splitlines()[:2]):
         raise UserError(f"{card} is there and no card that `reprune extract` wrote; name the weights otherwise.")
     return card
 

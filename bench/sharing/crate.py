@@ -182,9 +182,11 @@ def _files(crate: ROCrate, folder: Path) -> None:
 
 def _figures(folder: Path) -> dict[str, str]:
     """What the figures show, by their files' names: ``accuracy-sparsity-digits.svg``."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".svg", ".png"))
-    parts = {path.name: path.stem.split("-", 2) for path in paths}
-    return {name: " over ".join(part[:2]) + "".join(f" on {rest}" for rest in part[2:]) for name, part in parts.items()}
+    found = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".svg", ".png")):
+        words = zip(("Figure:", "over", "on"), path.stem.split("-", 2), strict=False)
+        found[path.name] = " ".join(word for pair in words for word in pair)
+    return found
 
 
 def _content(path: Path) -> dict[str, str]:

@@ -152,11 +152,13 @@ def _publish(folder: Path, output: Path) -> None:
     packed = folder.with_name(f"{folder.name}.zip")
     try:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH)
-                entry.external_attr = 0o644 << 16
+            for path in sorted(folder.rglob("*")):
+                # Folders are entries of their own: readers look for those that the metadata describe.
+                inside = path.relative_to(folder).as_posix()
+                entry = zipfile.ZipInfo(f"{inside}/" if path.is_dir() else inside, EPOCH)
+                entry.external_attr = (0o755 if path.is_dir() else 0o644) << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, path.read_bytes())
+                archive.writestr(entry, b"" if path.is_dir() else path.read_bytes())
         packed.rename(output)
     finally:
         packed.unlink(missing_ok=True)

@@ -126,7 +126,8 @@ def _seeds(facts: Facts) -> Item:
     fewest, most = (min(counts), max(counts)) if counts else (0, 0)
     each = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     answer = all_or_part(sum(count >= SEEDS for count in counts), len(counts))
-    fact = f"{each} trainings that ended well in each cell"
+    trainings = "training" if each == "1" else "trainings"
+    fact = f"{each} {trainings} that ended well in each cell"
     if _given(facts):
         answer, fact = "no", f"{fact}, all from one network that was trained elsewhere"
     return Item(f"At least {SEEDS} trainings behind each number", answer, f"{fact}.")

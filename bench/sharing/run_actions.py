@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
@@ -99,7 +100,7 @@ class Runs:
     def _value(self, name: str, value: Any) -> Any:
         shown = f"{value:g}" if isinstance(value, float) else str(value)
         properties = {"@type": "PropertyValue", "name": name, "value": shown}
-        return self._entity(f"#{name}-{shown}", **properties)
+        return self._entity(f"#{name}-{quote(shown, safe='')}", **properties)
 
     def _packages(self, records: list[Record]) -> list[Any]:
         """Every version of every package that a run had."""

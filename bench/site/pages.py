@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +18,15 @@ from bench.site import commands, fields, hooks, methods, recipes
 
 SETTINGS = Path("docs/site.yml")
 CONFIG = "site.yml"
-SINGLE = ("README.md", "CONTRIBUTING.md", "LICENSE", "reports/README.md")
+SINGLE = ("README.md", "CONTRIBUTING.md", "reports/README.md")
 FOLDERS = ("docs", "reports/reproductions")
-LEFT_OUT = ("records", "site.yml", "table.html")
+LEFT_OUT = ("records", "site.yml", "table.html", "*.py")
 """Names not copied: records are data for `reprune report`, and `table.md` becomes the site's own `table.html`."""
 
 UNSEARCHED = b"---\nsearch: {exclude: true}\n---\n\n"
 """Stands before tables of results, which would answer every search with the same words."""
+
+_LINK = re.compile(r"\]\(([^)#:\s]+)")
 
 REFERENCE = "docs/reference"
 
@@ -34,11 +38,11 @@ def lay_out(root: Path, into: Path) -> None:
     """
     pages = into / "pages"
     for name in SINGLE:
-        target = pages / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, target)
+        _copy(root, pages, name)
     for name in FOLDERS:
         shutil.copytree(root / name, pages / name, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+    for name in sorted(_linked(root, pages)):
+        _copy(root, pages, name)
     for page in (pages / "reports" / "reproductions").glob("*/*.md"):
         write_atomic(page, UNSEARCHED + page.read_bytes())
     for name, text in generated(root):
@@ -49,6 +53,23 @@ def lay_out(root: Path, into: Path) -> None:
     _check(settings["nav"], pages)
     settings |= {"docs_dir": "pages", "site_dir": "site"}
     write_atomic(into / CONFIG, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False).encode())
+
+
+def _copy(root: Path, pages: Path, name: str) -> None:
+    (pages / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(root / name, pages / name)
+
+
+def _linked(root: Path, pages: Path) -> set[str]:
+    """Files of the checkout that the pages link to, and that are none of them: a licence, a configuration."""
+    found = set()
+    for page in pages.rglob("*.md"):
+        beside = (root / page.relative_to(pages)).parent
+        for link in _LINK.findall(page.read_text(encoding="utf-8")):
+            target = Path(os.path.normpath(beside / link))
+            if target.is_file() and target.is_relative_to(root):
+                found.add(target.relative_to(root).as_posix())
+    return {name for name in found if not (pages / name).exists()}
 
 
 def generated(root: Path) -> Iterator[tuple[str, str]]:

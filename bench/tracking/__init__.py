@@ -23,7 +23,7 @@ from bench.errors import UserError, discreet
 from bench.report import measurements
 from bench.report.closing import view
 from bench.report.measurements import COLUMNS, METRICS, TEXTS, Source
-from bench.tracking import database, entry, rows, store
+from bench.tracking import database, entry, looks, rows, store
 from bench.tracking.failure import StoreError as StoreError
 from bench.tracking.failure import failure
 from bench.tracking.rows import Logged
@@ -181,7 +181,7 @@ def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> 
         location = None if _is_server(uri) else f"{folder}/{dataset}"
         if database.is_one(uri):
             (results / "mlartifacts" / dataset).mkdir(parents=True, exist_ok=True)  # see below
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=looks.of_experiment(dataset)))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     if uri.startswith("sqlite:") and not found.artifact_location.startswith(folder):
@@ -194,6 +194,9 @@ def _experiment(client: MlflowClient, uri: str, dataset: str, results: Path) -> 
             f"the tracking store {discreet(uri)} keeps its artifacts in {found.artifact_location}, which is not on "
             "this machine; collect through an MLflow server (`tracking_uri: http://…`), which passes them on"
         )
+    for tag, text in looks.of_experiment(dataset).items():
+        if tag not in found.tags:  # what people changed stays
+            client.set_experiment_tag(found.experiment_id, tag, text)
     return str(found.experiment_id)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.record import Curve, Record
 from bench.report import curves, measurements
 from bench.report.measurements import COLUMNS, LONGEST_TEXT, Slot, Source
-from bench.tracking import rows
+from bench.tracking import looks, rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Sou
     end = source.path.stat().st_mtime
     begin = end - source.record.cost.seconds
     run = client.create_run(
-        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=slot.key
+        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=looks.name(slot)
     ).info.run_id
     last: Sequence[Metric] = _metrics(source.record, slot.cell.point, begin)
     params = [Param(*pair) for pair in _flat(_params(source.record)).items()]
@@ -76,7 +76,7 @@ def _params(record: Record) -> dict[str, Any]:
     spec = record.spec
     return {
         "method": record.hyperparameters,
-        "recipe": spec.recipe.model_dump(mode="json", exclude={"source"}),
+        "recipe": spec.recipe.model_dump(mode="json", exclude={"source"}, exclude_none=True),
         "budget": spec.budget,
         "prunable": spec.prunable,
         "seed": spec.seed,
@@ -86,21 +86,27 @@ def _params(record: Record) -> dict[str, Any]:
 
 def _tags(slot: Slot, source: Source) -> dict[str, Any]:
     record, cell = source.record, slot.cell
-    return measurements.labels(record) | {
-        "key": slot.key,
-        "record_sha256": source.sha256,
-        "columns": COLUMNS,
-        "run": slot.run,
-        "dataset": cell.dataset,
-        "architecture": cell.architecture,
-        "method": cell.method,
-        "seed": slot.seed,
-        "point": "" if cell.point is None else cell.point,
-        "recipe": record.spec.recipe_text,
-        "identity": record.spec.identity,
-        "command": record.spec.command,
-        "provenance": record.provenance,
-    }
+    told = {name: text for name, text in measurements.labels(record).items() if text}
+    facts = {name: value for name, value in record.provenance.items() if name not in ("command", "recipe")}
+    return (
+        told
+        | looks.of_run(slot, record)
+        | {
+            "key": slot.key,
+            "record_sha256": source.sha256,
+            "columns": COLUMNS,
+            "run": slot.run,
+            "dataset": cell.dataset,
+            "architecture": cell.architecture,
+            "method": cell.method,
+            "seed": slot.seed,
+            "point": "" if cell.point is None else cell.point,
+            "recipe": record.spec.recipe_text,
+            "identity": record.spec.identity,
+            "command": record.spec.command,
+            "provenance": facts,
+        }
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

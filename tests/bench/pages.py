@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench.published import Protocol, Published, comparison
 from bench.record import Curve, Layer, Record
 from bench.report import findings, measurements, sections, summary
 from bench.report.claims import Claim
+from bench.report.layout import Block, Chapter, Text
 from bench.report.page.material import Material
 from tests.bench import factories
 from tests.bench.test_verdict import ROW
@@ -35,6 +37,13 @@ ACCURACIES: factories.Accuracies = {
     ("snip", 0.95): [80.0, 80.1, 80.2],
 }
 """Of them snip at 95 % then diverges at two seeds of three; no method's columns are sorted as the rows stand."""
+
+
+CHAPTER = Chapter(
+    "Over all cells",
+    (Block("What all cells say", ("Method", "Mean"), ((Text("gmp"), Text("−1.00")), (Text("snip"), Text("−7.00")))),),
+    ("Under recipe " + "with-a-name-that-is-wider-than-a-telephone" * 2,),
+)
 
 
 @contextmanager
@@ -67,6 +76,7 @@ def material(folder: Path) -> Material:
     compared = comparison.compare(plan, table, Published(rows, PROTOCOLS))
     cells, found = summary.cells(plan, table), findings.examine(claims, plan, table)
     report = sections.report(grid, cells, compared, "From records.", found, latency_block.read(plan, sources))
+    report = replace(report, chapters=(CHAPTER,))
     return Material(grid, plan, table, sources, cells, compared, found, report, folder / "reports" / "synthetic")
 
 

@@ -112,7 +112,7 @@ def test_a_wrong_grid_is_one_sentence(name: str, reprune: Any, tmp_path: Path) -
     status, out, err = reprune(name, "nowhere.yaml", *output)
     assert (status, out) == (2, "")
     assert re.fullmatch(r"reprune: nowhere\.yaml.*\n", err)
-    if name != "doctor":
+    if any("FIELD=VALUE" in str(each.metavar) for each in own(COMMANDS[name])):
         status, out, err = reprune(name, "configs/quick.yaml", "sparsities=[2]", *output)
         assert (status, out) == (2, "")
         assert re.fullmatch(r"reprune: configs/quick\.yaml: field 'sparsities'.*\n", err)

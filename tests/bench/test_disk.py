@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bench import checkpoint, data, disk, flops, record, seal
+from bench import data, disk, flops, record, seal
 from bench.data import info
 from bench.errors import DiskError
 from bench.run import main

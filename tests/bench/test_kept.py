@@ -139,7 +139,7 @@ def test_a_record_without_a_cell_is_an_error(folder: Path) -> None:
     [
         ((".", "seeds=[0]"), "'seeds=[0]' is for grids; a kept folder (.) is tabulated as it is."),
         ((".", "--only", "collect"), "'--only collect' is for grids; a kept folder (.) is tabulated as it is."),
-        ((".",), ". is not a kept folder, it has no grid.yaml; `reprune keep GRID --to FOLDER` makes one."),
+        ((".",), ". is not a kept folder, it has no grid.yaml; `reprune keep GRID -o FOLDER` makes one."),
         (("grid.yaml", "--output", "x"), "--output is for kept folders; a grid's reports go where its field 'reports'"),
     ],
 )

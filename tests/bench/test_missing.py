@@ -22,6 +22,7 @@ from tests.bench.test_published import row
 PROTOCOLS = {
     "full": published.Protocol(recipe="cifar10", prunable="all", report="last", source="here"),
     "conv": published.Protocol(recipe="cifar10[train.epochs=200]", prunable="conv", report="last", source="here"),
+    "held": published.Protocol(recipe="cifar10[data.validation=5000]", prunable="all", report="last", source="here"),
     "none": published.Protocol(recipe=None, reason="not read", prunable="all", report="last", source="there"),
 }
 ROWS = (
@@ -32,9 +33,20 @@ ROWS = (
     row(id="unverified", protocol="full", method="rigl", verified="unverified"),
     row(id="no-recipe", protocol="none", method="dpf"),
     row(id="nobodys", protocol="full", method="", method_printed="SNIP-it"),
+    # The best epoch on the test set, of a recipe that holds images out and so does not look at it.
+    row(id="best", protocol="held", method="snip"),
+    row(id="last", protocol="held", method="snip", sparsity="0.95"),
 )
 PUBLISHED = published.Published(
-    tuple(each.model_copy(update={"prunable": PROTOCOLS[each.protocol].prunable, "report": "last"}) for each in ROWS),
+    tuple(
+        each.model_copy(
+            update={
+                "prunable": PROTOCOLS[each.protocol].prunable,
+                "report": "best" if each.id == "best" else "last",
+            }
+        )
+        for each in ROWS
+    ),
     PROTOCOLS,
 )
 SMALL = PUBLISHED.rows[0].model_copy(update={"id": "small", "architecture": "resnet8_cifar"})
@@ -48,7 +60,8 @@ def found(results: Path, *kept: Path, seeds: int = 2) -> dict[tuple[str, ...], M
 
 def test_rows_of_one_method_under_one_protocol_are_one_grid(tmp_path: Path) -> None:
     both = found(tmp_path)
-    assert set(both) == {("gmp-90", "gmp-95"), ("conv",)}
+    assert set(both) == {("gmp-90", "gmp-95"), ("conv",), ("last",)}
+    assert both["last",].grid["sparsities"] == [0.95]
     gmp = both["gmp-90", "gmp-95"]
     # Two seeds of dense, and of gmp at either sparsity.
     assert len(gmp.plan.runs) == 2 + 4
@@ -78,7 +91,7 @@ def ended(point: float, folder: Path, *, kept: bool = False, **changes: Any) -> 
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_comparable_run_answers_a_row(kept: bool, tmp_path: Path) -> None:
     ended(0.9, tmp_path, kept=kept)
-    assert set(found(tmp_path, tmp_path)) == {("gmp-95",), ("conv",)}
+    assert set(found(tmp_path, tmp_path)) == {("gmp-95",), ("conv",), ("last",)}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,7 @@ def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
     for name, text in (("a", "{"), ("b", "[]"), ("c", '{"outcome": "ok", "spec": 3}')):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "record.json").write_text(text)
-    assert len(found(tmp_path)) == 2
+    assert len(found(tmp_path)) == 3
 
 
 def test_the_printed_call_runs_the_grid_that_was_costed(tmp_path: Path) -> None:
@@ -117,11 +130,11 @@ def test_the_cheapest_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[s
     small = replace(PUBLISHED, rows=(*PUBLISHED.rows, SMALL))
     listing.show(small, small.rows, 1, tmp_path, as_json=True)
     printed = json.loads(capsys.readouterr().out)
-    assert [each["rows"][0] for each in printed] == ["small", "conv", "gmp-90"]
-    assert printed[0]["macs"] < printed[1]["macs"] < printed[2]["macs"]
+    assert [each["rows"][0] for each in printed] == ["small", "last", "conv", "gmp-90"]
+    assert [each["macs"] for each in printed] == sorted(each["macs"] for each in printed)
     listing.show(small, small.rows, 1, tmp_path, as_json=False)
     out = capsys.readouterr().out
-    assert "4 rows in 3 grids" in out
+    assert "5 rows in 4 grids" in out
     assert out.count("snakemake --cores all --config") == 3
 
 

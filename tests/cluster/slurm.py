@@ -117,6 +117,11 @@ def jobs(*states: str) -> list[str]:
     return ask("squeue", "-h", "-o", "%i", *(["--states", ",".join(states)] if states else [])).split()
 
 
+def at_work() -> bool:
+    """Whether a job's processes live on the node, of which there is one that watches over the others."""
+    return bool(ask("pgrep", "-f", "^slurmstepd: "))
+
+
 def wait_until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
     """Wait until something holds; fails after `seconds`."""
     until = time.monotonic() + seconds

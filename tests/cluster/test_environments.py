@@ -117,7 +117,8 @@ def test_conda_gives_the_python_of_the_constraints() -> None:
 def test_conda_installs_what_the_project_asks_for_at_the_pinned_versions() -> None:
     """Snakemake copies the file to another folder before it uses it, so it names no other file."""
     names = [canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]]
-    assert [Requirement(line) for line in conda()[1]] == [Requirement(f"{name}=={pins()[name]}") for name in names]
+    wanted = [f"{name}=={pins()[name]}" for name in names]
+    assert list(map(Requirement, conda()[1])) == list(map(Requirement, wanted)), f"envs/bench.yaml: {wanted}"
 
 
 def test_every_rule_has_the_conda_environment() -> None:

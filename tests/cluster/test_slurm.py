@@ -92,7 +92,8 @@ def clone(machine: None, undisturbed: Clone, tmp_path: Path) -> Iterator[Clone]:
         call.wait()
     for job in jobs():
         tell("scancel", "--signal", "KILL", job)
-    wait_until(lambda: not jobs(), "an empty queue")
+    wait_until(lambda: not jobs() and not slurm.at_work(), "an empty queue")
+    ask("scontrol", "update", f"nodename={slurm.NODE}", "state=resume")  # refused if the test has left it up
 
 
 def paced(clone: Clone, seconds: float) -> None:
@@ -200,6 +201,8 @@ def test_a_node_that_goes_down_and_comes_back_loses_nothing(clone: Clone, undist
     (job,) = jobs("RUNNING")
     tell("scontrol", "update", f"nodename={slurm.NODE}", "state=down", "reason=test")
     wait_until(lambda: jobs("PENDING") == [job], "the job in the queue again")
+    # A job that came back while its first process still ends would be a duplicate to the node, which Slurm then drains.
+    wait_until(lambda: "stopped on request" in logged(clone) and not slurm.at_work(), "the end of the job's processes")
     tell("scontrol", "update", f"nodename={slurm.NODE}", "state=resume")
     tell("scontrol", "update", f"jobid={job}", "starttime=now")
     assert call.wait(timeout=600) == 0, said(clone)

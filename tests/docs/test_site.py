@@ -22,6 +22,7 @@ from bench.site import pages
 from bench.site.__main__ import ROOT, build, generate
 from bench.site.fields import models
 from bench.site.markdown import described, split, table
+from tests.docs.reading import PAGES, tokens
 
 pytest.importorskip("zensical", reason="the generator is missing: pip install -e '.[docs]'")
 
@@ -110,6 +111,31 @@ def test_a_page_that_is_not_in_the_navigation_is_an_error(tmp_path: Path) -> Non
     (tmp_path / "docs" / "forgotten.md").write_text("# Forgotten\n")
     with pytest.raises(UserError, match=r"docs/site\.yml: nav: the page 'docs/forgotten\.md' is not in it\."):
         pages.lay_out(tmp_path, tmp_path / "build")
+
+
+SHAPES = {
+    "list_item_open": "<li",
+    "tr_open": "<tr",
+    "heading_open": "<h[1-6]",
+    "strong_open": "<strong",
+    "em_open": "<em>",
+    "code_inline": "<code",
+}
+"""What markdown-it, which reads as GitHub does, calls what the site's HTML has."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "commands.md"], ids=lambda page: page.name)
+def test_the_site_understands_a_page_as_github_does(site: Path, page: Path) -> None:
+    """A list without a blank line before it, for one, is a list here and a paragraph there."""
+    name = "index" if page.name == "README.md" else page.relative_to(ROOT).with_suffix("").as_posix()
+    article = re.search(r"<article.*?</article>", (site / f"{name}.html").read_text(encoding="utf-8"), re.DOTALL)
+    assert article is not None
+    html = re.sub(r"<pre.*?</pre>", "", article[0], flags=re.DOTALL)
+    stream = tokens(page.read_text(encoding="utf-8"))
+    kinds = [token.type for top in stream for token in (top, *(top.children or []))]
+    assert {kind: len(re.findall(tag, html)) for kind, tag in SHAPES.items()} == {
+        each: kinds.count(each) for each in SHAPES
+    }
 
 
 def _text(path: Path) -> str:

@@ -15,7 +15,7 @@ from bench.grid import expand, load
 from bench.published import comparison as published_rows
 from bench.record import Record
 from bench.report import closing, measurements, origins, summary, terminal
-from bench.report.layout import Block, Report, Section, Text
+from bench.report.layout import Block, Chapter, Report, Section, Text
 from bench.report.measurements import Source
 from bench.report.page import render
 from bench.report.page.material import Material
@@ -45,7 +45,19 @@ def everywhere(text: str) -> Report:
     row = (Text(text, marks=("1",)), Text(text, best=True))
     block = Block(text, (text, "other"), (row, (Text("plain"), Text(text, tied=True))))
     section = Section(text, text, text, (block,), (text,))
-    return Report(text, text, (text,), ("{best} and {tied}",), (section,), (block,), (text,), (block,), (text,))
+    chapter = Chapter(text, (block,), (text,))
+    return Report(
+        text,
+        text,
+        (text,),
+        ("{best} and {tied}",),
+        (section,),
+        chapters=(chapter,),
+        claims=(block,),
+        claims_notes=(text,),
+        comparison=(block,),
+        comparison_notes=(text,),
+    )
 
 
 class Tags(HTMLParser):

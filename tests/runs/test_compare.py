@@ -69,7 +69,10 @@ def test_weights_are_compared_where_the_hash_holds_another_runs_id(results, tmp_
     state[name].flatten()[place] = 0.25
     save_state(state, tmp_path / "weights.safetensors", {"run": "another"})
     found = differences.weights(one, other, mine, theirs)
-    assert (found.equal, found.said) == (False, "by up to 0.25; entries that are zero in one of them only: 1")
+    assert (found.equal, found.said) == (
+        False,
+        f"by up to 0.25 in '{name}'; entries that are zero in one of them only: 1",
+    )
     assert torch.count_nonzero(state[name]) > 0
     (tmp_path / "weights.safetensors").unlink()
     assert differences.weights(one, other, mine, theirs).equal is None

@@ -10,6 +10,7 @@ import pytest
 
 from bench import record
 from bench.errors import UserError
+from bench.identity import file_digest
 from bench.runs import check_run, verify
 from tests.bench import factories
 from tests.runs.conftest import spec
@@ -116,6 +117,15 @@ def test_files_that_are_gone_or_cannot_be_read(copy):
     assert name == "record.json" and said.startswith("the record: field 'outcome': ")
 
 
+def test_weights_that_are_no_weights(copy):
+    """Their hash was mended, too."""
+    path = copy / "runs" / spec().id / "weights.safetensors"
+    was, _ = file_digest(path), path.write_bytes(b"\xff" * 100)
+    edited(path.parent / "record.json", was, file_digest(path))
+    ((name, said),) = problems(copy)
+    assert name == "weights.safetensors" and said.startswith("cannot be read as the weights that were recorded (")
+
+
 def test_a_path_that_leads_out_of_the_folder_is_not_followed(copy):
     edited(copy / "runs" / spec().id / "record.json", '"predictions.npz"', '"../predictions.npz"')
     ((_, said),) = problems(copy)
@@ -147,6 +157,8 @@ def test_without_data_or_weights_that_is_said_and_is_no_problem(copy, capsys):
 
 
 def test_a_place_that_holds_nothing_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="'seeds=3' is for grids; "):
+        verify.examine(tmp_path, ["seeds=3"])
     with pytest.raises(UserError, match="holds no runs; name a folder of results, a kept folder or a grid"):
         verify.examine(tmp_path)
 

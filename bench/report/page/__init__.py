@@ -27,6 +27,7 @@ from bench.report.palette import LIGHTER, PALETTE
 from bench.report.published_block import LETTERS
 from bench.report.tables import TEMPLATES, facts
 
+STYLES = ("page.css", "tables.css", "charts.css", "media.css")
 SCRIPTS = ("page.js", "detail.js", "charts.js")
 
 
@@ -56,7 +57,9 @@ def render(material: Material, library: str) -> str:
             "flips": charts.training("flips", looks),
         },
     }
-    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    style, script = (
+        "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
+    )
     common, varying = origins.blocks(material.records)
     return (
         _environment()
@@ -80,7 +83,7 @@ def render(material: Material, library: str) -> str:
             commands=about.commands(material),
             runs=about.runs(material),
             palette=[(colour, LIGHTER.get(colour, colour)) for colour in PALETTE],
-            css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            css=Markup(style),
             data=Markup(embed.data(data)),
             library=Markup(library),
             script=Markup(script),

@@ -28,6 +28,7 @@ class Card:
     headline: str
     parts: tuple[Part, ...]
     target: str
+    hint: str = ""
 
     @property
     def total(self) -> int:
@@ -85,7 +86,10 @@ def _published(material: Material) -> Card:
         headline = f"{which} be compared with these runs"
     else:
         headline = f"{counts['reproduced']} of {judged} comparable published numbers reproduced"
-    return Card("Published numbers", headline, tuple(parts), "published" if len(material.compared) else "")
+    if len(material.compared):
+        return Card("Published numbers", headline, tuple(parts), "published")
+    hint = "So there is nothing to reproduce here; methods are compared with each other."
+    return Card("Published numbers", headline, (), "", hint)
 
 
 def _claims(material: Material) -> Card:

@@ -1,7 +1,15 @@
-// Charts: one specification a kind, drawn one after the other when nothing else is to be done; a legend of buttons for all of a section's.
+// Charts: one specification a kind, drawn one after the other when nothing else is to be done,
+// and a legend of buttons for all charts of a section.
 const LOOKS = new Map(DATA.looks.map((look) => [look.method, look]));
 const CROWDED = 12; // more bands than this would hide each other
-const OPTIONS = { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel: 1, tooltip: { disableDefaultStyle: true } };
+const OPTIONS = {
+  actions: false,
+  renderer: "svg",
+  ast: true,
+  defaultStyle: false,
+  logLevel: 1,
+  tooltip: { disableDefaultStyle: true },
+};
 let hidden = [];
 
 async function draw(element, kind, rows, signals = {}) {
@@ -13,7 +21,9 @@ async function draw(element, kind, rows, signals = {}) {
   const inside = make("div", { className: "drawing" }); // Vega sets roles of its own, the figure keeps its text
   element.replaceChildren(inside);
   const { view } = await vegaEmbed(inside, spec, OPTIONS);
-  view.addEventListener("click", (event, item) => { if (item?.datum?.cell !== undefined) show(item.datum.cell); });
+  view.addEventListener("click", (event, item) => {
+    if (item?.datum?.cell !== undefined) show(item.datum.cell);
+  });
   for (const [name, value] of Object.entries({ crowded, hidden, ...signals })) view.signal(name, value);
   await view.runAsync();
   return view;
@@ -24,14 +34,29 @@ function trainingRows(training, share = false) {
   const last = training.epoch.at(-1);
   return training.epoch.map((epoch, index) => ({
     x: share ? (100 * epoch) / last : epoch,
-    method: training.method, epoch, accuracy: training.accuracy[index], low: training.low[index], high: training.high[index], flips: training.flips[index],
+    method: training.method,
+    epoch,
+    accuracy: training.accuracy[index],
+    low: training.low[index],
+    high: training.high[index],
+    flips: training.flips[index],
   }));
 }
 
-const PATHS = { circle: "M4 0A4 4 0 1 1-4 0A4 4 0 1 1 4 0", square: "M-3.5-3.5H3.5V3.5H-3.5Z", "triangle-up": "M0-4L4 3.5H-4Z", "triangle-down": "M0 4L4-3.5H-4Z", "triangle-right": "M4 0L-3.5 4V-4Z", "triangle-left": "M-4 0L3.5 4V-4Z", diamond: "M0-4.5L4 0L0 4.5L-4 0Z", cross: "M-1.5-4H1.5V-1.5H4V1.5H1.5V4H-1.5V1.5H-4V-1.5H-1.5Z" };
+const PATHS = {
+  circle: "M4 0A4 4 0 1 1-4 0A4 4 0 1 1 4 0",
+  square: "M-3.5-3.5H3.5V3.5H-3.5Z",
+  "triangle-up": "M0-4L4 3.5H-4Z",
+  "triangle-down": "M0 4L4-3.5H-4Z",
+  "triangle-right": "M4 0L-3.5 4V-4Z",
+  "triangle-left": "M-4 0L3.5 4V-4Z",
+  diamond: "M0-4.5L4 0L0 4.5L-4 0Z",
+  cross: "M-1.5-4H1.5V-1.5H4V1.5H1.5V4H-1.5V1.5H-4V-1.5H-1.5Z",
+};
 function swatch(look) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of Object.entries({ width: 26, height: 12, viewBox: "-13 -6 26 12", "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ width: 26, height: 12, viewBox: "-13 -6 26 12", "aria-hidden": "true" }))
+    svg.setAttribute(name, value);
   const line = document.createElementNS(svg.namespaceURI, "path");
   line.setAttribute("d", "M-13 0H13");
   line.setAttribute("style", `stroke: ${look.colour}; stroke-width: 1.6; stroke-dasharray: ${look.stroke.join(" ")}`);
@@ -73,25 +98,38 @@ class Charts {
       button.setAttribute("aria-pressed", String(this.chosen.has(method)));
       this.update();
     });
-    for (const [name, extra] of [["pointerenter", [method]], ["focus", [method]], ["pointerleave", []], ["blur", []]]) button.addEventListener(name, () => this.update(extra));
+    for (const [name, extra] of [
+      ["pointerenter", [method]],
+      ["focus", [method]],
+      ["pointerleave", []],
+      ["blur", []],
+    ])
+      button.addEventListener(name, () => this.update(extra));
     return button;
   }
 
   rows(kind) {
     if (kind === "sparsity" || kind === "macs") return this.section.rows;
-    const at = this.trainings.filter((training) => !training.points.length || training.points.includes(this.point.value));
+    const at = this.trainings.filter(
+      (training) => !training.points.length || training.points.includes(this.point.value),
+    );
     return at.flatMap((training) => trainingRows(training, true));
   }
 
   async show(element) {
     const kind = element.dataset.spec;
-    const signals = { chosen: [...this.chosen], floor: Number(this.floor.value), along: "Share of the run's epochs (%)" };
+    const signals = {
+      chosen: [...this.chosen],
+      floor: Number(this.floor.value),
+      along: "Share of the run's epochs (%)",
+    };
     this.views.set(kind, await draw(element, kind, this.rows(kind), signals));
   }
 
   update(extra = []) {
     const chosen = [...this.chosen, ...extra];
-    for (const view of this.views.values()) view.signal("chosen", chosen).signal("hidden", hidden).signal("floor", Number(this.floor.value)).runAsync();
+    for (const view of this.views.values())
+      view.signal("chosen", chosen).signal("hidden", hidden).signal("floor", Number(this.floor.value)).runAsync();
   }
 
   retrain() {
@@ -102,18 +140,41 @@ class Charts {
   }
 }
 
-document.addEventListener("filtered", (event) => { hidden = event.detail; });
+document.addEventListener("filtered", (event) => {
+  hidden = event.detail;
+});
 all(".charts").forEach((box) => new Charts(box));
 drawNext();
 
 // The curves of one cell, in what opens when it is chosen.
 function detailCharts(training) {
-  const what = training.stages.length > 1 ? ` Stages: ${training.stages.map(([name, start]) => `${name} from epoch ${start}`).join(", ")}.` : "";
+  const what =
+    training.stages.length > 1
+      ? ` Stages: ${training.stages.map(([name, start]) => `${name} from epoch ${start}`).join(", ")}.`
+      : "";
   return [
-    make("p", { className: "facts" }, `Mean of ${training.seeds} ${training.seeds === 1 ? "seed" : "seeds"}, the band from the lowest to the highest.${what}`),
-    ...["accuracy", "flips"].map((kind) => make("div", { className: "chart", role: "img", "data-kind": kind, ariaLabel: kind === "flips" ? "Mask flips over the epochs of this run" : "Test accuracy over the epochs of this run" })),
+    make(
+      "p",
+      { className: "facts" },
+      `Mean of ${training.seeds} ${training.seeds === 1 ? "seed" : "seeds"}, the band from the lowest to the highest.${what}`,
+    ),
+    ...["accuracy", "flips"].map((kind) =>
+      make("div", {
+        className: "chart",
+        role: "img",
+        "data-kind": kind,
+        ariaLabel:
+          kind === "flips" ? "Mask flips over the epochs of this run" : "Test accuracy over the epochs of this run",
+      }),
+    ),
   ];
 }
-function drawDetail(training) {
-  if (training) all(".chart", dialog).forEach((element) => draw(element, element.dataset.kind, trainingRows(training)));
+let opened = [];
+async function drawDetail(training) {
+  if (!training) return;
+  const rows = trainingRows(training);
+  opened = await Promise.all(all(".chart", dialog).map((element) => draw(element, element.dataset.kind, rows)));
 }
+dialog.addEventListener("close", () => {
+  for (const view of opened.splice(0)) view.finalize();
+});

@@ -17,12 +17,20 @@ function make(tag, properties = {}, ...children) {
 const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
 function stored() {
-  try { return localStorage.getItem("reprune-theme"); } catch { return null; }
+  try {
+    return localStorage.getItem("reprune-theme");
+  } catch {
+    return null;
+  }
 }
 if (stored()) root.dataset.theme = stored();
 document.getElementById("theme").addEventListener("click", () => {
   root.dataset.theme = (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark" ? "light" : "dark";
-  try { localStorage.setItem("reprune-theme", root.dataset.theme); } catch { /* then it lasts until the page is closed */ }
+  try {
+    localStorage.setItem("reprune-theme", root.dataset.theme);
+  } catch {
+    /* then it lasts until the page is closed */
+  }
 });
 
 // Copying.
@@ -40,7 +48,9 @@ document.addEventListener("click", async (event) => {
     field.remove();
   }
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 1500);
 });
 
 // Sorting: what is not a number sorts as a text, what is empty comes last.
@@ -77,7 +87,11 @@ for (const table of all("table.sortable")) {
 }
 
 // Filtering: rows of all tables; charts hide the methods whose rows are hidden (charts.js listens).
-const filter = { text: document.getElementById("filter-text"), method: document.getElementById("filter-method"), verdict: document.getElementById("filter-verdict") };
+const filter = {
+  text: document.getElementById("filter-text"),
+  method: document.getElementById("filter-method"),
+  verdict: document.getElementById("filter-verdict"),
+};
 function matches(row, words, family, verdict, judged) {
   if (family && row.dataset.family && row.dataset.family !== family) return false;
   if (verdict && judged && !(row.dataset.verdicts ?? "").split(" ").includes(verdict)) return false;
@@ -95,7 +109,8 @@ function applyFilter() {
     for (const row of table.tBodies[0].rows) {
       row.hidden = !matches(row, words, family, verdict, judged);
       left += row.hidden ? 0 : 1;
-      if (table.classList.contains("matrix")) methods.set(row.dataset.method, methods.get(row.dataset.method) || !row.hidden);
+      if (table.classList.contains("matrix"))
+        methods.set(row.dataset.method, methods.get(row.dataset.method) || !row.hidden);
     }
     table.parentElement.toggleAttribute("data-empty", left === 0);
   }
@@ -110,9 +125,16 @@ document.querySelector(".filters").addEventListener("submit", (event) => event.p
 
 // Where in the contents the reader is.
 const links = new Map(all(".toc a").map((link) => [link.hash.slice(1), link]));
-const reading = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) links.get(target.id)?.classList.toggle("here", isIntersecting);
-}, { rootMargin: "-20% 0px -70% 0px" });
+const reading = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) links.get(target.id)?.classList.toggle("here", isIntersecting);
+  },
+  { rootMargin: "-20% 0px -70% 0px" },
+);
 all("main > section").forEach((section) => reading.observe(section));
 
-addEventListener("beforeprint", () => all("details[data-print]").forEach((each) => { each.open = true; }));
+addEventListener("beforeprint", () =>
+  all("details[data-print]").forEach((each) => {
+    each.open = true;
+  }),
+);
