@@ -22,7 +22,7 @@ from bench.paths import ODD
 from bench.schema import read_yaml, shown
 from bench.spec import RunSpec
 from bench.workflow import alone, packing
-from bench.workflow.progress import Progress, attach, label
+from bench.workflow.progress import Progress, attach, label, relative
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     """
     try:
         first = _first_process(workflow) and not workflow.output_settings.dryrun
-        flow = _open(_relative(workflow.configfiles[-1]), dict(config), measure=first)
+        flow = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
                 disk.check(Path(folder))
@@ -184,12 +184,6 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         alone.guard(workflow)
     _show_progress(workflow, flow)
     return flow
-
-
-def _relative(path: Path) -> str:
-    """The grid's path as one would type it: Snakemake makes the one of --configfile absolute."""
-    here = Path.cwd()
-    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:

@@ -42,6 +42,8 @@ NOISE_WARNINGS = (
     # A cluster that needs an account says so when it refuses a job; an account that is guessed is still named.
     *("No SLURM account given", "No account was given", "Unable to guess SLURM account"),
 )
+STAMP = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ ")
+"""The time before each line of a run's log."""
 SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid|Submitted job \d+ with external jobid")
 """One line for each job; Snakemake's log file has it, and the line of a job that failed names its number."""
 WORDY = (
@@ -118,7 +120,9 @@ class Progress(logging.Handler):
     def _failed(self, job: Mapping[str, Any]) -> None:
         """Say why a job failed: what the executor knows (a cluster does), what it wrote last, and where the rest is."""
         reasons = [reason for reason in (cause(job["rule_msg"] or ""), last_line(job["log"])) if reason]
-        problem = f"failed: {'; '.join(reasons) or 'it left no message'}   (log: {', '.join(job['log'])})"
+        problem = (
+            f"failed: {'; '.join(reasons) or 'it left no message'}   (log: {', '.join(map(relative, job['log']))})"
+        )
         if job["jobid"] in self.running:
             self._end(job["jobid"], problem)
         elif job["rule_name"] != "all":  # which has just said why
@@ -173,8 +177,14 @@ def last_line(logs: Sequence[str]) -> str:
         lines = Path(log).read_text(errors="replace").split("\n") if Path(log).exists() else []
         found = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if found:
-            return found
+            return STAMP.sub("", found, count=1)
     return ""
+
+
+def relative(path: str | Path) -> str:
+    """A path as one would type it here: Snakemake and its executors make many absolute."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def duration(seconds: float) -> str:

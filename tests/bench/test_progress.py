@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.workflow.progress import Progress, attach, duration, label, last_line, noise
+from bench.workflow.progress import Progress, attach, duration, label, last_line, noise, relative
 from tests.bench import factories
 
 LABELS = {"a": "digits · gmp · seed 0", "b": "digits · gmp · seed 1", "c": "digits · gmp · seed 2"}
@@ -113,7 +113,7 @@ def test_a_run_that_is_tried_again_is_counted_once(terminal: Terminal) -> None:
 
 def test_what_a_cluster_says_of_a_failed_job_is_cut_to_the_cause(terminal: Terminal, tmp_path: Path) -> None:
     own, slurms = tmp_path / "own.log", tmp_path / "12.log"
-    own.write_text("reprune: the recipe's field 'gpus' is 8, and this job may use 1 (0).\n")
+    own.write_text("2026-11-21 18:22:57,974 reprune: the recipe's field 'gpus' is 8, and this job may use 1 (0).\n")
     slurms.write_text("At least one job did not complete successfully.\n")
     end = (
         "SLURM-job '12' failed, SLURM status is: 'FAILED'. Detailed failure reason unavailable (status command is not "
@@ -226,6 +226,12 @@ def test_duration(seconds: float, text: str) -> None:
 def test_label_names_the_points_in_percent() -> None:
     assert label(factories.spec("gmp", 0.995, seed=1)) == "cifar10 · resnet20_cifar · gmp · 99.5 % · seed 1"
     assert label(factories.spec("dense", None)) == "cifar10 · resnet20_cifar · dense · seed 0"
+
+
+def test_logs_in_this_folder_are_named_as_one_would_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert relative(f"{tmp_path}/results/a.log") == "results/a.log" == relative("results/a.log")
+    assert relative("/elsewhere/a.log") == "/elsewhere/a.log"
 
 
 def test_last_line_of_a_job_that_wrote_nothing(tmp_path: Path) -> None:
