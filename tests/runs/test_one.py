@@ -68,6 +68,14 @@ def test_bars_show_epochs_numbers_and_the_time_left():
     assert drawn(bars)[2].split()[-3:] == ["10", "s", "left"]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [((30, 360, 15), "2/24"), ((37, 360, 15), "2/24"), ((72, 73, 15), "4.8/4.9"), ((9775, 62560, 391), "25.0/160")],
+)
+def test_epochs_have_as_many_digits_as_they_need(place, shown):
+    assert live._epochs(*place) == shown
+
+
 def test_of_many_stages_the_last_are_shown():
     bars = live.Bars()
     for _ in range(live.MOST + 3):
