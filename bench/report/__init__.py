@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,9 +81,11 @@ def write(
     report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
     paths = tables.write(report, cells, compared, folder)
     if figures:
-        drawn = plots.draw(grid, cells, folder)
+        with ThreadPoolExecutor(1) as another:
+            library = another.submit(embed.library)  # takes a second, and as long as the figures
+            drawn = plots.draw(grid, cells, folder)
         material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
-        write_atomic(folder / "report.html", page.render(material, embed.library()).encode())
+        write_atomic(folder / "report.html", page.render(material, library.result()).encode())
         paths += [folder / "report.html", *drawn]
     for name, text in {"provenance.md": origins.page, "checklist.md": checklist.page}.items():
         write_atomic(folder / name, text(grid, plan, measured.records).encode())

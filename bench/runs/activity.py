@@ -69,7 +69,7 @@ def of(spec: RunSpec, results: Path, now: float | None = None) -> Activity:
         return Activity(spec.id, name, "running", "", "", "", *place)
     age = (time.time() if now is None else now) - _written(folder)
     if age < FRESH and not _stopped(folder / "log.txt"):
-        where = f"written to {age:.0f} s ago, but not by a job of this machine, unless it was killed just now"
+        where = f"written to {age:.0f} s ago by a job that holds no lock here: on another machine, or killed just now"
         return Activity(spec.id, name, "running", "", "", where, *place)
     return Activity(spec.id, name, "to do", "", "", "", *place)
 

@@ -77,7 +77,7 @@ class Bars:
         return [
             Text(curve.stage),
             ProgressBar(steps, step, BAR, complete_style="cyan", finished_style="green"),
-            Text(f"{step / per_epoch:.{0 if per_epoch <= 100 else 1}f}/{steps / per_epoch:g}"),
+            Text(_epochs(step, steps, per_epoch)),
             Text("".join(f"{value:.4f}" for value in loss)),
             Text("".join(f"{value:.2f} %" for value in accuracy), "green"),
             Text("".join(f"{100 * value:.2f} %" for value in sparsity), "cyan"),
@@ -91,6 +91,13 @@ class Bars:
             return duration(taken)
         done = step - stage.first
         return f"{duration(taken / done * (steps - step))} left" if done and taken >= 1 else "…"
+
+
+def _epochs(step: int, steps: int, per_epoch: int) -> str:
+    """``12/24``; with a digit behind the point where epochs are long, or their number is not whole."""
+    whole = steps % per_epoch == 0
+    now = f"{step / per_epoch:.{0 if whole and per_epoch <= 100 else 1}f}"
+    return f"{now}/{steps / per_epoch:.{0 if whole else 1}f}"
 
 
 class Above(logging.Handler):

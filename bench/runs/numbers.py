@@ -78,9 +78,9 @@ def dense(found: Result) -> Text:
 def cost(record: Record) -> str:
     """What the run took, in one line."""
     each = record.cost
-    own = f" ({each.own_epochs:g} of its own)" if each.parents else ""
+    own = f" ({each.own_epochs:.4g} of its own)" if each.parents else ""
     return (
-        f"{each.epochs:g} epoch{'s' * (each.epochs != 1)}{own}, {duration(each.seconds)} of training, "
+        f"{each.epochs:.4g} epoch{'s' * (each.epochs != 1)}{own}, {duration(each.seconds)} of training, "
         f"{each.training_macs_relative:.2f} × the MACs of dense training"
     )
 

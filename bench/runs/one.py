@@ -59,14 +59,15 @@ def attended(spec: RunSpec, folder: Path, job: Callable[[Watch | None], int]) ->
         log_to(folder / "log.txt")
         return status_of(lambda: job(None))
     log_to(folder / "log.txt", shown=live.Above(console))
-    console.print(Text(label(spec), "bold"))
-    console.print(Text(f"recipe {spec.recipe_text} · {folder} · Ctrl-C stops at a checkpoint", "dim"), soft_wrap=True)
+    console.print(Text.assemble((label(spec), "bold"), ("  Ctrl-C stops at a checkpoint", "dim")), soft_wrap=True)
 
     def shown() -> int:
         with live.bars(console) as bars:
             return job(bars.watch)
 
-    return status_of(shown)
+    status = status_of(shown)
+    console.print()
+    return status
 
 
 def prepare(dataset: str, folder: Path) -> None:

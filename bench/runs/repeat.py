@@ -163,6 +163,8 @@ def render(found: dict[str, Any], console: Console) -> None:
 def verdict(found: dict[str, Any]) -> str:
     """One sentence: bit by bit, or within what."""
     total = found["numbers"]
+    if found["reproduced"] and not found["bits"]:
+        return f"Reproduced: the outcome is '{found['outcomes'][1]}' again, and all {total} numbers are equal."
     if found["bitwise"]:
         unknown = any(each["equal"] is None for each in found["bits"])
         what = "weights, masks" if unknown else "weights, masks, predictions"

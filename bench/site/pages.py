@@ -49,7 +49,7 @@ def lay_out(root: Path, into: Path) -> None:
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(pages / name, text.encode())
     settings = plain_yaml.parse((root / SETTINGS).read_text(encoding="utf-8"))
-    settings["nav"] = [_expanded(entry, pages) for entry in settings["nav"] if _there(entry, pages)]
+    settings["nav"] = [_expanded(entry, pages) for entry in settings["nav"]]
     _check(settings["nav"], pages)
     settings |= {"docs_dir": "pages", "site_dir": "site"}
     write_atomic(into / CONFIG, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False).encode())
@@ -91,16 +91,10 @@ def _expanded(entry: dict[str, Any], into: Path) -> dict[str, Any]:
     """An entry of the navigation, with a folder (``docs/methods/``) replaced by its pages in alphabetical order."""
     ((title, where),) = entry.items()
     if isinstance(where, list):
-        there = [each for each in where if isinstance(each, str) or _there(each, into)]
-        return {title: [_expanded(each, into) for each in there]}
+        return {title: [_expanded(each, into) for each in where]}
     if where.endswith("/"):
         return {title: [{page.stem: where + page.name} for page in sorted((into / where).glob("*.md"))]}
     return entry
-
-
-def _there(entry: dict[str, Any], into: Path) -> bool:
-    ((_, where),) = entry.items()
-    return isinstance(where, list) or (into / where).exists()
 
 
 def _check(nav: list[dict[str, Any]], into: Path) -> None:

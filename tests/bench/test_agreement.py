@@ -20,6 +20,7 @@ def line(method: str, **changes: Any) -> dict[str, Any]:
     values = {
         **dict.fromkeys(COLUMNS, ""),
         **{"dataset": "cifar10", "architecture": "resnet20_cifar", "method": method, "point": 0.9},
+        **{"method_printed": method.upper()},
         **{"row": f"row-{method}", "anchor": True, "paper": "Lin et al., DPF", "protocol": "dpf"},
         **{"published": PUBLISHED.get(method, 90.0), "ours": OURS.get(method, 80.0), "ours_n": 3},
         **{"verdict": "not comparable", "reason": "budget: 0.1 of the recipe's length", "difference": -10.0},
@@ -44,13 +45,18 @@ def test_an_order_by_hand() -> None:
     assert [text.text for text in row] == [
         "resnet20_cifar on cifar10",
         "90 %",
-        "Lin et al.: dpf (85.00) > gmp (83.00) > snip (84.00) > rigl (70.00)",
+        "Lin et al.: DPF (85.00) > GMP (83.00) > SNIP (84.00) > RIGL (70.00)",
         "+0.67",
         "0.333",
         "3",
         "budget",
     ]
     assert "resnet20_cifar on cifar10 at 90 %: row-dpf, row-gmp, row-snip, row-rigl." in chapter.notes[-1]
+
+
+def test_ties_of_the_paper_are_shown() -> None:
+    (chapter,) = chapters([line("gmp"), line("snip", published=93.0), line("dpf")])
+    assert chapter.blocks[0].rows[0][2].text == "Lin et al.: DPF (85.00) > GMP (83.00) = SNIP (84.00)"
 
 
 def test_two_methods_are_no_order() -> None:

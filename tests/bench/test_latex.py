@@ -105,6 +105,14 @@ def test_long_tables_go_on_in_another_one() -> None:
     assert sum(part.count(r" \\") for part in parts) == 3 * LINES + 4
 
 
+def test_only_what_fits_on_no_page_is_torn_apart() -> None:
+    rows = tuple((Text("gmp"), Text(f"{one}")) for one in range(LINES + 10))
+    text = tables.latex(Report("A", "", (), (), (), claims=(Block("B", ("M", "x"), rows),)))
+    first, second = text.split(r"\begin{table}")[1:]
+    assert (first.count(r" \\"), second.count(r" \\")) == (LINES + 1, 10 + 1)
+    assert second.count("gmp &") == 10  # each row says whose it is
+
+
 @given(st.text(alphabet="ab\\&%$#_{}~^<>±−×|éΔ中\u0301", max_size=20))
 def test_escaped_text_has_no_active_character(text: str) -> None:
     for escaped in (tex(text), breakable(text)):

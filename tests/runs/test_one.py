@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -67,6 +68,14 @@ def test_bars_show_epochs_numbers_and_the_time_left():
     assert drawn(bars)[2].split()[-3:] == ["10", "s", "left"]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [((30, 360, 15), "2/24"), ((37, 360, 15), "2/24"), ((72, 73, 15), "4.8/4.9"), ((9775, 62560, 391), "25.0/160")],
+)
+def test_epochs_have_as_many_digits_as_they_need(place, shown):
+    assert live._epochs(*place) == shown
+
+
 def test_of_many_stages_the_last_are_shown():
     bars = live.Bars()
     for _ in range(live.MOST + 3):
@@ -117,6 +126,20 @@ def test_data_and_counts_are_made_and_a_finished_run_is_only_shown(tmp_path, cap
     assert run(words) == 0
     assert capsys.readouterr().out.startswith("This run is finished; ")
     assert path.read_bytes() == before
+
+
+def test_the_command_in_a_record_is_understood(tmp_path, capsys):
+    from bench import cli
+
+    words = (
+        "run rigl[schedule.every=7] --dataset digits --arch convnet_small --sparsity 0.9 --recipe digits --budget 0.05"
+    )
+    here = ["--results", str(tmp_path)]
+    assert cli.call([*words.split(), *here]) == 0
+    (path,) = tmp_path.glob("runs/*/record.json")
+    capsys.readouterr()
+    assert cli.call([*shlex.split(record.read(path).provenance["command"])[1:], *here]) == 0
+    assert capsys.readouterr().out.startswith("This run is finished; ")
 
 
 def test_an_error_is_status_1_with_its_reason(tmp_path, capsys, monkeypatch):

@@ -86,6 +86,13 @@ def test_an_outcome_that_is_another_is_not_reproduced_within_anything():
     assert repeat.verdict(found) == "Not reproduced: the outcome was 'ok' and is 'collapsed'."
 
 
+def test_a_run_that_left_no_network_may_be_reproduced_too():
+    failed = factories.record(factories.spec(), outcome="error", reason="ValueError: no", results=[], curves=[])
+    found = repeat.values(Side(failed, Path("a")), Side(failed.model_copy(deep=True), Path("b")))
+    assert found["reproduced"]
+    assert repeat.verdict(found).startswith("Reproduced: the outcome is 'error' again, and all ")
+
+
 def test_the_repeated_run_stays_where_it_is_wanted_and_is_never_written_over(results, tmp_path, capsys):
     keep = tmp_path / "again"
     assert repeat.rerun(spec().id, results, keep=keep) == 0

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench import tracking
-from bench.commands import doctor
 from bench.errors import UserError, discreet
 from bench.grid import load
+from bench.listing import machine
 from bench.report import closing, kept, origins
 from bench.tracking.failure import failure
 from tests.bench import factories
@@ -46,14 +45,13 @@ def test_a_password_on_the_command_line_is_refused() -> None:
     assert load(Path("configs/quick.yaml"), {"tracking_uri": "postgresql://me@host/runs"}).tracking_uri
 
 
-def test_what_is_written_down_of_a_grid_has_no_password(tmp_path: Path, capsys: Any) -> None:
+def test_what_is_written_down_of_a_grid_has_no_password(tmp_path: Path) -> None:
     grid = factories.grid(tmp_path, tracking_uri=SECRET)
     assert tracking.store_uri(grid) == SECRET
     plan, _ = factories.plan({("gmp", 0.9): [91.0]})
     page = origins.page(grid, plan, {})
     assert SHOWN in page
-    doctor.examine(grid)
-    told = [page, kept.description(grid), str(grid.model_dump()), grid.model_dump_json(), capsys.readouterr().out]
+    told = [page, kept.description(grid), str(grid.model_dump()), grid.model_dump_json(), str(machine.store(grid))]
     assert all("s3cret" not in text for text in told)
     assert closing.view(SECRET) == shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", SHOWN])
 

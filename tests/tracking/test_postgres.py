@@ -257,6 +257,20 @@ def test_a_server_that_goes_away_in_the_middle(server: Server, tmp_path: Path, c
     assert keys == sorted(slot.key for slot in measurements.slots(plan))
 
 
+def test_the_password_may_stand_in_the_file_of_passwords(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
+    bare = server.uri.replace(f":{ESCAPED}", "")
+    with pytest.raises(
+        tracking.StoreError, match=r"no password supplied\); see to user and password, in ~/.pgpass say"
+    ):
+        tracking.collect(*small(tmp_path, bare))
+    passwords = tmp_path / "pgpass"
+    secret = PASSWORD.replace(":", "\\:")
+    passwords.write_text(f"127.0.0.1:{server.port}:mlflow:{postgres.USER}:{secret}\n", encoding="utf-8")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    assert tracking.database.reach(bare) is None
+
+
 def test_a_wrong_password_is_one_sentence(server: Server, tmp_path: Path) -> None:
     grid, plan = small(tmp_path, server.uri.replace(ESCAPED, f"{ESCAPED}x"))
     with pytest.raises(tracking.StoreError, match=r"authentication failed.*; see to user and password") as error:

@@ -13,7 +13,7 @@ const OPTIONS = {
 let hidden = [];
 
 async function draw(element, kind, rows, signals = {}) {
-  const methods = new Set(rows.map((row) => row.method));
+  const methods = new Set(rows.map((row) => row.method).filter((method) => method !== "dense"));
   const crowded = methods.size > CROWDED;
   const spec = structuredClone(DATA.specs[kind]);
   spec.config.aria = false; // the figure has a text of its own

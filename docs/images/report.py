@@ -1,19 +1,23 @@
-"""Pictures of report.html for README and docs, from committed records: ``python -m tests.bench.screenshots``.
+"""Takes docs/images/report.png and report-cell.png: pictures of `report.html`, made of committed records.
 
-Needs Chromium (Debian's package `chromium`); writes into docs/images/. Fonts are the machine's.
+``python docs/images/report.py`` from the checkout's folder, with the environment active. Needs Chromium (Debian's
+package `chromium`); fonts are the machine's.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.report import kept
-from tests.bench import pages
-
 ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / "docs" / "images"
+sys.path.insert(0, str(ROOT))  # a script finds what lies beside it, and the browser is that of the tests
+
+from bench.report import kept  # noqa: E402
+from tests.bench import pages  # noqa: E402
+
+PICTURES = Path(__file__).parent
 RECORDS = ROOT / "reports" / "reproductions"
 
 
@@ -35,7 +39,7 @@ def main() -> None:
         tab.wait_for_timeout(500)
         tab.screenshot(path=PICTURES / "report.png")
         tab = opened(browser, "cifar10-2-epochs", 1200, 860)
-        tab.get_by_role("row", name="dpf").locator("button[data-cell]").nth(0).click()
+        tab.get_by_role("row", name="dpf").locator("button[data-cell]").first.click()
         tab.locator("dialog .chart svg").last.wait_for()
         tab.wait_for_timeout(500)
         tab.screenshot(path=PICTURES / "report-cell.png")
