@@ -209,11 +209,28 @@ def test_a_node_that_goes_down_and_comes_back_loses_nothing(clone: Clone, undist
     assert_same_bits(clone, undisturbed)
 
 
+def test_nodes_without_gpus_are_asked_for_none(clone: Clone, undisturbed: Clone) -> None:
+    (clone.folder / "pace").write_text("0")
+    call = begin(clone, "--until", "train", "--set-resources", "train:gpu=0", "train:mem_mb=1000")
+    assert call.wait(timeout=600) == 0, said(clone)
+    (asked,) = (text for text in ask("scontrol", "show", "job").split("\n\n") if str(clone.folder) in text)
+    assert "mem=1000M" in asked
+    assert "gres" not in asked
+    assert_same_bits(clone, undisturbed)
+
+
 def test_a_job_that_reaches_its_time_limit_is_submitted_again_and_goes_on(clone: Clone, undisturbed: Clone) -> None:
     (clone.folder / "pace").write_text("2.2")  # 99 s
     call = begin(
         *(clone, "--until", "train"),
-        *("--set-resources", "train:gpu=1", "train:gpu_slots=0", "train:mem_mb=1000", "train:runtime=1"),
+        *(
+            "--set-resources",
+            "train:gpu=1",
+            "train:gpu_slots=0",
+            "train:mem_mb=1000",
+            "train:runtime=1",
+            "train:gpu_model=h200",
+        ),
     )
     assert call.wait(timeout=600) == 0, said(clone)
     assert "SLURM status is: 'TIMEOUT'" in said(clone)
