@@ -134,7 +134,7 @@ def _predictions(result: Result, path: Path, labels: Any) -> Iterator[Finding]:
     import numpy as np
 
     try:
-        with np.load(path) as file:
+        with np.load(path, allow_pickle=False) as file:
             predictions = file["predictions"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         yield Finding(path, "is not there" if isinstance(error, FileNotFoundError) else "cannot be read")

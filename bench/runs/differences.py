@@ -117,7 +117,7 @@ def predictions(a: Side, b: Side, mine: Result, theirs: Result) -> Bits:
     if left is None or right is None:
         return Bits(None, "the files are not there")
     try:
-        with np.load(left) as one, np.load(right) as other:
+        with np.load(left, allow_pickle=False) as one, np.load(right, allow_pickle=False) as other:
             classes, logits = (one["predictions"], other["predictions"]), (one["logits"], other["logits"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return Bits(None, UNREADABLE)

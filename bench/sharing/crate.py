@@ -12,11 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from bench import published
+from bench import plain_yaml, published
 from bench.identity import file_digest
 from bench.provenance import ROOT
 from bench.record import write_atomic
@@ -91,7 +90,7 @@ def _context(crate: ROCrate, address: str, kind: str, /, **properties: Any) -> A
 
 def _author(crate: ROCrate) -> Any:
     """Who is to be cited, as CITATION.cff says."""
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    cited = plain_yaml.parse((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     return _context(crate, "#authors", "Organization", name=cited["authors"][0]["name"])
 
 

@@ -129,7 +129,7 @@ def test_commands_stand_in_fences() -> None:
     """Indented code has no language: nobody could tell commands from a formula."""
     found = [
         f"{_id(page)}:{block.line}"
-        for page in PAGES[1:]  # README opens with the two calls that .ci/run makes
+        for page in PAGES
         for block in blocks(page.read_text(encoding="utf-8"))
         if block.language in ("indented", "", "sh", "shell", "console")
     ]
