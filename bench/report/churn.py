@@ -188,7 +188,8 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib
 def _load(path: Path, images: int) -> np.ndarray | None:
     if not path.is_file():
         return None
-    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves a path that is no archive open
+    # Opened here, since np.load leaves a path that is no archive open.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         predictions = np.asarray(file["predictions"])
     if predictions.shape != (images,):
         raise ValueError(f"it is not about {images} images")
