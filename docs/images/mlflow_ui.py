@@ -44,7 +44,7 @@ def collected(folder: Path) -> tuple[str, str]:
 
 @contextmanager
 def served(uri: str) -> Iterator[str]:
-    """`mlflow ui` on the store; its address."""
+    """Serve the store; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
