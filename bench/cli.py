@@ -101,7 +101,8 @@ def _sentence(error: typer.TyperException) -> str:
 def documented(function: Callable[..., None]) -> tuple[str, list[str]]:
     """The help of a command, and its examples: a docstring's text before ``Examples:``, and the lines after it."""
     text, _, examples = (function.__doc__ or "").partition(EXAMPLES)
-    return text.strip(), [line.strip() for line in examples.splitlines() if line.strip()]
+    paragraphs = [" ".join(each.split()) for each in text.strip().split("\n\n")]  # lines as wide as the terminal is
+    return "\n\n".join(paragraphs), [line.strip() for line in examples.splitlines() if line.strip()]
 
 
 def register(module: ModuleType, panel: str) -> None:

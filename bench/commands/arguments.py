@@ -19,7 +19,7 @@ GridFile = Annotated[
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the grid to change, as seeds='\\[0, 1]'."),
+    typer.Argument(metavar="FIELD=VALUE", help="Fields of the grid to change, as seeds='\\[0, 1]'."),
 ]
 Run = Annotated[
     str,

@@ -28,7 +28,7 @@ def merge(
 
     Examples:
         reprune merge reports/reproductions/digits --dry-run
-        reprune merge /mnt/laptop/results /mnt/server/results --to results
+        reprune merge /mnt/laptop/results /mnt/server/results
     """
     from bench.merging.show import show
 

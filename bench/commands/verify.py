@@ -15,7 +15,7 @@ PLACE = "A folder of results, a kept folder, or a grid's file."
 
 def verify(
     place: Annotated[
-        Path, typer.Argument(metavar="[RESULTS|FOLDER|GRID]", help=PLACE, autocompletion=completion.sources)
+        Path, typer.Argument(metavar="RESULTS|FOLDER|GRID", help=PLACE, autocompletion=completion.sources)
     ] = Path("results"),
     fields: Changes = None,
     as_json: AsJson = False,

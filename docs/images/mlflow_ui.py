@@ -72,7 +72,7 @@ def draw(page: Page, address: str, picture: Path) -> None:
     """A page as it looks once everything on it has come."""
     page.goto(address)
     page.wait_for_timeout(12_000)  # it is never idle: it asks for news again and again
-    for button in page.get_by_role("button", name="Close").all():  # of the assistant
+    for button in page.get_by_role("button", name="Close").all():  # of hints
         if button.is_visible():
             button.click()
     page.add_style_tag(content="[role='alert'] { display: none !important }")  # a hint about views
