@@ -14,7 +14,7 @@ def archs(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ARCH]", help="One architecture, or a pattern such as 'resnet*'.", autocompletion=completion.archs
+            metavar="ARCH", help="One architecture, or a pattern such as 'resnet*'.", autocompletion=completion.archs
         ),
     ] = None,
     dataset: Annotated[

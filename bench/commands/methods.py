@@ -14,7 +14,7 @@ def methods(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[METHOD]",
+            metavar="METHOD",
             help="One method, with its card; or a pattern such as 's*'.",
             autocompletion=completion.methods,
         ),

@@ -14,7 +14,7 @@ def recipes(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RECIPE]",
+            metavar="RECIPE",
             help="One recipe, perhaps with fields changed, or a pattern such as 'r*'.",
             autocompletion=completion.recipes,
         ),
