@@ -93,6 +93,7 @@ def clone(machine: None, undisturbed: Clone, tmp_path: Path) -> Iterator[Clone]:
     for job in jobs():
         tell("scancel", "--signal", "KILL", job)
     wait_until(lambda: not jobs() and not slurm.at_work(), "an empty queue")
+    ask("pkill", "-KILL", "-f", str(made.folder))  # without control groups a job's Snakemake may outlive its node's end
     ask("scontrol", "update", f"nodename={slurm.NODE}", "state=resume")  # refused if the test has left it up
 
 
