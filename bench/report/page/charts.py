@@ -106,16 +106,7 @@ def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[st
                 "mark": {"type": "rule", "color": "var(--ink)", "strokeDash": [5, 3], "clip": CUT},
                 "encoding": {"y": y, "tooltip": tooltip},
             },
-            {
-                "transform": sparse,
-                "mark": {"type": "area", "clip": CUT},
-                "encoding": {
-                    **lines,
-                    "y": _accuracy("low"),
-                    "y2": {"field": "high"},
-                    "opacity": {"condition": {"test": CHOSEN, "value": "BAND"}, "value": 0},
-                },
-            },
+            _band(sparse, lines),
             {
                 "transform": sparse,
                 "mark": {"type": "line", "strokeWidth": 1.6, "clip": CUT},
@@ -168,27 +159,27 @@ def training(field: str, methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
         },
     ]
     if field == "accuracy":
-        band = {
-            "transform": shown,
-            "mark": {"type": "area", "clip": CUT},
-            "encoding": {
-                **lines,
-                "y": _accuracy("low"),
-                "y2": {"field": "high"},
-                "opacity": {"condition": {"test": CHOSEN, "value": "BAND"}, "value": 0},
-            },
-        }
-        layers.insert(0, band)
+        layers.insert(0, _band(shown, lines))
     return _chart(layers, 260)
+
+
+def _band(transform: list[dict[str, str]], lines: dict[str, Any]) -> dict[str, Any]:
+    """The spread over seeds around lines, of those methods that are chosen."""
+    return {
+        "transform": transform,
+        "mark": {"type": "area", "clip": CUT},
+        "encoding": {
+            **lines,
+            "y": _accuracy("low"),
+            "y2": {"field": "high"},
+            "opacity": {"condition": {"test": CHOSEN, "value": {"expr": "bands"}}, "value": 0},
+        },
+    }
 
 
 def _chart(layers: list[dict[str, Any]], height: int) -> dict[str, Any]:
     crowded = {"name": "crowded", "value": False}
     bands = {"name": "bands", "expr": "crowded && !length(chosen) ? 0 : 0.16"}
-    for layer in layers:
-        opacity = layer["encoding"].get("opacity", {})
-        if opacity.get("condition", {}).get("value") == "BAND":
-            opacity["condition"]["value"] = {"expr": "bands"}
     return {
         "$schema": SCHEMA,
         "width": "container",
