@@ -22,7 +22,7 @@ class Block:
     """A fence: its first line in the page, language, text, and what a remark before it says.
 
     Attributes:
-        remarks: ``untested: REASON``, ``needs: VARIABLE`` (left out without that environment variable),
+        remarks: ``untested: REASON``, ``needs: NAME`` (left out without that environment variable or program),
             ``file: PATH`` (what the fence holds is written there before the page goes on).
         shown: the output that the page shows, a ``text`` fence right after a ``bash`` one.
     """

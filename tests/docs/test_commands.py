@@ -63,7 +63,7 @@ def environment(checkout: Path) -> dict[str, str]:
 
 
 def script(page: Path) -> tuple[str, list[str]]:
-    """A page as one script for bash, and what it leaves out for want of an environment variable."""
+    """A page as one script for bash, and what it leaves out for want of an environment variable or a program."""
     lines, left_out = ["set -euo pipefail"], []
     for block in blocks(page.read_text(encoding="utf-8")):
         if "file" in block.remarks:
@@ -71,8 +71,8 @@ def script(page: Path) -> tuple[str, list[str]]:
             lines.append(f"mkdir -p $(dirname {path})\ncat > {path} <<'END OF FILE'\n{block.text}END OF FILE")
         if block.language != "bash" or "untested" in block.remarks:
             continue
-        if (variable := block.remarks.get("needs")) and not os.environ.get(variable):
-            left_out.append(f"line {block.line} needs {variable}")
+        if (needed := block.remarks.get("needs")) and not (os.environ.get(needed) or shutil.which(needed)):
+            left_out.append(f"line {block.line} needs {needed}")
             continue
         lines += [f"echo; echo '{MARK}{block.line}'", block.text]
     return "\n".join(lines), left_out
