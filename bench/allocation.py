@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Literal
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+DIGITS = 6
+"""Counts are rounded to so many decimals before a floor or ceiling is taken: 0.1 · 1000 are 100, not 99.99…"""
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,32 @@ class Group:
     keep: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Allocation:
-    """The base; subclasses say what fraction of each layer's units is kept."""
+    """The base; subclasses say what fraction of each layer's units is kept.
+
+    Attributes:
+        rounding: how a group's count of kept units becomes whole. ``nearest``; ``down``, for code that keeps
+            ``int(m · k)`` units or removes ``ceil(m · s)``, where at least one unit stays; ``up``, for code that
+            removes ``int(m · s)``.
+    """
+
+    rounding: Literal["nearest", "down", "up"] = field(default="nearest", kw_only=True)
+
+    def __repr__(self) -> str:
+        """As dataclasses write it, without the rounding where it is the usual one."""
+        shown = [f for f in fields(self) if f.name != "rounding" or self.rounding != f.default]
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
+
+    def whole(self, count: float) -> int:
+        """A number of kept units, rounded as `rounding` says."""
+        if self.rounding == "nearest":
+            return round(count)
+        count = round(count, DIGITS)
+        return math.ceil(count) if self.rounding == "up" else max(math.floor(count), min(math.ceil(count), 1))
 
     def groups(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> list[Group]:
-        """One group per layer, each keeping ``round(units · density)``.
+        """One group per layer, each keeping units · density of them, a whole number.
 
         Args:
             shapes: of the prunable tensors, (out, in, kh, kw) or (out, in), in the model's order.
@@ -34,23 +58,23 @@ class Allocation:
             sparsity: target over all prunable units, in [0, 1).
         """
         densities = self.densities(shapes, units, sparsity)
-        return [Group((name,), round(units[name] * densities[name])) for name in shapes]
+        return [Group((name,), self.whole(units[name] * densities[name])) for name in shapes]
 
     def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
         """The fraction kept in each layer."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Global(Allocation):
     """One ranking over all layers together; the densities come out of the saliencies."""
 
     def groups(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> list[Group]:
         """A single group."""
-        return [Group(tuple(shapes), round(sum(units.values()) * (1 - sparsity)))]
+        return [Group(tuple(shapes), self.whole(sum(units.values()) * (1 - sparsity)))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Uniform(Allocation):
     """The same sparsity in every layer.
 
@@ -66,7 +90,7 @@ class Uniform(Allocation):
         return {name: 1.0 if self.dense_first and index == 0 else 1 - sparsity for index, name in enumerate(shapes)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ERK(Allocation):
     """Erdős–Rényi-Kernel: density ∝ (sum of the tensor's dimensions) / (their product)  (RigL, arXiv:1911.11134, §3).
 
@@ -93,7 +117,7 @@ class ERK(Allocation):
         return sum(shape) / math.prod(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ER(ERK):
     """Erdős–Rényi: the same with the kernel left out, density ∝ (out + in) / (out · in)  (SET, arXiv:1707.04780)."""
 

@@ -52,6 +52,34 @@ def test_layers_with_the_same_largest_raw_value_become_dense_together():
     assert densities["c"] * 100 == pytest.approx(49)
 
 
+@pytest.mark.parametrize(("rounding", "keep"), [("nearest", 12), ("down", 11), ("up", 12)])
+def test_rounding_of_the_total(rounding, keep):
+    (group,) = Global(rounding=rounding).groups(SHAPES, UNITS, 0.9)  # 11.6
+    assert group.keep == keep
+
+
+def test_removing_the_ceiling_of_a_ratio_keeps_the_floor_but_never_nothing():
+    # 16 filters at 0.7: ceil(11.2) = 12 removed. 4 at 0.9: ceil(3.6) = 4 would be all of them. 1 at 0: none.
+    units = {"a": 16, "b": 4}
+    shapes = {name: (count, 1) for name, count in units.items()}
+    down = Uniform(rounding="down")
+    assert [group.keep for group in down.groups(shapes, units, 0.7)] == [4, 1]
+    assert [group.keep for group in down.groups(shapes, units, 0.9)] == [1, 1]
+    assert [group.keep for group in down.groups(shapes, units, 0.0)] == [16, 4]
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "down", "up"])
+def test_what_is_whole_already_is_not_rounded(rounding):
+    # 1 − 0.9 is 0.09999999999999998, and 1000 times that is still meant to be 100.
+    (group,) = Global(rounding=rounding).groups({"a": (1000, 1)}, {"a": 1000}, 0.9)
+    assert group.keep == 100
+
+
+def test_the_usual_rounding_is_not_written():
+    assert [repr(each) for each in (Global(), Uniform())] == ["Global()", "Uniform(dense_first=False)"]
+    assert repr(Global(rounding="down")) == "Global(rounding='down')"
+
+
 layer_shapes = st.lists(
     st.one_of(
         st.tuples(st.integers(1, 64), st.integers(1, 64)),
