@@ -50,6 +50,16 @@ class Kept:
     records: dict[str, Source]
     outdated: list[str]
 
+    @property
+    def source(self) -> str:
+        """Where the values of the tables come from, and how many were measured by older code."""
+        where = "Values straight from the records kept with this table."
+        if not self.outdated:
+            return where
+        methods = sorted({self.records[run].record.spec.method for run in self.outdated})
+        count = f"{len(self.outdated)} of {len(self.records)} records"
+        return f"{where} {count} were made by code or recipes that have changed since: {', '.join(methods)}."
+
 
 def keep(grid: Grid, folder: Path) -> str:
     """Copy the records of a grid's runs into `folder`, whatever their outcome, and write its ``grid.yaml``.
@@ -123,14 +133,11 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
 
     kept = read(folder)
     table = measurements.from_records(kept.plan, kept.records, {})
-    measured = report.Measured(table, kept.records, "Values straight from the records kept with this table.")
+    measured = report.Measured(table, kept.records, kept.source)
     made, paths = report.write(kept.grid, kept.plan, measured, output or folder, figures=figures)
     print(terminal.render(made, paths))
     if kept.outdated:
-        print(
-            f"{len(kept.outdated)} of {len(kept.records)} records were made by code or recipes that have changed "
-            f"since, first {kept.outdated[0]}; provenance.md names their commits."
-        )
+        print(f"The first record of older code is {kept.outdated[0]}; provenance.md names the commits.")
 
 
 def _read(path: Path) -> Source:

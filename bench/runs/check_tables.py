@@ -48,7 +48,7 @@ def of_kept(folder: Path) -> list[Finding]:
     except UserError as error:
         return [Finding(folder, str(error))]
     table = measurements.from_records(found.plan, found.records, {})
-    measured = report.Measured(table, found.records, "Values straight from the records kept with this table.")
+    measured = report.Measured(table, found.records, found.source)
     return _compared(found.grid, found.plan, measured, folder)
 
 

@@ -125,7 +125,7 @@ def _add_weights(results: Path, found: Kept, folder: Path) -> None:
 def _add_reports(found: Kept, folder: Path) -> None:
     """Tables, figures and pages, made of the records that are in the crate."""
     table = measurements.from_records(found.plan, found.records, {})
-    measured = report.Measured(table, found.records, "Values straight from the records kept with this table.")
+    measured = report.Measured(table, found.records, found.source)
     report.write(found.grid, found.plan, measured, folder)
 
 
