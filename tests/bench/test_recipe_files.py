@@ -102,6 +102,18 @@ def test_the_phase_after_pruning_is_the_papers(name: str) -> None:
     assert learning_rate(phase, 10 * epochs - 1, 10) == pytest.approx(last)
 
 
+@pytest.mark.parametrize(
+    ("name", "batch", "mode"),
+    [
+        ("force_cifar10", 128, "train"),  # naver/force never calls `eval` before scoring
+        ("synflow_cifar10", 100, "eval"),  # Synaptic-Flow at 384c544, prune.py:8
+    ],
+)
+def test_scores_are_taken_as_in_the_authors_code(name: str, batch: int, mode: str) -> None:
+    chosen = recipe.load(name)
+    assert (chosen.scoring.batch_size or chosen.batch_size, chosen.scoring.norm) == (batch, mode)
+
+
 @pytest.mark.parametrize("file", sorted(recipe.RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_recipe_says_where_it_was_read(file) -> None:
     source = recipe.load(file.stem).source
