@@ -222,6 +222,7 @@ def test_a_method_trained_twice_as_long_is_compared_with_its_own_rows(tmp_path: 
 def test_notes_name_the_methods_under_another_recipe(tmp_path: Path) -> None:
     (section,) = report("rescience", tmp_path, {}, sparsities=[0.8]).sections
     (note,) = [note for note in section.notes if "warmup" in note]
-    assert note.startswith("gmp[") and note.endswith(": recipe rescience_cifar10[train.warmup=3500].")
+    changes = "train.lr=0.1005714286,train.warmup=3520,train.milestones=[33520,63520]"
+    assert note.startswith("gmp[") and note.endswith(f": recipe rescience_cifar10[{changes}].")
     dsr = report("dsr", tmp_path, {}, seeds=[0]).sections[0]
     assert "random: recipe dsr_cifar10[train.epochs=400,train.milestones=[120,220,350]]." in dsr.notes

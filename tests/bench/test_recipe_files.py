@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
-from bench import data, recipe
+from bench import data, published, recipe
 from bench.optimization import learning_rate
 
 # steps in an epoch, length in steps, the learning rate at some steps, momentum is Nesterov's, weight decay, padding,
@@ -112,6 +114,21 @@ def test_the_phase_after_pruning_is_the_papers(name: str) -> None:
 def test_scores_are_taken_as_in_the_authors_code(name: str, batch: int, mode: str) -> None:
     chosen = recipe.load(name)
     assert (chosen.scoring.batch_size or chosen.batch_size, chosen.scoring.norm) == (batch, mode)
+
+
+def test_gmp_in_the_replication_of_rigl_is_warmed_up_before_its_steps_begin() -> None:
+    """Its warm-up of 3,500 steps goes on to the end of the tenth epoch, and only then its StepLR counts steps."""
+    chosen = recipe.load(published.load().protocols["rescience_cifar10_gmp"].recipe or "").train
+    warm = 10 * 352
+    expected = [0.1 * step / 3500 for step in range(warm)]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1 * warm / 3500)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30_000, gamma=0.2)
+    optimizer.step()  # torch warns if a scheduler goes first
+    for _ in range(88_000 - warm):
+        expected.append(optimizer.param_groups[0]["lr"])
+        scheduler.step()
+    rates = [learning_rate(chosen, step, 352) for step in range(88_000)]
+    assert np.allclose(rates, expected, rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("file", sorted(recipe.RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
