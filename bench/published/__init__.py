@@ -66,7 +66,8 @@ class Row(Strict):
     Attributes:
         id: stable, unique over all papers.
         dataset, architecture, method: our names; the ``_printed`` ones are the source's. An empty architecture or
-            method is not in the suite, or the source does not say which it is.
+            method is not in the suite, or the source does not say which it is. A method is what the authors' code
+            computes; if that is not what it is called, brackets behind the printed name say what it is.
         method: with the hyper-parameters in which it differs from our defaults.
         structure: what is removed together; ``dense`` for dense networks, small ones too.
         sparsity: target in [0, 1), a fraction of `sparsity_of`; 0 for the dense network, None if not stated.
