@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 import methods
+from bench import identity
 from bench import names as mini
 from bench.allocation import Allocation
 from bench.errors import UserError
@@ -33,8 +34,11 @@ CHOICES: tuple[type, ...] = (Allocation, Ramp, Schedule, Weights, Zeros)
 
 
 def files() -> dict[str, Path]:
-    """Every method's file by the method's name; `methods` is a package whose path may span several folders."""
-    found = [file for folder in methods.__path__ for file in Path(folder).glob("*.py")]
+    """Every method's file by the method's name; `methods` is a package whose path may span several folders.
+
+    Of files of one name that in the first folder counts, as for Python's imports.
+    """
+    found = [file for folder in reversed(methods.__path__) for file in Path(folder).glob("*.py")]
     return {file.stem: file for file in sorted(found, key=lambda file: file.stem) if not file.stem.startswith("_")}
 
 
@@ -53,6 +57,23 @@ def file_of(name: str) -> Path:
         hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names())}."
         raise UserError(f"there is no method '{name}' in methods/; {hint}")
     return found
+
+
+def sources(name: str) -> list[Path]:
+    """A method's file, and those of `methods` that it imports. Raises `UserError` if there is no such method."""
+    return identity.with_imports(file_of(name), _package())
+
+
+def source_digest(name: str) -> str:
+    """What stands for a method's code in identities: `bench.identity.source_digest`.
+
+    Raises `UserError` if there is no such method.
+    """
+    return identity.source_digest(file_of(name), _package())
+
+
+def _package() -> identity.Package:
+    return identity.Package(methods.__name__, tuple(map(Path, methods.__path__)))
 
 
 def problems() -> dict[str, str]:

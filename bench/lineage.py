@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench import catalog, data, identity
+from bench.archs import digests
 from bench.errors import UserError
 from bench.method import Dense, Method, Stage
 from bench.schedule import Timeline
@@ -88,7 +89,8 @@ def _parent(reference: str, found: dict[str, str]) -> str:
 def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
     """What matters to every stage: data, network, seed and the part of the recipe that it uses.
 
-    Fields at their default are left out, so a field added later leaves old identities as they were.
+    Fields at their default are left out, so a field added later leaves old identities as they were. So is the network's
+    code as long as it is that of the first records (`bench.archs.digests`).
     """
     recipe = spec.recipe.model_dump(
         mode="json", exclude_defaults=True, exclude={"name", "source", "report", "evaluate_every", "train", "finetune"}
@@ -98,6 +100,7 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
         "engine": identity.ENGINE_VERSION,
         "dataset": data.info(spec.dataset).identity,
         "architecture": spec.architecture,
+        **digests.deviation(spec.architecture),
         "seed": spec.seed,
         "recipe": recipe,
         "phase": [stage.phase, phase],
@@ -111,10 +114,10 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
         return {"method": "dense"}
     who, hyperparameters = catalog.ask(spec.method, lambda: method.stands_for) or (spec.method, spec.hyperparameters)
     borrows = catalog.ask(spec.method, lambda: method.borrows)
-    borrowed = {name: identity.source_digest(catalog.file_of(name)) for name in borrows}
+    borrowed = {name: catalog.source_digest(name) for name in borrows}
     return ({"borrowed": borrowed} if borrowed else {}) | {
         "method": who,
-        "source": identity.source_digest(catalog.file_of(who)),
+        "source": catalog.source_digest(who),
         "hyperparameters": hyperparameters,
         "sparsity": stage.sparsity,
         "prunable": spec.prunable,

@@ -49,7 +49,15 @@ def collect(*, threads: int, mode: str, device: str, method_source_sha256: str, 
 
 def versions() -> dict[str, str | None]:
     """The versions of reprune and of `PACKAGES`; None for what is not installed."""
-    return {"reprune": bench.__version__} | {name: _version(name) for name in PACKAGES}
+    return {"reprune": bench.__version__} | {name: version(name) for name in PACKAGES}
+
+
+def version(package: str) -> str | None:
+    """The version of an installed package, which is not imported; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def git(folder: Path) -> dict[str, Any] | None:
@@ -69,13 +77,6 @@ def gpu() -> dict[str, str] | None:
     query = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader", f"--id={selected}")
     found = nvidia_smi(*query).strip().split(", ")
     return dict(zip(("name", "memory", "driver"), found, strict=True)) if len(found) == 3 else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -209,13 +209,13 @@ def _peak_memory(device: str) -> int:
 
 
 def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:
-    from bench import data, identity
+    from bench import data
 
     facts: dict[str, Any] = collect(
         threads=threads,
         mode=spec.recipe.mode,
         device=device,
-        method_source_sha256=identity.source_digest(catalog.file_of(spec.method)),
+        method_source_sha256=catalog.source_digest(spec.method),
         data_sha256=data.info(spec.dataset).sha256,
     )
     return facts | {"command": spec.command, "recipe": spec.recipe_text}

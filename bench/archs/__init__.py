@@ -53,9 +53,14 @@ OWN: tuple[str, ...] = tuple(_MODELS)
 """The names of our own architectures."""
 
 
+def entry(name: str) -> tuple[str, str, dict[str, Any]]:
+    """What one of `OWN` is made of: the module of this package, the class in it, and settings of the class."""
+    return _MODELS[name]
+
+
 def own(name: str, **settings: Any) -> nn.Module:
     """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``."""
-    module, cls, fixed = _MODELS[name]
+    module, cls, fixed = entry(name)
     model: nn.Module = getattr(import_module(f"bench.archs.{module}"), cls)(**fixed, **settings)
     return model
 

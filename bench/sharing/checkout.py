@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import catalog, identity, names, published
+from bench import catalog, names, published
 from bench.errors import UserError
 from bench.lineage import method_of
 from bench.provenance import ROOT
@@ -43,7 +43,7 @@ def methods(plan: Plan) -> list[Path]:
         method = method_of(spec)
         stands_for = method.stands_for
         used |= {spec.method, *method.borrows, *([stands_for[0]] if stands_for else [])}
-    found = {path for name in used for path in identity.with_imports(catalog.file_of(name))}
+    found = {path for name in used for path in catalog.sources(name)}
     return sorted([*found, ROOT / "methods" / "__init__.py"])
 
 
