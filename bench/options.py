@@ -36,7 +36,7 @@ def spec_from(arguments: argparse.Namespace) -> RunSpec:
     if arguments.expect and arguments.expect != spec.identity:
         raise UserError(
             f"the run of {names.show(method, fields)} is now {spec.identity[:12]}, not {arguments.expect[:12]}: its "
-            "recipe, method or engine changed since the workflow was planned; start it again."
+            "recipe, method, network or engine changed since the workflow was planned; start it again."
         )
     return spec
 

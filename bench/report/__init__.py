@@ -64,7 +64,19 @@ def write(
     from bench.latency import block as latency_block
     from bench.published import comparison
     from bench.record import write_atomic
-    from bench.report import agreement, churn, findings, origins, overall, page, plots, sections, summary, tables
+    from bench.report import (
+        agreement,
+        churn,
+        findings,
+        origins,
+        overall,
+        page,
+        plots,
+        sections,
+        summary,
+        tables,
+        timm_versions,
+    )
     from bench.report.page import embed
     from bench.report.page.material import Material
     from bench.sharing import checklist
@@ -74,11 +86,12 @@ def write(
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
+    versions = timm_versions.read(plan, measured.records)
     chapters = [
         *overall.chapter(overall.families(plan, measured.table)),
         *agreement.chapters(compared, cells),
     ]
-    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, chapters)
+    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, versions, chapters)
     paths = tables.write(report, cells, compared, folder)
     if figures:
         with ThreadPoolExecutor(1) as another:

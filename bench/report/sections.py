@@ -19,6 +19,7 @@ from bench.report.churn import Churn
 from bench.report.layout import Block, Chapter, Report, Section, Text, at, percent, points, same
 from bench.report.paper_block import paper_block
 from bench.report.published_block import LETTERS, published_blocks, published_notes
+from bench.report.timm_versions import TimmVersions
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -48,6 +49,7 @@ def report(
     found: Sequence[Finding] = (),
     speeds: Speeds | None = None,
     churned: Churn | None = None,
+    versions: TimmVersions | None = None,
     chapters: Sequence[Chapter] = (),
 ) -> Report:
     """The report of a grid.
@@ -60,25 +62,27 @@ def report(
         found: from `bench.report.findings.examine`.
         speeds: from `bench.latency.block.read`.
         churned: from `bench.report.churn.read`.
+        versions: from `bench.report.timm_versions.read`.
         chapters: about all sections together.
     """
     pairs = list(dict.fromkeys(zip(cells["dataset"], cells["architecture"], strict=True))) if len(cells) else []
+    versions = versions or TimmVersions()
     sections = []
     for dataset, architecture in pairs:
         own = cells[(cells["dataset"] == dataset) & (cells["architecture"] == architecture)]
         rows = compared[(compared["dataset"] == dataset) & (compared["architecture"] == architecture)]
-        sections.append(_section(grid, own, rows, speeds or Speeds(), churned or Churn()))
+        sections.append(_section(grid, own, rows, speeds or Speeds(), churned or Churn(), versions))
     return Report(
         title=grid.title or grid.name,
         warning=_warning(grid),
-        facts=(*_facts(grid, cells), source),
+        facts=(*_facts(grid, cells), source, *versions.notes()),
         legend=_legend(cells, compared),
         sections=tuple(sections),
         chapters=tuple(chapters),
         claims=(findings.block(found),) if found else (),
         claims_notes=findings.notes(grid.claims),
         comparison=published_blocks(compared),
-        comparison_notes=published_notes(compared),
+        comparison_notes=(*published_notes(compared), *versions.notes()) if len(compared) else (),
     )
 
 
@@ -128,7 +132,14 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Speeds, churned: Churn) -> Section:
+def _section(
+    grid: Grid,
+    cells: pd.DataFrame,
+    compared: pd.DataFrame,
+    speeds: Speeds,
+    churned: Churn,
+    versions: TimmVersions,
+) -> Section:
     notes = _Notes()
     lines = [{str(name): value for name, value in line.items()} for line in cells.to_dict("records")]
     anchors = compared[compared["anchor"].astype(bool)]
@@ -149,13 +160,13 @@ def _section(grid: Grid, cells: pd.DataFrame, compared: pd.DataFrame, speeds: Sp
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
     network = (lines[0]["dataset"], lines[0]["architecture"])
-    unshown = [*speeds.notes.get(network, []), *churned.notes.get(network, [])]
+    others = [*versions.notes(network), *speeds.notes.get(network, []), *churned.notes.get(network, [])]
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
         facts=_network(lines),
         blocks=tuple(block for block in blocks if block.rows),
-        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines), *dict.fromkeys(unshown)),
+        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines), *dict.fromkeys(others)),
     )
 
 

@@ -1,7 +1,7 @@
 """Identities: what changes them, what must not, and that they are the same under every Python.
 
-``PYTHONPATH=. python tests/bench/test_identity.py`` writes ``method_digests.csv`` anew. Do so when a method was meant to
-become another one: whoever has records of it trains it again.
+``PYTHONPATH=. python tests/bench/test_identity.py`` writes ``method_digests.csv`` anew. Do so when a method was meant
+to become another one: whoever has records of it trains it again.
 """
 
 from __future__ import annotations
