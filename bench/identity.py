@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 ENGINE_VERSION = 1
 """Raised by hand when the engine's numbers change; `tests/test_golden.py` fails until it is."""
 
+STATEMENTS = frozenset({"bounds", "reports"})
+"""What a class states about itself, beside what it does: bounds of hyper-parameters, titles of diagnostics."""
+
 
 def digest(payload: Any) -> str:
     """SHA-256 (64 hex digits) of a JSON-like value, independent of the order of keys."""
@@ -27,10 +30,6 @@ def file_digest(path: Path) -> str:
     """SHA-256 (64 hex digits) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-STATEMENTS = frozenset({"bounds", "reports"})
-"""What a class states about itself, beside what it does: bounds of hyper-parameters, titles of diagnostics."""
 
 
 class Package(NamedTuple):
@@ -57,7 +56,7 @@ def source_digest(path: Path, package: Package) -> str:
     its parent class does. Literals that a class calls ``bounds`` or ``reports`` are documentation too, unless the files
     themselves read what is called so.
 
-    Strings are written as Python 3.11 shows them; only characters that Unicode gained later may be shown otherwise.
+    Strings are written as Python 3.11 shows them; characters newer than it (Unicode 15) may be shown otherwise.
     """
     return digest(skeletons(path, package))
 
