@@ -135,10 +135,13 @@ def _where(error: BaseException, name: str) -> str:
 def create(name: str, fields: dict[str, Any]) -> Method:
     """A method with hyper-parameters changed: ``create("gmp", {"allocation": "global", "schedule.every": 50})``.
 
+    A choice is set before the fields inside it, in whatever order they are given.
+
     Raises `UserError` naming the field, the value and what is allowed.
     """
     method = ask(name, method_class(name))
-    for key, value in fields.items():
+    for key in sorted(fields):
+        value = fields[key]
         field, _, inner = key.partition(".")
         hints = _hints(type(method))
         if field not in hints:
@@ -152,8 +155,22 @@ def create(name: str, fields: dict[str, Any]) -> Method:
 def parse(text: str) -> tuple[str, dict[str, Any]]:
     """Split ``gmp[allocation=global]`` and drop what equals the default, so that equal methods have equal texts."""
     name, fields = mini.parse(text)
-    default = create(name, {})
-    return name, {key: value for key, value in fields.items() if create(name, {key: value}) != default}
+    default, method = create(name, {}), create(name, fields)
+    kept = dict(fields)
+    for key, value in fields.items():
+        others = {other: fields[other] for other in fields if other != key}
+        # The default's own value may say something inside another choice: `dpf[schedule=periodic,schedule.every=16]`.
+        if _makes(name, {key: value}, default) and _makes(name, others, method):
+            del kept[key]
+    return name, kept
+
+
+def _makes(name: str, fields: dict[str, Any], method: Method) -> bool:
+    """Whether these hyper-parameters, which need not go together, give an equal method."""
+    try:
+        return create(name, fields) == method
+    except UserError:
+        return False
 
 
 def _hints(cls: type) -> dict[str, Any]:

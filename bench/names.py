@@ -26,7 +26,7 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     if match is None:
         raise UserError(f"{_quoted(text)} is not of the form name or name[field=value, …].")
     fields: dict[str, Any] = {}
-    for part in _split(match["fields"] or ""):
+    for part in filter(None, map(str.strip, _split(match["fields"] or ""))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise UserError(f"{_quoted(part)} in {_quoted(text)} is not of the form field=value.")
@@ -47,22 +47,26 @@ def show(name: str, fields: dict[str, Any]) -> str:
     """The inverse of `parse`, with the fields in alphabetical order."""
     if not fields:
         return name
-    return f"{name}[{','.join(f'{key}={_scalar(fields[key])}' for key in sorted(fields))}]"
+    return f"{name}[{','.join(f'{key}={_value(fields[key])}' for key in sorted(fields))}]"
 
 
-def _scalar(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).strip()
-    return text.removesuffix("\n...").strip()
+def _value(value: Any) -> str:
+    """A value as `parse` reads it; with quotes around texts whose commas, brackets or quotes could be taken for ours."""
+    text = plain_yaml.write(value)
+    return text if _split(f"={text},") == [f"={text}", ""] else plain_yaml.write(value, quoted=True)
+
+
+# A quoted text begins where a value may; elsewhere a quote is a letter (``it's``).
+_TOKEN = re.compile(r"""[=:?,[{(](?:\s*+(?:'(?:[^']|'')*+'|"(?:[^"\\]|\\.)*+"))?|[]})]|[^][{}()=:?,]++""", re.DOTALL)
 
 
 def _split(text: str) -> list[str]:
-    """Split at commas that are not inside brackets."""
-    parts, depth, current = [], 0, ""
-    for character in text:
-        depth += (character in "[{(") - (character in "]})")
-        if character == "," and depth == 0:
-            parts.append(current)
-            current = ""
+    """Split at commas that are neither inside brackets nor inside quotes."""
+    parts, depth = [""], 0
+    for token in _TOKEN.findall(text):
+        depth += (token[0] in "[{(") - (token[0] in "]})")
+        if token[0] == "," and depth == 0:
+            parts.append(token[1:])
         else:
-            current += character
-    return [part.strip() for part in [*parts, current] if part.strip()]
+            parts[-1] += token
+    return parts

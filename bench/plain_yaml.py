@@ -7,6 +7,8 @@ read.
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import yaml
@@ -41,6 +43,32 @@ def parse(text: str) -> Any:
         return loader.construct_document(node)
     except (ValueError, OverflowError, TypeError) as error:  # an integer of 5,000 digits, `!!int x`
         raise yaml.YAMLError(f"a value is not what it says it is: {str(error)[:100]}") from None
+
+
+def write(value: Any, quoted: bool = False) -> str:
+    """The inverse of `parse`, on one line; with `quoted`, every text inside is in double quotes, needed or not."""
+    dumper = _Quoting if quoted else _Dumper
+    text = yaml.dump(value, Dumper=dumper, default_flow_style=True, width=math.inf, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what is there twice twice, and line breaks as escapes."""
+
+    BREAKS = re.compile("[\n\x85\u2028\u2029]")
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def text(self, value: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style='"' if self.BREAKS.search(value) else None)
+
+
+class _Quoting(_Dumper):
+    BREAKS = re.compile("")
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 class _Loader(yaml.SafeLoader):

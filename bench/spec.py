@@ -10,6 +10,7 @@ from pydantic import Field
 from bench import identity, names
 from bench.recipe import Recipe
 from bench.schema import Strict
+from bench.spelling import Spelling, exact
 
 
 class RunSpec(Strict):
@@ -47,6 +48,11 @@ class RunSpec(Strict):
         return names.show(self.method, self.hyperparameters)
 
     @property
+    def spelling(self) -> Spelling:
+        """How the run's points are written, in the names of its files too."""
+        return Spelling.of(self.points)
+
+    @property
     def id(self) -> str:
         """The run's folder name: readable in front, unique by the first 12 digits of its identity."""
         points = "-".join(f"{point:g}" for point in self.points)
@@ -59,19 +65,24 @@ class RunSpec(Strict):
             "--dataset": self.dataset,
             "--architecture": self.architecture,
             "--method": self.method_text,
-            "--points": ",".join(f"{point:.10g}" for point in self.points),
+            "--points": ",".join(map(exact, self.points)),
             "--seed": str(self.seed),
             "--recipe": self.recipe_text,
-            "--budget": f"{self.budget:.10g}",
+            "--budget": exact(self.budget),
             "--prunable": self.prunable,
             "--expect": self.identity,
         }
-        return [word for option, value in pairs.items() if value for word in (option, value)]
+        return [word for option, value in pairs.items() if value for word in _words(option, value)]
 
     @property
     def command(self) -> str:
         """The shell command that runs this once more."""
         return shlex.join(["reprune", "run", *self.arguments()])
+
+
+def _words(option: str, value: str) -> list[str]:
+    """An option on a command line; a value that begins with a dash would be taken for an option by itself."""
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
 def short(values: Any) -> str:
