@@ -14,6 +14,7 @@ from bench.record import Record, Result
 from bench.runs import find
 from bench.schema import shown
 from bench.sharing import card
+from bench.spelling import Spelling, exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,13 +53,16 @@ def choose(found: Record, sparsity: float | None) -> Result:
     if not found.results:
         raise UserError(f"run {found.id} ended as '{found.outcome}' and left no network.")
     points = [result.point for result in found.results]
-    listed = ", ".join("none (dense)" if point is None else f"{point:g}" for point in points)
-    if sparsity is None and len(points) > 1:
-        raise UserError(f"run {found.id} has several networks; choose one by --sparsity: {listed}.")
-    for result in found.results:
-        if sparsity is None or (result.point is not None and abs(result.point - sparsity) < 1e-9):
-            return result
-    raise UserError(f"--sparsity {sparsity:g} is not among the points of run {found.id}: {listed}.")
+    number = Spelling.of(points).number
+    listed = ", ".join("none (dense)" if point is None else number(point) for point in points)
+    if sparsity is None:
+        if len(points) > 1:
+            raise UserError(f"run {found.id} has several networks; choose one by --sparsity: {listed}.")
+        return found.results[0]
+    distances = {abs(result.point - sparsity): result for result in found.results if result.point is not None}
+    if distances and min(distances) < 1e-9:
+        return distances[min(distances)]
+    raise UserError(f"--sparsity {exact(sparsity)} is not among the points of run {found.id}: {listed}.")
 
 
 def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
@@ -90,7 +94,7 @@ def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result
     from bench.weights import save_state
 
     facts = {"architecture": found.spec.architecture, "run": found.id, "accuracy": f"{result.accuracy:.10g}"}
-    facts |= {} if result.point is None else {"point": f"{result.point:.10g}"}
+    facts |= {} if result.point is None else {"point": exact(result.point)}
     about = card.beside(output)
     temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from bench.prunable import check as check_prunable
 from bench.report.claims import Claim
 from bench.schema import Strict, read_yaml
 from bench.spec import RunSpec
+from bench.spelling import Spelling, exact
 
 MOST_RUNS = 100_000
 """A grid that asks for more has a slip of the pen in it; listing its runs would take hours."""
@@ -86,7 +87,7 @@ class Grid(Strict):
     def _in_range(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         for value in values:
             if not 0 <= value < 1:
-                raise ValueError(f"{value:g} is not in [0, 1); a sparsity is the fraction of weights removed")
+                raise ValueError(f"{exact(value)} is not in [0, 1); a sparsity is the fraction of weights removed")
         return values
 
     @field_validator("slots_per_gpu", mode="before")
@@ -112,7 +113,7 @@ class Grid(Strict):
     @property
     def report_folder(self) -> Path:
         """Where the grid's reports go; a scaled-down run never overwrites those of the full one."""
-        return Path(self.reports) / (self.name if self.budget == 1 else f"{self.name}-budget-{self.budget:g}")
+        return Path(self.reports) / (self.name if self.budget == 1 else f"{self.name}-budget-{exact(self.budget)}")
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class Plan:
     runs: list[RunSpec]
     cells: list[Cell]
     parent: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """How points are written wherever cells of the plan stand side by side."""
+        return Spelling.of(cell.point for cell in self.cells)
 
 
 def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = None) -> Grid:

@@ -47,7 +47,8 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
             _check(spec, stage.method or method, stage)
     missing = set(spec.points) - {point for stage in stages for point in stage.yields}
     if missing:
-        raise UserError(f"method '{spec.method_text}' never reaches the point {min(missing):g}; no stage yields it.")
+        point = spec.spelling.number(min(missing))
+        raise UserError(f"method '{spec.method_text}' never reaches the point {point}; no stage yields it.")
     return stages
 
 

@@ -33,7 +33,7 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
         point: the operating point the result is for.
         folder: the run's folder, where weights and predictions go.
     """
-    suffix = "" if len(workshop.spec.points) < 2 else f"-{point:g}"
+    suffix = "" if point is None or len(workshop.spec.points) < 2 else f"-{workshop.spec.spelling.number(point)}"
     weights, predictions = folder / f"weights{suffix}.safetensors", folder / f"predictions{suffix}.npz"
     exported = run.export()
     _check_finite(exported, stage)

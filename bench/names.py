@@ -51,7 +51,7 @@ def show(name: str, fields: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as `parse` reads it; with quotes around texts whose commas, brackets or quotes could be taken for ours."""
+    """A value as `parse` reads it; a text whose commas, brackets or quotes could be taken for ours is in quotes."""
     text = plain_yaml.write(value)
     return text if _split(f"={text},") == [f"={text}", ""] else plain_yaml.write(value, quoted=True)
 

@@ -133,7 +133,7 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
                 continue
             found.results.append(result)
             if result.empty_layers:
-                found.warnings.append(f"at {point:g} nothing is left of {', '.join(result.empty_layers)}")
+                found.warnings.append(f"{_at(found, point)}nothing is left of {', '.join(result.empty_layers)}")
             if run.method.meaning == "exact":
                 _check_sparsity(found, run.masks.deviation(run.target), point)
             if not math.isfinite(result.loss):
@@ -154,7 +154,11 @@ def _check_sparsity(found: Record, deviation: tuple[int, str], point: float | No
     units, group = deviation
     if units > 1:
         found.outcome = "wrong_sparsity"
-        found.reason = f"at {point:g} the mask misses its target by {units} units in {group}"
+        found.reason = f"{_at(found, point)}the mask misses its target by {units} units in {group}"
+
+
+def _at(found: Record, point: float | None) -> str:
+    return "" if point is None else f"at {found.spec.spelling.number(point)} "
 
 
 def _outcome(error: BaseException) -> tuple[Outcome, str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench import latency
 from bench.errors import UserError
 from bench.latency import Machine, Timing
-from bench.report.layout import Block, Text, percent, same
+from bench.report.layout import Block, Text, same
+from bench.spelling import Spelling
 
 if TYPE_CHECKING:
     from bench.grid import Plan
@@ -73,16 +74,17 @@ def blocks(lines: Sequence[Mapping[str, Any]], speeds: Speeds) -> list[Block]:
         place = (line["dataset"], line["architecture"], line["method"], same(line["point"]))
         for machine, timings in speeds.timings.get(place, {}).items():
             found[machine].append((line, timings))
-    return [_block(machine, measured) for machine, measured in found.items()]
+    spelling = Spelling.of(line["point"] for line in lines)
+    return [_block(machine, measured, spelling) for machine, measured in found.items()]
 
 
-def _block(machine: Machine, measured: Sequence[tuple[Mapping[str, Any], list[Timing]]]) -> Block:
+def _block(machine: Machine, measured: Sequence[tuple[Mapping[str, Any], list[Timing]]], spelling: Spelling) -> Block:
     ways = list(dict.fromkeys(each.backend for _, timings in measured for each in timings if each.backend != "dense"))
     rows = []
     for line, timings in measured:
         for batch in sorted({each.batch for each in timings}):
             by_way = [_speedup(each for each in timings if (each.backend, each.batch) == (way, batch)) for way in ways]
-            target = "" if math.isnan(line["point"]) else percent(line["point"])
+            target = "" if math.isnan(line["point"]) else spelling.percent(line["point"])
             shares = [_share(line["macs_kept"]), _share(line["effective_macs_kept"])]
             rows.append(tuple(map(Text, (line["method"], target, *shares, str(batch), *by_way))))
     head = ("Method", "Target", "MACs kept (theoretical)", "Effective MACs kept (theoretical)", "Batch", *ways)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.latency import Latency, Network
 from bench.latency.backends import Setting
-from bench.report.layout import percent
+from bench.spelling import Spelling
 
 PIPED_WIDTH = 120
 
@@ -37,17 +37,18 @@ def measure(run: str, results: Path, batches: tuple[int, ...], setting: Setting,
 def show(latency: Latency, path: Path, console: Console) -> None:
     """Print the measurements, what was refused, and where it all lies."""
     console.print(f"{latency.run}: {latency.machine.describe()}")
+    name = Spelling.of(network.point for network in latency.networks).name
     for network in latency.networks:
-        console.print(table(network))
+        console.print(table(network, name(network.point)))
         for reason in refusals(network):
             console.print(f"{reason}.", style="dim")
     console.print(LEGEND.format(repetitions=latency.networks[0].timings[0].repetitions), style="dim")
     console.print(str(path))
 
 
-def table(network: Network) -> Table:
+def table(network: Network, title: str) -> Table:
     """A network's timings."""
-    made = Table(title="dense" if network.point is None else percent(network.point), title_justify="left")
+    made = Table(title=title, title_justify="left")
     for name in HEAD:
         made.add_column(name, justify="left" if name in ("Way", "") else "right", no_wrap=True)
     before = None

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.record import Record, Result
-from bench.report.layout import percent
+from bench.record import Record
 from bench.runs.differences import facts, unequal
+from bench.spelling import EXACT
 
 MOST = 4
 """Differences that a conflict names; `reprune compare` tells them all."""
@@ -69,14 +69,10 @@ def machine(found: Record) -> str:
 def _weights(mine: Record, other: Record) -> dict[str, tuple[Any, Any]]:
     pairs = [(each, other.result(each.point)) for each in mine.results]
     return {
-        f"{_name(one)}: weights": (one.weights_sha256, two.weights_sha256)
+        f"{EXACT.name(one.point)}: weights": (one.weights_sha256, two.weights_sha256)
         for one, two in pairs
         if two is not None and one.weights_sha256 != two.weights_sha256
     }
-
-
-def _name(result: Result) -> str:
-    return "dense" if result.point is None else percent(result.point)
 
 
 def _shown(value: Any) -> str:

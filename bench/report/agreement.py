@@ -20,7 +20,8 @@ import pandas as pd
 from bench.names import parse
 from bench.published.comparison import shares
 from bench.published.verdict import Word
-from bench.report.layout import Block, Chapter, Text, percent, signed
+from bench.report.layout import Block, Chapter, Text, signed
+from bench.spelling import Spelling
 from bench.statistics import bootstrap
 from bench.statistics.ranking import Agreement, agreement
 
@@ -98,9 +99,14 @@ def chapters(compared: pd.DataFrame, cells: pd.DataFrame) -> tuple[Chapter, ...]
 def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
     if not found:
         return ()
+    percent = Spelling.of(order.point for order in found).percent
     head = ("Network", "At", "Paper's order (our mean)", "τ-b", "p", "Seeds", "Not the same")
-    block = Block("Kendall's τ-b of the methods' order", head, tuple(map(_row, found)), numbers=False)
-    rows = [f"{_place(order)}: {', '.join(line['row'] for line in order.lines)}" for order in found]
+    lines = tuple(_row(order, percent(order.point)) for order in found)
+    block = Block("Kendall's τ-b of the methods' order", head, lines, numbers=False)
+    rows = [
+        f"{_network(order)} at {percent(order.point)}: {', '.join(line['row'] for line in order.lines)}"
+        for order in found
+    ]
     notes = (
         "τ-b is 1 for the same order and −1 for the reversed one. p: the probability of an agreement as strong, of "
         "either sign, if the orders had nothing to do with each other, exact, not corrected for the number of lines; "
@@ -111,12 +117,12 @@ def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
     return (Chapter("Rank agreement with the paper", (block,), notes),)
 
 
-def _row(order: Order) -> tuple[Text, ...]:
+def _row(order: Order, point: str) -> tuple[Text, ...]:
     tau, p = order.agreement
     paper = str(order.lines[0]["paper"]).partition(",")[0]
     texts = (
-        f"{order.architecture} on {order.dataset}",
-        percent(order.point),
+        _network(order),
+        point,
         f"{paper}: {_ranked(order.lines)}",
         "not defined" if math.isnan(tau) else signed(tau),
         "–" if math.isnan(p) else f"{p:.3f}",
@@ -135,8 +141,8 @@ def _ranked(lines: Sequence[Line]) -> str:
     return shown
 
 
-def _place(order: Order) -> str:
-    return f"{order.architecture} on {order.dataset} at {percent(order.point)}"
+def _network(order: Order) -> str:
+    return f"{order.architecture} on {order.dataset}"
 
 
 # --- verdicts by method -------------------------------------------------------------------------------------------

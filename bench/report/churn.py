@@ -27,8 +27,9 @@ from pydantic import Field
 
 from bench.errors import UserError
 from bench.record import Result
-from bench.report.layout import Block, Text, percent, same
+from bench.report.layout import Block, Text, same
 from bench.schema import Strict
+from bench.spelling import Spelling
 from bench.statistics import summarise
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def read(plan: Plan, records: Mapping[str, Source]) -> Churn:
             continue
         first, second = (round(error / 100 * pair.images) for error in errors)
         if not abs(first - second) <= pair.differing <= first + second:
-            where = f"{pair.method} at {percent(pair.point or 0)}, seeds {pair.seed} and {pair.other_seed}"
+            where = (
+                f"{pair.method} at {plan.spelling.percent(pair.point or 0)}, seeds {pair.seed} and {pair.other_seed}"
+            )
             found.notes[pair.dataset, pair.architecture].append(
                 f"Not shown: churn of {where}, which cannot be that of networks with the recorded accuracies."
             )
@@ -207,6 +210,7 @@ def block(lines: Sequence[Mapping[str, Any]], accuracy: Mapping[Any, Text], chur
         accuracy: what stands for the accuracy of a cell, by method and point.
         churn: from `read`.
     """
+    percent = Spelling.of(line["point"] for line in lines).percent
     rows = []
     for line in lines:
         point = same(line["point"])

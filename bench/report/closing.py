@@ -54,7 +54,8 @@ def clear_errors(grid: Grid, plan: Plan) -> list[str]:
 
 def _failed(grid: Grid, plan: Plan) -> list[tuple[str, Path, str]]:
     """(label, record, reason) of each run that ended in an error, or whose record cannot be read."""
-    paths = [(label(spec), Path(grid.results) / "runs" / spec.id / "record.json") for spec in plan.runs]
+    results = Path(grid.results)
+    paths = [(label(spec, plan.spelling), results / "runs" / spec.id / "record.json") for spec in plan.runs]
     found = [(name, path, *glance(path)[:2]) for name, path in paths if path.exists()]
     return [(name, path, reason) for name, path, outcome, reason in found if outcome in ("error", "broken")]
 

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.report.layout import Block, Text, percent, points, signed
+from bench.report.layout import Block, Text, points, signed
 from bench.report.measurements import key
+from bench.spelling import Spelling
 from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
@@ -115,17 +116,19 @@ def _by_seed(cell: Cell, table: pd.DataFrame) -> dict[int, tuple[float, bool]]:
 
 def block(findings: Sequence[Finding]) -> Block:
     """The findings as a table."""
+    percent = Spelling.of(finding.point for finding in findings).percent
+    rows = tuple(_row(finding, percent(finding.point)) for finding in findings)
     head = ("Claim", "Network", "At", "Accuracies", "Difference", "95 % interval", "Seeds", "Verdict")
-    return Block("What papers claim, tested on these runs", head, tuple(map(_row, findings)), numbers=False)
+    return Block("What papers claim, tested on these runs", head, rows, numbers=False)
 
 
-def _row(finding: Finding) -> tuple[Text, ...]:
+def _row(finding: Finding, point: str) -> tuple[Text, ...]:
     low, high = finding.interval
     collapsed = f" ({finding.collapsed} collapsed)" if finding.collapsed else ""
     texts = [
         f"{finding.claim.claim} ({finding.claim.source})",
         f"{finding.architecture} on {finding.dataset}",
-        percent(finding.point),
+        point,
         f"{points(finding.left)} and {points(finding.right)}{collapsed}",
         signed(finding.difference),
         "" if math.isnan(low) else f"{signed(low)} to {signed(high)}",

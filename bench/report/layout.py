@@ -80,17 +80,6 @@ class Report:
     comparison_notes: tuple[str, ...] = ()
 
 
-def percent(fraction: float) -> str:
-    """``95 %``, with as many digits as it takes."""
-    return f"{100 * fraction:.6g} %"
-
-
-def at(*targets: float) -> str:
-    """`` at 95 %`` or `` at 95 % and 98 %`` for targets, nothing for NaN (the dense network)."""
-    shown = [percent(target) for target in targets if not math.isnan(target)]
-    return f" at {' and '.join(shown)}" if shown else ""
-
-
 def signed(value: float) -> str:
     """``+1.20`` or ``−0.31``; nothing for NaN."""
     return "" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bench.identity import digest
 from bench.record import Record
 from bench.report import nested, per_input
+from bench.spelling import exact
 
 if TYPE_CHECKING:
     from bench.grid import Cell, Plan
@@ -95,7 +96,7 @@ class Source:
 
 def key(run: str, point: float | None) -> str:
     """The name under which a run's result at a point is kept."""
-    return f"{run}@{'dense' if point is None else f'{point:.10g}'}"
+    return f"{run}@{'dense' if point is None else exact(point)}"
 
 
 def slots(plan: Plan) -> list[Slot]:

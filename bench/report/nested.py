@@ -9,7 +9,8 @@ from typing import Any
 from bench import catalog
 from bench.errors import UserError
 from bench.names import parse, show
-from bench.report.layout import Block, Text, percent, same, signed
+from bench.report.layout import Block, Text, same, signed
+from bench.spelling import Spelling
 
 DIAGNOSTICS = ("mask_bytes", "private_bytes", "overhead_bytes")
 """Numbers of `Method.diagnostics`: a level's mask, what it shares with no other, what all sparser ones add to it."""
@@ -41,6 +42,7 @@ def block(lines: Iterable[Line], accuracy: Mapping[Any, Text]) -> Block:
         accuracy: what stands for the accuracy of a cell, by method and point.
     """
     lines = list(lines)
+    percent = Spelling.of(line["point"] for line in lines).percent
     rows = []
     for method in dict.fromkeys(line["method"] for line in lines):
         levels = [line for line in lines if line["method"] == method and not math.isnan(line["overhead_bytes"])]

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.report.layout import Block, Chapter, Text, percent, signed
+from bench.report.layout import Block, Chapter, Text, signed
 from bench.report.measurements import key
 from bench.report.per_input import is_target
 from bench.report.summary import FEWEST
+from bench.spelling import Spelling
 from bench.statistics import Interval, summarise
 from bench.statistics.bootstrap import Cells, draws, improvement, iqm, p_value, percentiles
 from bench.statistics.ranking import LEVEL, holm
@@ -97,6 +98,7 @@ class _Scores:
     """The scores of cells, and what is missing."""
 
     def __init__(self, plan: Plan, table: pd.DataFrame) -> None:
+        self.percent = plan.spelling.percent
         counted = table[table["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
         self._accuracy = dict(zip(counted["key"], counted["accuracy"], strict=True))
         self._epochs = dict(zip(counted["key"], counted["epochs"], strict=True))
@@ -130,7 +132,7 @@ class _Scores:
             return f"no dense network {where}"
         got, asked = len(self._values(cell)), len(cell.runs)
         if got < max(asked, FEWEST):
-            return f"{got} of {max(asked, FEWEST)} seeds gave a network at {percent(cell.point or 0)} {where}"
+            return f"{got} of {max(asked, FEWEST)} seeds gave a network at {self.percent(cell.point or 0)} {where}"
         return ""
 
 
@@ -144,7 +146,7 @@ def _family(protocol: Protocol, methods: Mapping[str, Mapping[Place, Cell]], sco
         lacks = [reason for place in family.places if place in cells and (reason := scores.lacks(cells[place]))]
         if missing:
             dataset, architecture, point = missing[0]
-            family.left_out[method] = f"no cell at {percent(point)} for {architecture} on {dataset}"
+            family.left_out[method] = f"no cell at {scores.percent(point)} for {architecture} on {dataset}"
         elif lacks:
             family.left_out[method] = lacks[0]
         else:
@@ -249,6 +251,7 @@ _RULE = (
 
 
 def _notes(family: Family) -> Iterator[str]:
+    percent = Spelling.of(point for *_, point in family.places).percent
     networks: dict[tuple[str, str], list[float]] = defaultdict(list)
     for dataset, architecture, point in family.places:
         networks[dataset, architecture].append(point)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from bench.report import per_input
-from bench.report.layout import Block, Text, percent, same, signed
+from bench.report.layout import Block, Text, same, signed
+from bench.spelling import Spelling
 
 NO_NUMBER = "no published number"
 
@@ -25,7 +26,9 @@ def paper_block(paper: str, lines: Iterable[Line], accuracy: Mapping[Key, Text],
         accuracy: their accuracies as printed elsewhere, by method and point; shown where nothing is published.
         compared: the published rows about them, from `bench.published.comparison.compare`, the fittest of a cell first.
     """
-    cells = {(line["method"], same(line["point"])): _column(line["method"], same(line["point"])) for line in lines}
+    keys = [(line["method"], same(line["point"])) for line in lines]
+    spelling = Spelling.of(point for _, point in keys)
+    cells = {key: per_input.point_name(*key, spelling) for key in keys}
     theirs: dict[Key, Line] = {}
     for row in compared:
         if row["paper"].startswith(paper):
@@ -46,12 +49,6 @@ _ROWS = ("published", "ours", "Δ", "verdict")
 
 _BLANK = (Text("–"), Text("–"), Text(""), Text(""))
 """Where a method has no cell."""
-
-
-def _column(method: str, point: float | None) -> str:
-    if point is None:
-        return percent(0)
-    return f"r = {point:g}" if per_input.decides(method) else percent(point)
 
 
 def _name(method: str, theirs: Mapping[Key, Line]) -> Text:

@@ -10,6 +10,7 @@ from bench import catalog
 from bench.errors import UserError
 from bench.names import parse
 from bench.report.layout import Block, Text, points
+from bench.spelling import Spelling
 
 DIAGNOSTICS = (
     "flops_paper",
@@ -32,6 +33,13 @@ def decides(method: str) -> bool:
 def is_target(method: str) -> bool:
     """Whether a method's points are the sparsities it has: not decided per input, nor a label of what it reaches."""
     return _meaning(method) not in ("dynamic", "reached")
+
+
+def point_name(method: str, point: float | None, spelling: Spelling) -> str:
+    """``95 %``, ``r = 0.9`` for what is decided per input, ``0 %`` for the dense network."""
+    if point is None or math.isnan(point):
+        return spelling.percent(0)
+    return f"r = {spelling.number(point)}" if decides(method) else spelling.percent(point)
 
 
 def _meaning(method: str) -> str:
@@ -69,13 +77,15 @@ def block(lines: Iterable[Mapping[str, Any]], accuracy: Mapping[Any, Text]) -> B
         accuracy: what stands for the accuracy of a cell, by method and point.
     """
     columns = ("reduction_strict", "reduction_paper", "reduction_strict_estimated", "reduction_paper_estimated")
+    lines = list(lines)
+    number = Spelling.of(line["point"] for line in lines).number
     rows = []
     for line in lines:
         if decides(line["method"]):
             numbers = [_percentage(line[name]) for name in (*columns, "predictors", "filters_kept")]
             texts = [Text(text) for text in (points(line["drop"]), *numbers)]
-            point = f"{line['point']:g}"
-            rows.append((Text(line["method"]), Text(point), accuracy[line["method"], line["point"]], *texts))
+            point = Text(number(line["point"]))
+            rows.append((Text(line["method"]), point, accuracy[line["method"], line["point"]], *texts))
     return Block(
         "Decided per input (means over all test images, in % of the dense network; estimated before training)",
         HEAD,

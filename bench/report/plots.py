@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, repeat
 from pathlib import Path
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from bench import recipe
 from bench.record import write_atomic
 from bench.report.palette import PALETTE
+from bench.spelling import Spelling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,9 +157,15 @@ def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[
         low, high = line["mean"] - line["std"], line["mean"] + line["std"]
         panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     left, right = panel.get_xlim()
-    ticks = {-math.log10(kind.kept(value)): f"{100 * value:g}" for value in kind.ticks}
-    inside = {position: text for position, text in ticks.items() if left <= position <= right}
+    names = dict(zip(kind.ticks, ticks(kind.ticks), strict=True))
+    inside = {place: name for value, name in names.items() if left <= (place := -math.log10(kind.kept(value))) <= right}
     panel.set_xticks(list(inside), list(inside.values()))
+
+
+def ticks(values: Sequence[float]) -> list[str]:
+    """How fractions are written at an axis that counts in %."""
+    percent = Spelling.of(values).percent
+    return [percent(value).removesuffix(" %") for value in values]
 
 
 def _legend(panels: Any) -> tuple[list[Any], list[str]]:

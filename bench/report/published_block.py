@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bench.published.comparison import shares
-from bench.report.layout import Block, Text, at, points, signed
+from bench.report.layout import Block, Text, points, signed
+from bench.spelling import Spelling
 
 LETTERS = {
     "reproduced": "R",
@@ -28,19 +29,22 @@ def published_blocks(compared: pd.DataFrame) -> tuple[Block, ...]:
     """A line per published row, from `bench.published.comparison.compare`: the anchor of each cell, then all others."""
     lines = [{str(name): value for name, value in line.items()} for line in compared.to_dict("records")]
     titles = {True: "The published number of each cell", False: "Other published numbers about these cells"}
+    spelling = Spelling.of(line["point"] for line in lines)
     blocks = [
-        Block(title, _HEAD, tuple(_compared(line) for line in lines if line["anchor"] == anchor), numbers=False)
+        Block(
+            title, _HEAD, tuple(_compared(line, spelling) for line in lines if line["anchor"] == anchor), numbers=False
+        )
         for anchor, title in titles.items()
     ]
     return tuple(block for block in blocks if block.rows)
 
 
-def _compared(line: dict[str, Any]) -> tuple[Text, ...]:
+def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
     half = "" if math.isnan(line["half_width"]) else f" ± {line['half_width']:.2f}"
     best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(line["report"], "")
     ours = "no result" if math.isnan(line["ours"]) else f"{_value(line['ours'], line['ours_std'])} ({line['ours_n']})"
     texts = (
-        f"{line['method']}{at(line['point'])}, {line['architecture']}, {line['dataset']}",
+        f"{line['method']}{spelling.at(line['point'])}, {line['architecture']}, {line['dataset']}",
         f"{_paper(line)}, {line['table']}: {line['method_printed']} [{line['row']}]",
         f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}",
         f"{ours}{best}",

@@ -16,10 +16,11 @@ from bench.latency.block import Speeds
 from bench.names import parse
 from bench.report import churn, findings, nested, per_input
 from bench.report.churn import Churn
-from bench.report.layout import Block, Chapter, Report, Section, Text, at, percent, points, same
+from bench.report.layout import Block, Chapter, Report, Section, Text, points, same
 from bench.report.paper_block import paper_block
 from bench.report.published_block import LETTERS, published_blocks, published_notes
 from bench.report.timm_versions import TimmVersions
+from bench.spelling import Spelling
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -147,15 +148,15 @@ def _section(
         (method, same(point)): LETTERS[word]
         for method, point, word in zip(anchors["method"], anchors["point"], anchors["verdict"], strict=True)
     }
+    spelling = Spelling.of(line["point"] for line in lines)
     accuracy = {
-        (line["method"], same(line["point"])): _accuracy(
-            line, verdicts.get((line["method"], same(line["point"]))), notes
-        )
+        key: _accuracy(line, verdicts.get(key), notes, spelling)
         for line in lines
+        for key in [(line["method"], same(line["point"]))]
     }
     dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
-    blocks = [_accuracies(grid, lines, accuracy), dynamic, levels, _remains(lines, accuracy)]
-    blocks += [*latency_block.blocks(lines, speeds), churn.block(lines, accuracy, churned), _costs(lines)]
+    blocks = [_accuracies(grid, lines, accuracy, spelling), dynamic, levels, _remains(lines, accuracy, spelling)]
+    blocks += [*latency_block.blocks(lines, speeds), churn.block(lines, accuracy, churned), _costs(lines, spelling)]
     if grid.paper:
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
@@ -166,7 +167,10 @@ def _section(
         architecture=lines[0]["architecture"],
         facts=_network(lines),
         blocks=tuple(block for block in blocks if block.rows),
-        notes=(*notes.texts, *_overridden(grid, lines), *_warnings(lines), *_unequal(lines), *dict.fromkeys(others)),
+        notes=(
+            *(*notes.texts, *_overridden(grid, lines), *_warnings(lines, spelling), *_unequal(lines)),
+            *dict.fromkeys(others),
+        ),
     )
 
 
@@ -181,8 +185,8 @@ def _macs(macs: float) -> str:
     return f"{macs / 1e9:.3f} GMACs" if macs >= 1e9 else f"{macs / 1e6:.2f} MMACs"
 
 
-def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes) -> Text:
-    numbers = tuple(notes.number(_note(line, failure)) for failure in line["failures"].splitlines())
+def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes, spelling: Spelling) -> Text:
+    numbers = tuple(notes.number(_note(line, failure, spelling)) for failure in line["failures"].splitlines())
     if not line["n"]:
         outcomes = dict.fromkeys(text.partition(":")[0] for text in line["failures"].splitlines())
         return Text(", ".join(outcomes) or "no runs", marks=numbers)
@@ -192,13 +196,13 @@ def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes) -> Text:
     return Text(f"{line['mean']:.2f}{spread} ({count})", bool(line["best"]), bool(line["tied"]), marks)
 
 
-def _note(line: dict[str, Any], failure: str) -> str:
+def _note(line: dict[str, Any], failure: str, spelling: Spelling) -> str:
     if failure.startswith("missing") and not line["n"]:
         return f"{failure.partition(' (')[0]}."  # an unfinished grid has many of these: one note for all
-    return f"{line['method']}{at(line['point'])}: {failure}."
+    return f"{line['method']}{spelling.at(line['point'])}: {failure}."
 
 
-def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
+def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Text], spelling: Spelling) -> Block:
     """Methods × sparsities; methods whose points are none of these are only in the next block."""
     columns = {0.0, *grid.sparsities}
     knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
@@ -210,10 +214,10 @@ def _accuracies(grid: Grid, lines: list[dict[str, Any]], accuracy: dict[Any, Tex
         texts = [dense or accuracy.get((method, 0.0), NOT_ASKED)]
         texts += [accuracy.get((method, target), NOT_ASKED) for target in targets[1:]]
         rows.append((Text(method), *texts))
-    return Block("Accuracy by sparsity", ("Method", *map(percent, targets)), tuple(rows), accuracies=True)
+    return Block("Accuracy by sparsity", ("Method", *map(spelling.percent, targets)), tuple(rows), accuracies=True)
 
 
-def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
+def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text], spelling: Spelling) -> Block:
     head = (
         "Method",
         "Target",
@@ -233,7 +237,7 @@ def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text]) -> Block:
         text = accuracy[line["method"], same(line["point"])].text
         interval = "" if math.isnan(line["low"]) else f"{max(line['low'], 0):.2f} to {min(line['high'], 100):.2f}"
         shares = [line[name] for name in _SHARES]
-        texts = [line["method"], "" if math.isnan(line["point"]) else percent(line["point"]), text, interval]
+        texts = [line["method"], _target(line, spelling), text, interval]
         texts += [points(line["drop"]) if line["method"] != "dense" else "", *map(_share, shares)]
         rows.append(tuple(map(Text, texts)))
     return Block("What is left (MACs are theoretical; drop from our dense network in points)", head, tuple(rows))
@@ -246,16 +250,25 @@ def _share(value: float) -> str:
     return "not defined" if math.isnan(value) else f"{100 * value:.2f} %"
 
 
-def _costs(lines: list[dict[str, Any]]) -> Block:
+def _target(line: dict[str, Any], spelling: Spelling) -> str:
+    return "" if math.isnan(line["point"]) else spelling.percent(line["point"])
+
+
+def _costs(lines: list[dict[str, Any]], spelling: Spelling) -> Block:
     head = ("Method", "Target", "Epochs", "Epochs × dense", "Training MACs × dense", "Mask updates", "Seconds per run")
     rows = []
     for line in lines:
         if not line["n"]:
             continue
-        target = "" if math.isnan(line["point"]) else percent(line["point"])
         times = "" if math.isnan(line["epochs_relative"]) else f"{line['epochs_relative']:.2f}"  # dense was not trained
         numbers = [f"{line['epochs']:.6g}", times, f"{line['training_macs_relative']:.2f}"]
-        texts = [line["method"], target, *numbers, f"{line['mask_updates']:.6g}", f"{line['seconds']:.1f}"]
+        texts = [
+            line["method"],
+            _target(line, spelling),
+            *numbers,
+            f"{line['mask_updates']:.6g}",
+            f"{line['seconds']:.1f}",
+        ]
         rows.append(tuple(map(Text, texts)))
     return Block(
         "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)
@@ -280,13 +293,13 @@ def _overridden(grid: Grid, lines: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _warnings(lines: list[dict[str, Any]]) -> list[str]:
+def _warnings(lines: list[dict[str, Any]], spelling: Spelling) -> list[str]:
     """The warnings of the records, each once per method."""
     targets: dict[tuple[str, str], list[float]] = {}
     for line in lines:
         if line["warnings"]:
             targets.setdefault((line["method"], line["warnings"]), []).append(line["point"])
-    return [f"{method}{at(*points)}: {text}." for (method, text), points in targets.items()]
+    return [f"{method}{spelling.at(*points)}: {text}." for (method, text), points in targets.items()]
 
 
 def _unequal(lines: list[dict[str, Any]]) -> list[str]:

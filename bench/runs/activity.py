@@ -17,6 +17,7 @@ from typing import Literal
 from bench.errors import printable
 from bench.record import glance
 from bench.spec import RunSpec
+from bench.spelling import Spelling
 from bench.workflow.progress import label
 
 State = Literal["done", "running", "failed", "to do"]
@@ -56,9 +57,9 @@ class Activity:
     epochs: float | None = None
 
 
-def of(spec: RunSpec, results: Path, now: float | None = None) -> Activity:
-    """What a run's folder tells at this moment."""
-    folder, name = results / "runs" / spec.id, label(spec)
+def of(spec: RunSpec, results: Path, now: float | None = None, spelling: Spelling | None = None) -> Activity:
+    """What a run's folder tells at this moment; `spelling` as for `bench.workflow.progress.label`."""
+    folder, name = results / "runs" / spec.id, label(spec, spelling)
     at_work = held(folder / "lock")
     if (folder / "record.json").exists() and not at_work:
         outcome, reason, _ = glance(folder / "record.json")

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from bench.errors import UserError, printable
 from bench.record import Record, Result
-from bench.report.layout import percent
 from bench.runs import compare_grids, differences, find
 from bench.runs import numbers as shown
 from bench.runs.differences import Bits, Side
+from bench.spelling import Spelling
 from bench.workflow.progress import label
 
 MOST = 40
@@ -76,9 +76,10 @@ def render(a: Side, b: Side, console: Console) -> None:
     _pairs("Environment", differences.environment(a.record, b.record), console, "the same in all that was recorded")
     console.print()
     console.print(_numbers(a.record, b.record))
+    spelling = _spelling(a.record, b.record)
     for mine, both in networks(a, b):
         for what, bits in both.items():
-            console.print(Text.assemble((f"{_point(mine.point)} {what}: ", "dim"), *_said(bits)), soft_wrap=True)
+            console.print(Text.assemble((f"{spelling.name(mine.point)} {what}: ", "dim"), *_said(bits)), soft_wrap=True)
     console.print()
     console.print(Text(verdict(a.record, b.record), "bold"))
 
@@ -94,7 +95,7 @@ def verdict(a: Record, b: Record) -> str:
 def _numbers(a: Record, b: Record) -> Any:
     table = shown.grid("Point", ("", "A", "B", "B − A"))
     for point in dict.fromkeys(each.point for found in (a, b) for each in found.results):
-        name = _point(point)
+        name = _spelling(a, b).name(point)
         for what, (left, right) in _measured(a.result(point), b.result(point)).items():
             table.add_row(name, what, _number(left), _number(right), _difference(left, right))
             name = ""
@@ -143,8 +144,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _point(point: float | None) -> str:
-    return "dense" if point is None else percent(point)
+def _spelling(a: Record, b: Record) -> Spelling:
+    return Spelling.of(each.point for found in (a, b) for each in found.results)
 
 
 def _said(bits: Bits) -> tuple[tuple[str, str], str]:

@@ -16,8 +16,9 @@ from bench import recipe, statistics
 from bench.errors import printable
 from bench.grid import Cell, Plan, expand, load
 from bench.record import Record
-from bench.report.layout import percent, signed
+from bench.report.layout import signed
 from bench.runs import differences, numbers
+from bench.spelling import Spelling
 
 Key = tuple[str, str, str, float | None]
 """Data set, architecture, method and point."""
@@ -92,7 +93,10 @@ def values(a: Collection, b: Collection) -> dict[str, Any]:
     pairs = {key: _seeds(a.seeds(mine[key]), b.seeds(theirs[key])) for key in both}
     runs = {(one.id, other.id): (one, other) for each in pairs.values() for one, other in each}
     equal = sum(not differences.unequal(one, other) for one, other in runs.values())
-    only = [[_named(key) for key in one if key not in other] for one, other in ((mine, theirs), (theirs, mine))]
+    spelling = Spelling.of(key[3] for key in (*mine, *theirs))
+    only = [
+        [_named(key, spelling) for key in one if key not in other] for one, other in ((mine, theirs), (theirs, mine))
+    ]
     seeds = all(set(a.seeds(mine[key])) == set(b.seeds(theirs[key])) for key in both)
     return {
         "equal": equal == len(runs) and seeds and not any(only),
@@ -150,12 +154,13 @@ def _brief(value: Any) -> str:
 def render(a: str, b: str, found: dict[str, Any], console: Console) -> None:
     """Print the differences for people."""
     console.print(Text.assemble(("A  ", "dim"), (a, "bold"), ("\nB  ", "dim"), (b, "bold")))
+    spelling = Spelling.of(cell["point"] for cell in found["cells"])
     networks = dict.fromkeys((cell["dataset"], cell["architecture"]) for cell in found["cells"])
     for dataset, architecture in networks:
         table = numbers.grid(f"{architecture} on {dataset}", ("A, %", "n", "B, %", "n", "B − A", "95 % interval"))
         for cell in found["cells"]:
             if (cell["dataset"], cell["architecture"]) == (dataset, architecture):
-                table.add_row(*_row(cell))
+                table.add_row(*_row(cell, spelling))
         console.print()
         console.print(table)
     console.print()
@@ -184,8 +189,8 @@ def verdict(found: dict[str, Any]) -> str:
     return f"{sentence}; the interval excludes 0 in {excluded} of {known} cells in which there is one."
 
 
-def _row(cell: dict[str, Any]) -> list[Any]:
-    name = str(cell["method"]) if cell["point"] is None else f"{cell['method']} · {percent(cell['point'])}"
+def _row(cell: dict[str, Any], spelling: Spelling) -> list[Any]:
+    name = str(cell["method"]) if cell["point"] is None else f"{cell['method']} · {spelling.percent(cell['point'])}"
     sides = [[_mean(cell[side]), str(cell[side]["n"])] for side in ("a", "b")]
     difference = (
         "=" if cell["difference"] == 0 else signed(math.nan if cell["difference"] is None else cell["difference"])
@@ -201,9 +206,9 @@ def _mean(side: dict[str, Any]) -> str:
     return f"{side['mean']:.2f}" + (f" ± {side['std']:.2f}" if side["std"] is not None else "")
 
 
-def _named(key: Key) -> str:
+def _named(key: Key, spelling: Spelling) -> str:
     dataset, architecture, method, point = key
-    return " · ".join([dataset, architecture, method, *([] if point is None else [percent(point)])])
+    return " · ".join([dataset, architecture, method, *([] if point is None else [spelling.percent(point)])])
 
 
 def _counted(lines: Counter[str]) -> list[str]:

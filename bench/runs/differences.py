@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 from bench.record import Record, Result
+from bench.spelling import EXACT
 
 FILES = {"weights", "weights_sha256", "extras", "predictions"}
 CLOCKS = {"seconds", "images_per_second", "peak_memory"}
@@ -70,7 +71,7 @@ def numbers(found: Record) -> dict[str, Any]:
     """Every number of a record by name, outcome and warnings too, but for those of clocks and memory."""
     values: dict[str, Any] = {"outcome": found.outcome, "reason": found.reason, "warnings": tuple(found.warnings)}
     for result in found.results:
-        values |= _flat(result.model_dump(exclude=FILES), f"{_name(result.point)}: ")
+        values |= _flat(result.model_dump(exclude=FILES), f"{EXACT.name(result.point)}: ")
     for curve in found.curves:
         values |= _flat(curve.model_dump(exclude=CLOCKS), f"curve {curve.stage}: ")
     return values | _flat(found.cost.model_dump(exclude=CLOCKS), "cost: ")
@@ -153,10 +154,6 @@ def _spec(found: Record) -> dict[str, Any]:
     spec = found.spec.model_dump(mode="json", exclude={"identity", "hyperparameters"})
     spec["recipe"].pop("source")
     return spec
-
-
-def _name(point: float | None) -> str:
-    return "dense" if point is None else f"{100 * point:.10g} %"
 
 
 def _same(left: Any, right: Any) -> bool:

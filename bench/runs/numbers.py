@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.errors import printable
 from bench.record import Record, Result
-from bench.report.layout import percent
+from bench.spelling import Spelling
 from bench.workflow.progress import duration, label
 
 PIPED_WIDTH = 120
@@ -50,11 +50,12 @@ def heading(record: Record) -> Text:
 def results(found: Sequence[Result]) -> Table:
     """A line per point. MACs are those of the sparse network as a fraction of the dense one's, theoretical."""
     table = grid("Point", ("Accuracy", "Loss", "Sparsity", "Effective", "Parameters kept", "MACs kept"))
+    name = Spelling.of(result.point for result in found).name
     for result in found:
         counts = result.counts
         effective = counts.effective_sparsity
         table.add_row(
-            "dense" if result.point is None else percent(result.point),
+            name(result.point),
             Text(f"{result.accuracy:.2f} %", "bold"),
             f"{result.loss:.4f}",
             f"{100 * counts.prunable_sparsity:.2f} %",

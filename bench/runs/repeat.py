@@ -21,6 +21,7 @@ from bench.runs import differences, find, numbers, one
 from bench.runs.compare import networks
 from bench.runs.differences import Side
 from bench.spec import RunSpec
+from bench.spelling import Spelling
 
 FACTS = 12
 """Differences of environments that are printed."""
@@ -143,10 +144,11 @@ def values(first: Side, again: Side, within: float | None = None) -> dict[str, A
 def render(found: dict[str, Any], console: Console) -> None:
     """Print what the check found for people."""
     console.print(Text(verdict(found), "bold green" if found["reproduced"] else "bold yellow"), soft_wrap=True)
+    percent = Spelling.of(each["point"] for each in found["bits"]).percent
     for each in found["bits"]:
         if not each["equal"] and not found["bitwise"]:
             word = "differ" if each["equal"] is False else "cannot be compared"
-            point = "" if each["point"] is None else f" at {100 * each['point']:.10g} %"
+            point = "" if each["point"] is None else f" at {percent(each['point'])}"
             console.print(Text(f"{each['of']}{point} {word}: {each['said']}", "dim"), soft_wrap=True)
     moved = found["environment"]
     if not moved:

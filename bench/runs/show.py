@@ -14,8 +14,9 @@ from rich.text import Text
 
 from bench.errors import printable
 from bench.record import Curve, Record
-from bench.report.layout import percent, signed
+from bench.report.layout import signed
 from bench.runs import find, numbers, siblings
+from bench.spelling import Spelling
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARK = 32
@@ -73,8 +74,7 @@ def layers(found: Record) -> Table:
     table.add_column("Layer", overflow="fold")
     table.add_column("Weights", justify="right", no_wrap=True)
     for result in found.results:
-        name = "dense" if result.point is None else percent(result.point)
-        table.add_column(name, no_wrap=True)
+        table.add_column(found.spec.spelling.name(result.point), no_wrap=True)
     for same in zip(*(result.layers for result in found.results), strict=False):
         if same[0].prunable:
             table.add_row(
@@ -140,10 +140,11 @@ def spark(line: Sequence[float]) -> str:
 def rows(published: Sequence[Mapping[str, Any]]) -> Table:
     """The published numbers of the run's cells, ours over all seeds that lie beside it, and the verdicts."""
     table = numbers.grid("Row", ("Point", "Published", "Ours", "Seeds", "Δ", "Verdict"))
+    name = Spelling.of(row["point"] for row in published).name
     for row in published:
         table.add_row(
             row["row"],
-            "dense" if row["point"] is None else percent(row["point"]),
+            name(row["point"]),
             f"{row['published']:.2f}",
             "–" if row["ours"] is None else f"{row['ours']:.2f}",
             f"{row['ours_n']:.0f}",

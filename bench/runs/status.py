@@ -40,7 +40,7 @@ def values(grid: Grid) -> dict[str, Any]:
     Runs that ended in an error or left a damaged record have ``failed``; all other outcomes are ``done``.
     """
     plan, results = expand(grid), Path(grid.results)
-    runs = {spec.id: activity.of(spec, results) for spec in plan.runs}
+    runs = {spec.id: activity.of(spec, results, spelling=plan.spelling) for spec in plan.runs}
     methods: dict[str, list[str]] = {}
     for cell in plan.cells:
         methods.setdefault(cell.method, []).extend(run for _, run in cell.runs)

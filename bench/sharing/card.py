@@ -14,9 +14,10 @@ from bench import archs, data, latency
 from bench.data.catalog import DataInfo
 from bench.errors import UserError
 from bench.record import Record, Result, write_atomic
-from bench.report.layout import Block, Text, percent
+from bench.report.layout import Block, Text
 from bench.sharing import papers
 from bench.spec import RunSpec
+from bench.spelling import exact
 
 MARK = "# Written by `reprune extract`."
 """The second line of a card of ours; another file is not overwritten."""
@@ -100,7 +101,7 @@ def evaluation(weights: Path, spec: RunSpec) -> list[str]:
     chosen = spec.recipe.data
     words = ["reprune", "evaluate", str(weights), "--arch", spec.architecture, "--dataset", spec.dataset]
     for option, values in (("--mean", chosen.mean), ("--std", chosen.std)):
-        words += [option, ",".join(f"{value:g}" for value in values)] if values else []
+        words += [option, ",".join(map(exact, values))] if values else []
     usual = type(chosen.photographs)()
     for field in ("crop_fraction", "interpolation"):
         value = getattr(chosen.photographs, field)
@@ -119,7 +120,7 @@ def _plainly_seen(spec: RunSpec) -> bool:
 
 
 def _pruned(spec: RunSpec, result: Result) -> str:
-    return "dense" if result.point is None else f"{spec.method_text} at {percent(result.point)}"
+    return "dense" if result.point is None else f"{spec.method_text} at {spec.spelling.percent(result.point)}"
 
 
 def _front(spec: RunSpec, result: Result, title: str) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def _normalisation(spec: RunSpec, info: DataInfo) -> str:
 
 
 def _listed(values: tuple[float, ...]) -> str:
-    return f"({', '.join(f'{value:g}' for value in values)})"
+    return f"({', '.join(map(exact, values))})"
 
 
 def _machine(found: Record) -> str:

@@ -11,7 +11,6 @@ import bench
 from bench import data
 from bench.provenance import ROOT
 from bench.report.kept import Kept
-from bench.report.layout import percent
 
 FILE = "environment.json"
 
@@ -51,7 +50,7 @@ def summary(found: Kept) -> str:
     methods = ", ".join(dict.fromkeys(cell.method for cell in cells))
     points = sorted({cell.point for cell in cells if cell.point is not None})
     networks = f"{', '.join(grid.architectures)} on {', '.join(grid.datasets)}"
-    targets = f"at {', '.join(map(percent, points))}" if points else "dense"
+    targets = f"at {', '.join(map(found.plan.spelling.percent, points))}" if points else "dense"
     length = "" if grid.budget == 1 else f" at {grid.budget:g} of its length"
     seeds = ", ".join(map(str, grid.seeds))
     return (

@@ -8,7 +8,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.report.kept import Kept
-from bench.report.layout import at
 from bench.report.tables import TEMPLATES
 from bench.sharing import environment, papers
 
@@ -40,7 +39,7 @@ def render(found: Kept, folder: Path, what: Mapping[str, str], cited: Mapping[st
             {
                 "record": record,
                 "cell": f"{record.spec.architecture} on {record.spec.dataset}",
-                "method": f"{record.spec.method_text}{at(*record.spec.points)}",
+                "method": f"{record.spec.method_text}{record.spec.spelling.at(*record.spec.points)}",
                 "accuracies": ", ".join(f"{result.accuracy:.2f}" for result in record.results) or "–",
             }
             for record in records

@@ -9,8 +9,8 @@ from typing import Literal
 from bench import data, published
 from bench.latency import block as latency_block
 from bench.names import parse
-from bench.report.layout import percent
 from bench.sharing.facts import Facts
+from bench.spelling import Spelling
 
 Answer = Literal["yes", "partly", "no", "not known"]
 
@@ -66,7 +66,7 @@ def _points(facts: Facts) -> Item:
     targets = sorted({point for points in found.values() for point in points})
     counts = sorted({len(points) for points in found.values()})
     each = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
-    fact = f"{each} per method and network ({', '.join(map(percent, targets)) or 'none'})."
+    fact = f"{each} per method and network ({', '.join(map(Spelling.of(targets).percent, targets)) or 'none'})."
     return Item(f"At least {POINTS} operating points per pruning method", all_or_part(enough, len(found)), fact)
 
 

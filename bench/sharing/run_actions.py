@@ -13,6 +13,7 @@ from rocrate.rocrate import ROCrate
 from bench import data, names
 from bench.record import Record
 from bench.report.kept import GRID, RECORDS, Kept
+from bench.spelling import exact
 
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 
@@ -60,7 +61,11 @@ class Runs:
 
     def _run(self, record: Record, folder: Path) -> Any:
         spec, crate = record.spec, self._crate
-        numbers = {"seed": spec.seed, "budget": spec.budget, **{f"point {point:g}": point for point in spec.points}}
+        numbers = {
+            "seed": spec.seed,
+            "budget": spec.budget,
+            **{f"point {exact(point)}": point for point in spec.points},
+        }
         objects = [
             crate.get(f"workflow/methods/{spec.method}.py"),
             crate.get(f"workflow/configs/recipes/{names.parse(spec.recipe_text)[0]}.yaml"),
@@ -98,7 +103,7 @@ class Runs:
         )
 
     def _value(self, name: str, value: Any) -> Any:
-        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        shown = exact(value) if isinstance(value, float) else str(value)
         properties = {"@type": "PropertyValue", "name": name, "value": shown}
         return self._entity(f"#{name}-{quote(shown, safe='')}", **properties)
 

@@ -84,7 +84,8 @@ def collect(grid: Grid, plan: Plan) -> Collected:
                 if run not in same:
                     client.delete_run(run.run)
             if not same:
-                entry.log(client, uri, experiments[slot.cell.dataset], slot, source)
+                name = looks.name(slot, plan.spelling)
+                entry.log(client, uri, experiments[slot.cell.dataset], slot, source, name)
             logged, unchanged = logged + (not same), unchanged + len(same)
     return Collected(uri, logged, unchanged, problems, records)
 

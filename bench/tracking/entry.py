@@ -23,14 +23,17 @@ PARAMS_AT_ONCE = 100
 """MLflow takes no more parameters per call."""
 
 
-def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Source) -> None:
-    """Log one (run, point) in as few transactions as there can be. Ending the run comes last: see `bench.tracking`."""
+def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Source, name: str) -> None:
+    """Log one (run, point) under a name, in as few transactions as there can be.
+
+    Ending the run comes last: see `bench.tracking`.
+    """
     from mlflow.entities import Param
 
     end = source.path.stat().st_mtime
     begin = end - source.record.cost.seconds
     run = client.create_run(
-        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=looks.name(slot)
+        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=name
     ).info.run_id
     last: Sequence[Metric] = _metrics(source.record, slot.cell.point, begin)
     params = [Param(*pair) for pair in _flat(_params(source.record)).items()]

@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.errors import printable
 from bench.record import Record, Result
-from bench.report.layout import percent
 from bench.report.measurements import LONGEST_TEXT, Slot
+from bench.spelling import Spelling
 
 VIEW = "mlflow.sharedViewState.reprune"
 """The tag of the saved view; ``#/experiments/<id>/runs?viewStateShareKey=reprune`` opens it."""
@@ -57,10 +57,10 @@ def of_run(slot: Slot, record: Record) -> dict[str, str]:
     } | ({"mlflow.source.git.commit": str(commit)} if commit else {})
 
 
-def name(slot: Slot) -> str:
+def name(slot: Slot, spelling: Spelling) -> str:
     """What tells runs of an experiment apart comes first, since columns are narrow: ``gmp 95 % s1 · resnet8_cifar``."""
     method, bracket, options = slot.cell.method.partition("[")
-    point = "" if slot.cell.point is None else f" {percent(slot.cell.point)}"
+    point = "" if slot.cell.point is None else f" {spelling.percent(slot.cell.point)}"
     return f"{method}{point} s{slot.seed} · {slot.cell.architecture}{f' {bracket}{options}' if bracket else ''}"
 
 

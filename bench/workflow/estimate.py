@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench import data, devices
 from bench.grid import Cell, Grid, Plan
-from bench.report.layout import percent
 from bench.workflow import packing, workload
 from bench.workflow.workload import Network, Piece
 
@@ -118,7 +117,7 @@ class Estimate:
             "runs": len(self.plan.runs),
             "done": len(self.done),
             "cells": len(self.plan.cells),
-            "skipped": [{"cell": _name(cell), "reason": cell.skipped} for cell in self.plan.cells if cell.skipped],
+            "skipped": [{"cell": self._name(cell), "reason": cell.skipped} for cell in self.plan.cells if cell.skipped],
             "device": self.device,
             "at_once": self.at_once,
             "unit": "core-hours" if self.device == "cpu" else "GPU-hours",
@@ -132,6 +131,10 @@ class Estimate:
             "networks": [self._network(network) for network in self.sizes],
             "rests_on": self._basis(),
         }
+
+    def _name(self, cell: Cell) -> str:
+        point = "" if cell.point is None else f" · {self.plan.spelling.percent(cell.point)}"
+        return f"{cell.dataset} · {cell.architecture} · {cell.method}{point}"
 
     def _method(self, name: str) -> dict[str, Any]:
         """A method's runs, its own epochs per run, without shared dense stages, and their hours."""
@@ -181,8 +184,3 @@ def predictions(dataset: str) -> int:
     """Bytes of a class (uint16) and the logits (float16) of every test image."""
     info = data.info(dataset)
     return 2 * info.test_images * (1 + info.classes)
-
-
-def _name(cell: Cell) -> str:
-    point = "" if cell.point is None else f" · {percent(cell.point)}"
-    return f"{cell.dataset} · {cell.architecture} · {cell.method}{point}"

@@ -206,7 +206,7 @@ def _show_progress(workflow: Any, flow: Flow) -> None:
 
     if not _first_process(workflow):
         return
-    labels = {run: label(spec) for run, spec in flow.runs.items()}
+    labels = {run: label(spec, flow.plan.spelling) for run, spec in flow.runs.items()}
     progress = Progress(labels, Path(flow.grid.results) / "runs", dry=workflow.output_settings.dryrun)
     attach(logger, progress, verbose=workflow.output_settings.verbose)
 

@@ -30,7 +30,7 @@ def show(grid: Grid, *, runs: bool = False, probe: bool = True, as_json: bool = 
         print(json.dumps(found | listed, indent=1, ensure_ascii=False))
         return
     for spec in plan.runs if runs else []:
-        print(label(spec))
+        print(label(spec, plan.spelling))
     render(found, Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.record import glance
 from bench.spec import RunSpec
+from bench.spelling import Spelling
 
 NOISE_EVENTS = (
     *("workflow_started", "resources_info", "run_info", "progress"),
@@ -195,9 +196,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def label(spec: RunSpec) -> str:
-    """What a run is called on the terminal: ``digits · resnet8_cifar · gmp · 95 % · seed 1``."""
-    points = ", ".join(f"{100 * point:.10g}" for point in spec.points)
+def label(spec: RunSpec, spelling: Spelling | None = None) -> str:
+    """What a run is called on the terminal: ``digits · resnet8_cifar · gmp · 95 % · seed 1``.
+
+    Runs of a grid are told apart by the `spelling` of its plan.
+    """
+    percent = (spelling or spec.spelling).percent
+    points = ", ".join(percent(point).removesuffix(" %") for point in spec.points)
     parts = [spec.dataset, spec.architecture, spec.method_text, points and f"{points} %", f"seed {spec.seed}"]
     return " · ".join(part for part in parts if part)
 

@@ -28,7 +28,9 @@ steps = st.integers(1, 10**6)
 budgets = st.sampled_from((1 / 3, 0.1, 1.0, 1e-6, 1e6)) | st.floats(1e-6, 1e6)
 seeds = st.integers(-(2**63), 2**63 - 1)
 ODD = ("null", "1e3", "1e-7", "yes", "~", "", "0x10", "2001-01-01", "12:30", "<<", "=", "a,b", "a]", "[a", "it's", '"')
-texts = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from(",[]{}'\"\n\t:#=\\"))
+texts = st.sampled_from(ODD) | st.text(
+    st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from(",[]{}'\"\n\t:#=\\")
+)
 
 
 def written(**fields: Any) -> Any:
@@ -53,7 +55,9 @@ single = st.one_of(
     methods("one_shot", of=magnitude, recalibrate=st.booleans()),
     magnitude.map(lambda inner: f'one_shot[ of="{inner}" ]'),
 )
-joint = methods("lth", rewind=fractions, fraction=st.floats(0.1, 0.9)) | methods("elsa", of=rigl, bn=st.just("recalibrate"))
+joint = methods("lth", rewind=fractions, fraction=st.floats(0.1, 0.9)) | methods(
+    "elsa", of=rigl, bn=st.just("recalibrate")
+)
 recipes = written(
     train__epochs=st.floats(21, 1000),
     label_smoothing=fractions,
@@ -69,7 +73,9 @@ def commands(draw: st.DrawFn) -> list[str]:
     """Words of ``reprune run`` as somebody may type them."""
     method, points = draw(
         st.tuples(single, fractions.map(lambda point: [point]))
-        | st.tuples(joint, st.lists(st.floats(0.01, 0.99) | st.sampled_from((1 / 3, 0.9, 1 - 0.8**3)), min_size=1, max_size=4))
+        | st.tuples(
+            joint, st.lists(st.floats(0.01, 0.99) | st.sampled_from((1 / 3, 0.9, 1 - 0.8**3)), min_size=1, max_size=4)
+        )
     )
     words = {
         "--dataset": "digits",
@@ -107,7 +113,10 @@ def test_every_job_of_a_grid_is_the_run_that_was_planned(
     sparsities: list[float], budget: float, seed: int, recipe: str, prunable: str, method: str
 ) -> None:
     fields = {"name": "some", "datasets": ["digits"], "architectures": ["convnet_small"], "seeds": [seed]}
-    found = grid.load(fields | {"sparsities": sparsities, "budget": budget, "recipe": recipe, "prunable": prunable, "methods": [method]})
+    found = grid.load(
+        fields
+        | {"sparsities": sparsities, "budget": budget, "recipe": recipe, "prunable": prunable, "methods": [method]}
+    )
     flow = Flow(found, grid.expand(found), "some.yaml", "some.yaml", 1, 0)
     for run, spec in flow.runs.items():
         assert spec_from(parser().parse_args(shlex.split(flow.job(run)))) == spec
@@ -125,8 +134,15 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Path]:
     """A finished run with numbers whose decimals go on, and texts that a shell and YAML could misread."""
     folder = tmp_path_factory.mktemp("it's")
     data.prepare("digits", folder / "data")
-    note = names.show("digits", {"source": "a, [b] # \"it's\" $HOME `x` \n ü", "label_smoothing": 0.1 / 3})
-    words = ["--dataset=digits", "--architecture=convnet_small", "--recipe", note, "--prunable", 'all[exclude="fc[.]w*"]']
+    note = names.show("digits", {"source": 'a, [b] # "it\'s" $HOME `x` \n ü', "label_smoothing": 0.1 / 3})
+    words = [
+        "--dataset=digits",
+        "--architecture=convnet_small",
+        "--recipe",
+        note,
+        "--prunable",
+        'all[exclude="fc[.]w*"]',
+    ]
     words += ["--method", 'sanity_check[of="force[ramp.steps=3,loss=raw_logit]"]', "--points", repr(1 - 10**-0.5)]
     spec = spec_from(parser().parse_args([*words, "--budget", repr(0.1 / 3)]))
     assert execute(spec, folder).outcome == "ok"
@@ -139,7 +155,8 @@ def test_the_command_in_a_record_runs_in_a_shell_and_finds_its_own_run(awkward: 
     before = path.read_bytes()
     command = record.read(path).provenance["command"]
     assert command.startswith("reprune run ")
-    line = f"{shlex.join([sys.executable, '-m', 'bench.cli'])} {command.removeprefix('reprune ')} --results {shlex.quote(str(folder))}"
+    program = shlex.join([sys.executable, "-m", "bench.cli"])
+    line = f"{program} {command.removeprefix('reprune ')} --results {shlex.quote(str(folder))}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "This run is finished" in done.stdout

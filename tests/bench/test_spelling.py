@@ -51,7 +51,11 @@ def test_no_two_points_are_written_alike(some: list[float]) -> None:
     for write in (found.number, found.percent):
         texts = [write(point) for point in some]
         assert len(set(texts)) == len(texts)
-        assert all(float(text.removesuffix(" %")) != (1 if write == found.number else 100) for text, point in zip(texts, some, strict=True) if point != 1)
+        assert all(
+            float(text.removesuffix(" %")) != (1 if write == found.number else 100)
+            for text, point in zip(texts, some, strict=True)
+            if point != 1
+        )
 
 
 @given(st.lists(st.integers(0, 999_999).map(lambda whole: whole / 10**6), unique=True, max_size=8))

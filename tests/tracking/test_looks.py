@@ -15,6 +15,7 @@ from bench import tracking
 from bench.grid import Cell, Grid, Plan
 from bench.record import Record
 from bench.report.measurements import METRICS, Slot
+from bench.spelling import Spelling
 from bench.tracking import looks
 from tests.bench import factories
 
@@ -32,7 +33,7 @@ def slot(method: str = "gmp", point: float | None = 0.95, seed: int = 1) -> Slot
     ],
 )
 def test_a_name_begins_with_what_tells_runs_apart(one: Slot, name: str) -> None:
-    assert looks.name(one) == name
+    assert looks.name(one, Spelling()) == name
 
 
 def gmp(**changes: Any) -> Record:

@@ -5,6 +5,7 @@ Tables are HTML that needs no script; scripts add charts, sorting, filters and w
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from bench.report.layout import Section
 from bench.report.page import about, charts, embed, overview, series
 from bench.report.page.details import details
 from bench.report.page.heat import heat
-from bench.report.page.material import Material, point_name
+from bench.report.page.material import Material
 from bench.report.page.matrix import matrices
 from bench.report.palette import LIGHTER, PALETTE
 from bench.report.published_block import LETTERS
@@ -94,6 +95,7 @@ def render(material: Material, library: str) -> str:
 
 def _section(material: Material, number: int, numbers: Sequence[int], layout: Section) -> dict[str, Any]:
     cells = [material.plan.cells[each] for each in numbers]
+    pruned = [line for line in (material.lines[each] for each in numbers) if not math.isnan(line["point"])]
     return {
         "id": f"section-{number}",
         "number": number,
@@ -103,7 +105,7 @@ def _section(material: Material, number: int, numbers: Sequence[int], layout: Se
         "heat": heat(material, numbers),
         "rows": series.trade_off(material, numbers),
         "runs": [(run, cell.point) for cell in cells for _, run in cell.runs],
-        "points": list(dict.fromkeys(point_name(cell.method, cell.point) for cell in cells if cell.point is not None)),
+        "points": list(dict.fromkeys(map(material.point_name, pruned))),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.report.palette import PALETTE
+from bench.spelling import Spelling
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left")
 
@@ -68,11 +69,13 @@ def _looks(methods: Sequence[str]) -> list[dict[str, Any]]:
 
 def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Accuracy against the fraction of ``weights`` or ``macs`` that is kept, on a logarithmic scale."""
-    label = "format(100 - 100 * datum.value, '.6~g')" if field == "weights" else "format(100 * datum.value, '.4~g')"
+    digits = min(Spelling.of(sparsities).digits, 12)  # the browser computes, and its last digits are noise
+    sparsity, macs = f"format(100 - 100 * datum.value, '.{digits}~g')", "format(100 * datum.value, '.4~g')"
+    label = sparsity if field == "weights" else macs
     title = "Sparsity (%)" if field == "weights" else "Theoretical MACs kept (% of dense)"
     values = {1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001}
     if field == "weights":
-        values |= {round(1 - each, 9) for each in sparsities}
+        values |= {round(1 - each, 15) for each in sparsities}
     axis = {"title": title, "labelExpr": label, "grid": False, "labelOverlap": True}
     axis["values"] = sorted(values, reverse=True)
     x = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.report.layout import points, signed
 from bench.report.measurements import key
-from bench.report.page.material import Line, Material, key_of, number, point_name, share
+from bench.report.page.material import Line, Material, key_of, number, share
 
 
 def details(material: Material, curves: Mapping[tuple[str, float | None], int]) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ def details(material: Material, curves: Mapping[tuple[str, float | None], int]) 
         runs = [_run(material, material.by_key[key(run, cell.point)], seed, run) for seed, run in cell.runs]
         found.append(
             {
-                "title": f"{line['method']}, {point_name(line['method'], line['point'])}",
+                "title": f"{line['method']}, {material.point_name(line)}",
                 "place": f"{line['architecture']} on {line['dataset']}",
                 "ours": _ours(line),
                 "facts": _facts(line),

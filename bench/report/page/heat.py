@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.report.page.material import Material, point_name
+from bench.report.page.material import Material
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def heat(material: Material, numbers: Iterable[int]) -> Heat | None:
                     densities.setdefault(layer.name, []).append(100 * layer.density)
         if densities and any(value < 100 for values in densities.values() for value in values):
             means = {name: fmean(values) for name, values in densities.items()}
-            rows.append((line["method"], point_name(line["method"], line["point"]), means))
+            rows.append((line["method"], material.point_name(line), means))
     if not rows:
         return None
     ordered = tuple((method, point, tuple(means.get(name) for name in shapes)) for method, point, means in rows)

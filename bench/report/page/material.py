@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from bench.report import per_input
-from bench.report.layout import percent, same
+from bench.report.layout import same
 from bench.report.measurements import key
 
 if TYPE_CHECKING:
@@ -107,6 +107,10 @@ class Material:
         for (dataset, architecture), numbers in found.items():
             yield dataset, architecture, numbers
 
+    def point_name(self, line: Line) -> str:
+        """A cell's point as the page calls it (`bench.report.per_input.point_name`)."""
+        return per_input.point_name(line["method"], line["point"], self.plan.spelling)
+
     def good(self, cell: Cell) -> list[Source]:
         """The records of a cell's runs that ended well."""
         found = [self.records[run] for _, run in cell.runs if run in self.records]
@@ -126,13 +130,6 @@ def dicts(frame: pd.DataFrame) -> list[Line]:
 def key_of(line: Line) -> Key:
     """Which cell a line is about."""
     return line["dataset"], line["architecture"], line["method"], same(line["point"])
-
-
-def point_name(method: str, point: float | None) -> str:
-    """``95 %``, ``r = 0.9`` for what is decided per input, ``0 %`` for the dense network."""
-    if point is None or math.isnan(point):
-        return percent(0)
-    return f"r = {point:g}" if per_input.decides(method) else percent(point)
 
 
 def number(mean: float, std: float = math.nan) -> str:

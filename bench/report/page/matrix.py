@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.report import per_input
 from bench.report.layout import signed
-from bench.report.page.material import Line, Material, point_name
+from bench.report.page.material import Line, Material
 from bench.report.published_block import LETTERS
 
 
@@ -65,7 +65,7 @@ def matrices(material: Material, numbers: Iterable[int]) -> list[Matrix]:
 
 def _matrix(material: Material, points: tuple[float, ...], methods: dict[str, list[int]]) -> Matrix:
     named = {
-        (method, point_name(method, material.lines[number]["point"])): number
+        (method, material.point_name(material.lines[number])): number
         for method, own in methods.items()
         for number in own
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from bench.report.page.material import Material, point_name
+from bench.report.page.material import Material
 from bench.report.page.material import number as printed
 from bench.report.published_block import LETTERS
 
@@ -113,7 +113,7 @@ def leaders(material: Material) -> list[Leader]:
             found.append(
                 Leader(
                     f"{architecture} on {dataset}",
-                    point_name(line["method"], line["point"]),
+                    material.point_name(line),
                     line["method"],
                     printed(line["mean"], line["std"]),
                     tuple(one["method"] for one in tied),
@@ -144,7 +144,7 @@ def failures(material: Material) -> list[Failed]:
     """All that did not end well, by cell, outcome and reason; runs that have not been there yet are `missing`."""
     found = []
     for number, line in enumerate(material.lines):
-        name = f"{line['method']}, {point_name(line['method'], line['point'])}"
+        name = f"{line['method']}, {material.point_name(line)}"
         for each in (failure for failure in material.failures(number) if failure.outcome != "missing"):
             seeds = ", ".join(map(str, each.seeds))
             network = f"{line['architecture']} on {line['dataset']}"

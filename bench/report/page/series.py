@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.record import Curve, Record
-from bench.report.page.material import Line, Material, point_name, share
+from bench.report.page.material import Line, Material, share
 
 MOST_POINTS = 48
 """Points of a training curve; a longer one is thinned, so that a large grid stays a small page."""
@@ -21,11 +21,11 @@ def trade_off(material: Material, numbers: Iterable[int]) -> list[dict[str, Any]
     for number in numbers:
         line = material.lines[number]
         if line["n"]:
-            found.append(_point(number, line))
+            found.append(_point(material, number, line))
     return found
 
 
-def _point(number: int, line: Line) -> dict[str, Any]:
+def _point(material: Material, number: int, line: Line) -> dict[str, Any]:
     spread = 0.0 if math.isnan(line["std"]) else line["std"]
     dense = math.isnan(line["point"])
     per_input = not math.isnan(line["reduction_strict"])  # the network itself is dense
@@ -40,7 +40,7 @@ def _point(number: int, line: Line) -> dict[str, Any]:
         "mean": round(line["mean"], 4),
         "low": round(line["mean"] - spread, 4),
         "high": round(line["mean"] + spread, 4),
-        "at": point_name(line["method"], line["point"]),
+        "at": material.point_name(line),
         "accuracy": f"{line['mean']:.2f}{sign} % ({line['n']})",
         "kept": share(weights),
         "macs_text": share(line["macs_kept"]),
@@ -83,7 +83,7 @@ def trainings(material: Material) -> tuple[list[Training], dict[tuple[str, float
     where: dict[tuple[str, float | None], int] = {}
     for runs, numbers in cells.items():
         lines = [material.lines[number] for number in numbers]
-        names = [point_name(line["method"], line["point"]) for line in lines if not math.isnan(line["point"])]
+        names = [material.point_name(line) for line in lines if not math.isnan(line["point"])]
         records = [material.records[run].record for run in runs if run in material.records]
         made = _training(Training(lines[0]["method"], names), [record for record in records if record.curves])
         if made is not None:
