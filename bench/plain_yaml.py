@@ -69,6 +69,7 @@ class _Quoting(_Dumper):
 
 
 _Dumper.add_representer(str, _Dumper.text)
+_Dumper.add_multi_representer(dict, _Dumper.represent_dict)  # Snakemake's are ordered ones
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -194,7 +193,7 @@ def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
     own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
     changed = {name: value for name, value in config.items() if own.get(name) != value}
     found = grid.load(Path(source), changed)
-    words = [source, *(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in changed.items())]
+    words = [source, *(f"{name}={plain_yaml.write(value)}" for name, value in changed.items())]
     runs = grid.expand(found)
     slots = packing.slots_per_gpu(found, runs, measure)
     return Flow(found, runs, source, shlex.join(words), slots, devices.slots(slots))

@@ -3,11 +3,11 @@
 import pytest
 
 import methods
-from bench import catalog
+from bench import catalog, names
 from bench.allocation import ERK, Global, Uniform
 from bench.errors import UserError
 from bench.method import Method, Stage
-from bench.schedule import AtInit, Cubic, Schedule
+from bench.schedule import AtInit, Cubic, Doubling, Periodic, Schedule
 
 
 @pytest.fixture
@@ -99,3 +99,28 @@ def test_default_stages_follow_the_schedule():
     assert [stage.name for stage in catalog.create("magnitude", {}).stages((0.9,))] == ["pretrain", "finetune"]
     assert catalog.create("dense", {}).stages(()) == [Stage("train", yields=(None,))]
     assert catalog.create("dense", {}).schedule == Schedule()
+
+
+def test_a_field_inside_a_choice_counts_in_whatever_order_it_is_given():
+    for text in ("gmp[schedule=periodic,schedule.every=50]", "gmp[schedule.every=50,schedule=periodic]"):
+        assert catalog.create(*names.parse(text)).schedule == Periodic(every=50)
+        name, fields = catalog.parse(text)
+        assert names.show(name, fields) == "gmp[schedule=periodic,schedule.every=50]"
+
+
+def test_what_equals_the_default_is_dropped_unless_it_says_something_inside_another_choice():
+    assert catalog.create("dpf", {}).schedule.every == 16  # and the default of `Periodic` is 100
+    assert catalog.parse("dpf[schedule.every=16]") == ("dpf", {})
+    name, fields = catalog.parse("dpf[schedule=periodic,schedule.every=16]")
+    assert catalog.create(name, fields).schedule == Periodic(every=16)
+    assert catalog.parse("dpf[schedule=periodic,schedule.every=100]")[1] == {
+        "schedule": "periodic",
+        "schedule.every": 100,
+    }
+
+
+def test_a_field_that_only_another_choice_has_may_be_set_with_it():
+    name, fields = catalog.parse("gmp[schedule=doubling,schedule.at=[0.5]]")
+    assert catalog.create(name, fields).schedule == Doubling(at=(0.5,))
+    with pytest.raises(UserError, match="there is no 'at'"):
+        catalog.parse("gmp[schedule.at=[0.5]]")

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import data, grid, names, record
+from bench import catalog, data, grid, names, plain_yaml, record
 from bench.lineage import identify
 from bench.options import parser, spec_from
+from bench.report import kept
 from bench.run import execute
 from bench.spec import RunSpec
 from bench.workflow.flow import Flow
@@ -117,9 +118,57 @@ def test_every_job_of_a_grid_is_the_run_that_was_planned(
         fields
         | {"sparsities": sparsities, "budget": budget, "recipe": recipe, "prunable": prunable, "methods": [method]}
     )
+    assert grid.load(plain_yaml.parse(kept.description(found))) == found
     flow = Flow(found, grid.expand(found), "some.yaml", "some.yaml", 1, 0)
     for run, spec in flow.runs.items():
         assert spec_from(parser().parse_args(shlex.split(flow.job(run)))) == spec
+
+
+NESTED = {
+    "elsa[of=rigl[schedule.every=10]]": 'elsa[ of = "rigl[schedule.every=10]" ]',
+    "sanity_check[check=invert,of=force[ramp.steps=10,loss=raw_logit]]": (
+        'sanity_check[of="force[ramp.steps=10,loss=raw_logit]", check=invert]'
+    ),
+    "one_shot[of=magnitude[allocation=uniform[dense_first=true]]]": (
+        "one_shot[of='magnitude[allocation=uniform[dense_first=true]]']"
+    ),
+}
+"""Methods inside methods as tables name them, and as somebody may write them."""
+
+
+def test_a_method_inside_a_method_is_the_same_wherever_a_grid_names_it() -> None:
+    shown, typed = list(NESTED), list(NESTED.values())
+    fields = {
+        "recipe": "digits",
+        "datasets": ["digits"],
+        "architectures": ["convnet_small"],
+        "methods": typed,
+        "sparsities": [0.9],
+        "seeds": [0],
+        "claims": [{"claim": f"{typed[1]} >= {shown[2]}", "source": "here"}],
+        "overrides": [{"methods": [shown[0]], "points": [0.9, 1 / 3]}, {"methods": [typed[2]], "prunable": "conv"}],
+        "trainings": [{"label": "2x", "methods": [typed[1]], "recipe": "digits[train.epochs=48]"}],
+    }
+    found = grid.load(fields)
+    plan = grid.expand(found)
+    trained = "sanity_check[check=invert,of=force[ramp.steps=10,loss=raw_logit],training=2x]"
+    assert {cell.method for cell in plan.cells} == {"dense", *shown, trained}
+    assert found.claims[0].methods == (shown[1], shown[2])
+    assert {(cell.method, cell.point) for cell in plan.cells if cell.method == shown[0]} == {
+        (shown[0], 0.9),
+        (shown[0], 1 / 3),
+    }
+    assert {spec.prunable for spec in plan.runs if spec.method == "one_shot"} == {"conv"}
+    for spec in plan.runs:
+        assert catalog.parse(spec.method_text) == (spec.method, spec.hyperparameters)
+        assert spec_from(parser().parse_args(shlex.split(spec.command)[2:])) == spec
+
+
+@pytest.mark.parametrize("points", ["-5,-4", "-1e-05", "-0.5"])
+def test_what_begins_with_a_dash_is_no_option(points: str) -> None:
+    words = ["--dataset=digits", "--architecture=convnet_small", "--method=str", "--recipe=digits", "--seed=-7"]
+    spec = spec_from(parser().parse_args([*words, f"--points={points}"]))
+    assert spec_from(parser().parse_args(spec.arguments())) == spec
 
 
 def test_numbers_of_few_digits_are_written_as_ever() -> None:

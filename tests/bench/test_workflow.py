@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,28 @@ def test_a_changed_grid_is_named_so_that_the_report_opens_the_same() -> None:
     source, *words = shlex.split(found.words)
     assert grid.load(Path(source), changes(words)) == found.grid
     assert (found.grid.budget, found.grid.seeds, found.grid.name) == (0.5, (7,), "quick")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"budget": 1 / 3, "sparsities": [1 - 10**-0.5, 1e-07, 1 - 2**-13]},
+        {"title": "null"},
+        {"title": "1e3, [a] {b}: 'c' \"d\" # $HOME \\n \u2028 \U0001f600 = ü"},
+        {
+            "methods": ['one_shot[of="magnitude[allocation=erk]"]', "gmp[schedule.every=10,allocation=erk]"],
+            "claims": [],
+        },
+        {"methods": ["gmp"], "overrides": [OrderedDict(points=[1 / 3, 0.9], recipe="digits[label_smoothing=1.0e-07]")]},
+    ],
+)
+def test_changes_come_back_equal_from_the_words_that_name_them(fields: dict[str, Any]) -> None:
+    found = plan(snakemake(QUICK, {}), {"claims": []} | fields)
+    source, *words = shlex.split(found.words)
+    again = grid.load(Path(source), changes(words))
+    assert again == found.grid
+    assert again != grid.load(QUICK)
+    assert [spec.id for spec in grid.expand(again).runs] == [spec.id for spec in found.plan.runs]
 
 
 def test_gpus_limit_how_many_runs_start(monkeypatch: pytest.MonkeyPatch) -> None:
