@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 DIGITS = 6
-"""Of a point that is told from its siblings by them."""
+"""Of a point that they tell from its siblings."""
 
 SAFE = 15
 """Digits that a float has for sure; with more, 0.95 would become 0.9499…96."""
@@ -21,32 +21,33 @@ def exact(number: float) -> str:
 
 @dataclass(frozen=True)
 class Spelling:
-    """How points are written that stand side by side.
+    """How points are written that stand side by side: no two of them alike.
 
     Attributes:
-        digits: significant ones, at most; beyond `SAFE`, all that a point has.
+        siblings: all of them.
+        digits: at least so many are written, where a point has them; beyond `SAFE`, all that it has.
     """
 
+    siblings: frozenset[float] = frozenset()
     digits: int = DIGITS
 
     @classmethod
     def of(cls, points: Iterable[float | None]) -> Spelling:
-        """With as many digits as it takes that no two of these points look alike, and none below 1 like 1."""
-        different = {point for point in points if point is not None and not math.isnan(point)} | {1.0}
-        for found in map(cls, range(DIGITS, SAFE + 1)):
-            if all(len(set(map(write, different))) == len(different) for write in (found.number, found.percent)):
-                return found
-        return EXACT
+        """That of these points; nothing below 1 is written like 1."""
+        return cls(frozenset(point for point in points if point is not None and not math.isnan(point)) | {1.0})
 
     def number(self, point: float) -> str:
         """``0.95``."""
-        return f"{point:.{self.digits}g}" if self.digits <= SAFE else exact(point)
+        return self._shortest(point, lambda value, digits: f"{value:.{digits}g}") or exact(point)
+
+    def percentage(self, point: float) -> str:
+        """``95``."""
+        found = self._shortest(point, lambda value, digits: f"{100 * value:.{digits}g}")
+        return found or f"{Decimal(exact(point)).scaleb(2):f}"
 
     def percent(self, point: float) -> str:
         """``95 %``."""
-        if self.digits > SAFE:
-            return f"{Decimal(exact(point)).scaleb(2):f} %"
-        return f"{100 * point:.{self.digits}g} %"
+        return f"{self.percentage(point)} %"
 
     def name(self, point: float | None) -> str:
         """``95 %``, or ``dense`` for a network that has no point."""
@@ -57,6 +58,15 @@ class Spelling:
         shown = [self.percent(point) for point in points if not math.isnan(point)]
         return f" at {' and '.join(shown)}" if shown else ""
 
+    def _shortest(self, point: float, write: Callable[[float, int], str]) -> str:
+        """The text of a point with the fewest digits that no sibling shares; empty if it takes more than `SAFE`."""
+        others = self.siblings - {point}
+        for digits in range(self.digits, SAFE + 1):
+            text = write(point, digits)
+            if all(write(other, digits) != text for other in others):
+                return text
+        return ""
 
-EXACT = Spelling(SAFE + 1)
+
+EXACT = Spelling(digits=SAFE + 1)
 """Tells any two points apart, whatever their siblings: for keys."""

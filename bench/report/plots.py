@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle, repeat
 from pathlib import Path
@@ -157,15 +157,10 @@ def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[
         low, high = line["mean"] - line["std"], line["mean"] + line["std"]
         panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     left, right = panel.get_xlim()
-    names = dict(zip(kind.ticks, ticks(kind.ticks), strict=True))
-    inside = {place: name for value, name in names.items() if left <= (place := -math.log10(kind.kept(value))) <= right}
+    write = Spelling.of(kind.ticks).percentage
+    ticks = {-math.log10(kind.kept(value)): write(value) for value in kind.ticks}
+    inside = {position: text for position, text in ticks.items() if left <= position <= right}
     panel.set_xticks(list(inside), list(inside.values()))
-
-
-def ticks(values: Sequence[float]) -> list[str]:
-    """How fractions are written at an axis that counts in %."""
-    percent = Spelling.of(values).percent
-    return [percent(value).removesuffix(" %") for value in values]
 
 
 def _legend(panels: Any) -> tuple[list[Any], list[str]]:

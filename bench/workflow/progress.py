@@ -201,8 +201,7 @@ def label(spec: RunSpec, spelling: Spelling | None = None) -> str:
 
     Runs of a grid are told apart by the `spelling` of its plan.
     """
-    percent = (spelling or spec.spelling).percent
-    points = ", ".join(percent(point).removesuffix(" %") for point in spec.points)
+    points = ", ".join(map((spelling or spec.spelling).percentage, spec.points))
     parts = [spec.dataset, spec.architecture, spec.method_text, points and f"{points} %", f"seed {spec.seed}"]
     return " · ".join(part for part in parts if part)
 

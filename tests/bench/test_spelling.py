@@ -23,6 +23,7 @@ def test_more_digits_where_siblings_need_them_and_only_where_a_point_has_them() 
     found = Spelling.of([0.9, 0.89262581, 0.89262579])  # their sixth digits round to the same, and so do the seventh's
     assert [found.number(point) for point in (0.9, 0.89262581, 0.89262579)] == ["0.9", "0.89262581", "0.89262579"]
     assert found.percent(0.89262581) == "89.262581 %"
+    assert found.percent(1 - 10**-0.5) == "68.3772 %"  # no sibling is near
 
 
 def test_nothing_below_1_is_written_as_1() -> None:
@@ -34,7 +35,7 @@ def test_nothing_below_1_is_written_as_1() -> None:
 def test_siblings_that_differ_in_the_last_bit_only(point: float) -> None:
     above = math.nextafter(point, 2)
     found = Spelling.of([point, above, 0.95])
-    assert found == EXACT
+    assert EXACT.number(point) == exact(point)
     assert found.number(point) != found.number(above) and found.percent(point) != found.percent(above)
     assert (found.number(0.95), found.percent(0.95), found.percent(0.5)) == ("0.95", "95 %", "50 %")
 

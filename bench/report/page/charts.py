@@ -5,7 +5,8 @@ Written out instead of made with altair: there are four, they share almost every
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench.report.palette import PALETTE
@@ -44,6 +45,9 @@ CUT = {"expr": "floor > 0"}
 SHOWN = "indexof(hidden, datum.method) < 0"
 
 
+KEPT = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""Ticks at a fraction of weights or multiply-adds."""
+
 DENSE = {"method": "dense", "colour": "var(--ink)", "shape": "circle", "stroke": [5, 3]}
 
 
@@ -69,15 +73,10 @@ def _looks(methods: Sequence[str]) -> list[dict[str, Any]]:
 
 def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Accuracy against the fraction of ``weights`` or ``macs`` that is kept, on a logarithmic scale."""
-    digits = min(Spelling.of(sparsities).digits, 12)  # the browser computes, and its last digits are noise
-    sparsity, macs = f"format(100 - 100 * datum.value, '.{digits}~g')", "format(100 * datum.value, '.4~g')"
-    label = sparsity if field == "weights" else macs
     title = "Sparsity (%)" if field == "weights" else "Theoretical MACs kept (% of dense)"
-    values = {1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001}
-    if field == "weights":
-        values |= {round(1 - each, 15) for each in sparsities}
-    axis = {"title": title, "labelExpr": label, "grid": False, "labelOverlap": True}
-    axis["values"] = sorted(values, reverse=True)
+    ticks = _sparsities(sparsities) if field == "weights" else {kept: f"{100 * kept:g}" for kept in KEPT}
+    axis = {"title": title, "grid": False, "labelOverlap": True, "values": list(ticks)}
+    axis["labelExpr"] = f"{json.dumps(list(ticks.values()))}[indexof({json.dumps(list(ticks))}, datum.value)]"
     x = {
         "field": field,
         "type": "quantitative",
@@ -123,6 +122,13 @@ def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[st
         ],
         340,
     )
+
+
+def _sparsities(own: Iterable[float]) -> dict[float, str]:
+    """Sparsities in %, the grid's `own` among them, by the fraction kept, the largest first."""
+    sparsities = sorted({*own, *(round(1 - kept, 9) for kept in KEPT)})
+    write = Spelling.of(sparsities).percentage
+    return {round(1 - each, 15): write(each) for each in sparsities}
 
 
 def training(field: str, methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
