@@ -52,20 +52,24 @@ def write(value: Any, quoted: bool = False) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
+_BREAK = re.compile("[\n\x85\u2028\u2029]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes what is there twice twice, and line breaks as escapes."""
 
-    BREAKS = re.compile("[\n\x85\u2028\u2029]")
+    quoted = False
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def text(self, value: str) -> yaml.ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:str", value, style='"' if self.BREAKS.search(value) else None)
+        style = '"' if self.quoted or _BREAK.search(value) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 class _Quoting(_Dumper):
-    BREAKS = re.compile("")
+    quoted = True
 
 
 _Dumper.add_representer(str, _Dumper.text)

@@ -132,10 +132,11 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
             if result is None:
                 continue
             found.results.append(result)
+            at = "" if point is None else f"at {found.spec.spelling.number(point)} "
             if result.empty_layers:
-                found.warnings.append(f"{_at(found, point)}nothing is left of {', '.join(result.empty_layers)}")
+                found.warnings.append(f"{at}nothing is left of {', '.join(result.empty_layers)}")
             if run.method.meaning == "exact":
-                _check_sparsity(found, run.masks.deviation(run.target), point)
+                _check_sparsity(found, run.masks.deviation(run.target), at)
             if not math.isfinite(result.loss):
                 found.outcome, found.reason = (
                     "diverged",
@@ -150,15 +151,11 @@ def _nothing_left(counts: Counts) -> bool:
     return (counts.prunable_sparsity if counts.effective_sparsity is None else counts.effective_sparsity) == 1.0
 
 
-def _check_sparsity(found: Record, deviation: tuple[int, str], point: float | None) -> None:
+def _check_sparsity(found: Record, deviation: tuple[int, str], at: str) -> None:
     units, group = deviation
     if units > 1:
         found.outcome = "wrong_sparsity"
-        found.reason = f"{_at(found, point)}the mask misses its target by {units} units in {group}"
-
-
-def _at(found: Record, point: float | None) -> str:
-    return "" if point is None else f"at {found.spec.spelling.number(point)} "
+        found.reason = f"{at}the mask misses its target by {units} units in {group}"
 
 
 def _outcome(error: BaseException) -> tuple[Outcome, str]:

@@ -262,13 +262,8 @@ def _costs(lines: list[dict[str, Any]], spelling: Spelling) -> Block:
             continue
         times = "" if math.isnan(line["epochs_relative"]) else f"{line['epochs_relative']:.2f}"  # dense was not trained
         numbers = [f"{line['epochs']:.6g}", times, f"{line['training_macs_relative']:.2f}"]
-        texts = [
-            line["method"],
-            _target(line, spelling),
-            *numbers,
-            f"{line['mask_updates']:.6g}",
-            f"{line['seconds']:.1f}",
-        ]
+        numbers += [f"{line['mask_updates']:.6g}", f"{line['seconds']:.1f}"]
+        texts = [line["method"], _target(line, spelling), *numbers]
         rows.append(tuple(map(Text, texts)))
     return Block(
         "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)

@@ -94,8 +94,9 @@ def verdict(a: Record, b: Record) -> str:
 
 def _numbers(a: Record, b: Record) -> Any:
     table = shown.grid("Point", ("", "A", "B", "B − A"))
+    spelling = _spelling(a, b)
     for point in dict.fromkeys(each.point for found in (a, b) for each in found.results):
-        name = _spelling(a, b).name(point)
+        name = spelling.name(point)
         for what, (left, right) in _measured(a.result(point), b.result(point)).items():
             table.add_row(name, what, _number(left), _number(right), _difference(left, right))
             name = ""

@@ -181,3 +181,12 @@ def test_weights_without_a_card_are_not_left(
     with pytest.raises(UserError, match="no card today"):
         extract(found.id, results, tmp_path / "model.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_normalises_by_the_recipe_s_own_numbers_to_the_last_bit() -> None:
+    means = (0.49139967861519607, 1 / 3, 0.5)
+    used = RECIPE | {"data": {"mean": means, "std": (0.25,) * 3}}
+    spec = factories.spec("gmp", recipe=Recipe.read(used, "these tests"))
+    words = card.evaluation(Path("w.safetensors"), spec)
+    assert tuple(map(float, words[words.index("--mean") + 1].split(","))) == means
+    assert words[words.index("--std") + 1] == "0.25,0.25,0.25"
