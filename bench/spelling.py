@@ -53,9 +53,13 @@ class Spelling:
         """``95 %``, or ``dense`` for a network that has no point."""
         return "dense" if point is None else self.percent(point)
 
+    def target(self, point: float | None) -> str:
+        """``95 %``, or nothing for NaN or None (the dense network)."""
+        return "" if point is None or math.isnan(point) else self.percent(point)
+
     def at(self, *points: float) -> str:
         """`` at 95 %`` or `` at 95 % and 98 %``, nothing for NaN (the dense network)."""
-        shown = [self.percent(point) for point in points if not math.isnan(point)]
+        shown = [text for text in map(self.target, points) if text]
         return f" at {' and '.join(shown)}" if shown else ""
 
     def _shortest(self, point: float, write: Callable[[float, int], str]) -> str:

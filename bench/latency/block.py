@@ -84,7 +84,7 @@ def _block(machine: Machine, measured: Sequence[tuple[Mapping[str, Any], list[Ti
     for line, timings in measured:
         for batch in sorted({each.batch for each in timings}):
             by_way = [_speedup(each for each in timings if (each.backend, each.batch) == (way, batch)) for way in ways]
-            target = "" if math.isnan(line["point"]) else spelling.percent(line["point"])
+            target = spelling.target(line["point"])
             shares = [_share(line["macs_kept"]), _share(line["effective_macs_kept"])]
             rows.append(tuple(map(Text, (line["method"], target, *shares, str(batch), *by_way))))
     head = ("Method", "Target", "MACs kept (theoretical)", "Effective MACs kept (theoretical)", "Batch", *ways)

@@ -210,15 +210,20 @@ def block(lines: Sequence[Mapping[str, Any]], accuracy: Mapping[Any, Text], chur
         accuracy: what stands for the accuracy of a cell, by method and point.
         churn: from `read`.
     """
-    percent = Spelling.of(line["point"] for line in lines).percent
+    target = Spelling.of(line["point"] for line in lines).target
     rows = []
     for line in lines:
         point = same(line["point"])
         place = (line["dataset"], line["architecture"], line["method"], point)
         seeds, dense = (churn.shares.get((place, against), []) for against in ("seed", "dense"))
         if seeds or dense:
-            target = "" if point is None else percent(point)
-            texts = [line["method"], target, accuracy[line["method"], point].text, *_shown(seeds), *_shown(dense)]
+            texts = [
+                line["method"],
+                target(point),
+                accuracy[line["method"], point].text,
+                *_shown(seeds),
+                *_shown(dense),
+            ]
             rows.append(tuple(map(Text, texts)))
     title = (
         "Churn: test images on which two networks disagree, in % (pairs of networks), and as a multiple of their error"

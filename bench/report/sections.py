@@ -149,11 +149,8 @@ def _section(
         for method, point, word in zip(anchors["method"], anchors["point"], anchors["verdict"], strict=True)
     }
     spelling = Spelling.of(line["point"] for line in lines)
-    accuracy = {
-        key: _accuracy(line, verdicts.get(key), notes, spelling)
-        for line in lines
-        for key in [(line["method"], same(line["point"]))]
-    }
+    keys = [(line["method"], same(line["point"])) for line in lines]
+    accuracy = {key: _accuracy(line, verdicts.get(key), notes, spelling) for key, line in zip(keys, lines, strict=True)}
     dynamic, levels = per_input.block(lines, accuracy), nested.block(lines, accuracy)
     blocks = [_accuracies(grid, lines, accuracy, spelling), dynamic, levels, _remains(lines, accuracy, spelling)]
     blocks += [*latency_block.blocks(lines, speeds), churn.block(lines, accuracy, churned), _costs(lines, spelling)]
@@ -161,16 +158,14 @@ def _section(
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
     network = (lines[0]["dataset"], lines[0]["architecture"])
+    told = [*notes.texts, *_overridden(grid, lines), *_warnings(lines, spelling), *_unequal(lines)]
     others = [*versions.notes(network), *speeds.notes.get(network, []), *churned.notes.get(network, [])]
     return Section(
         dataset=lines[0]["dataset"],
         architecture=lines[0]["architecture"],
         facts=_network(lines),
         blocks=tuple(block for block in blocks if block.rows),
-        notes=(
-            *(*notes.texts, *_overridden(grid, lines), *_warnings(lines, spelling), *_unequal(lines)),
-            *dict.fromkeys(others),
-        ),
+        notes=(*told, *dict.fromkeys(others)),
     )
 
 
@@ -237,7 +232,7 @@ def _remains(lines: list[dict[str, Any]], accuracy: dict[Any, Text], spelling: S
         text = accuracy[line["method"], same(line["point"])].text
         interval = "" if math.isnan(line["low"]) else f"{max(line['low'], 0):.2f} to {min(line['high'], 100):.2f}"
         shares = [line[name] for name in _SHARES]
-        texts = [line["method"], _target(line, spelling), text, interval]
+        texts = [line["method"], spelling.target(line["point"]), text, interval]
         texts += [points(line["drop"]) if line["method"] != "dense" else "", *map(_share, shares)]
         rows.append(tuple(map(Text, texts)))
     return Block("What is left (MACs are theoretical; drop from our dense network in points)", head, tuple(rows))
@@ -250,10 +245,6 @@ def _share(value: float) -> str:
     return "not defined" if math.isnan(value) else f"{100 * value:.2f} %"
 
 
-def _target(line: dict[str, Any], spelling: Spelling) -> str:
-    return "" if math.isnan(line["point"]) else spelling.percent(line["point"])
-
-
 def _costs(lines: list[dict[str, Any]], spelling: Spelling) -> Block:
     head = ("Method", "Target", "Epochs", "Epochs × dense", "Training MACs × dense", "Mask updates", "Seconds per run")
     rows = []
@@ -263,7 +254,7 @@ def _costs(lines: list[dict[str, Any]], spelling: Spelling) -> Block:
         times = "" if math.isnan(line["epochs_relative"]) else f"{line['epochs_relative']:.2f}"  # dense was not trained
         numbers = [f"{line['epochs']:.6g}", times, f"{line['training_macs_relative']:.2f}"]
         numbers += [f"{line['mask_updates']:.6g}", f"{line['seconds']:.1f}"]
-        texts = [line["method"], _target(line, spelling), *numbers]
+        texts = [line["method"], spelling.target(line["point"]), *numbers]
         rows.append(tuple(map(Text, texts)))
     return Block(
         "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)
