@@ -7,8 +7,10 @@ neither: a job that is killed between the two renames of `save` leaves the previ
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,16 @@ import torch
 from bench import distributed, seal
 from bench.disk import writing
 from bench.record import write_atomic
+from bench.tensors import to_bytes
 
 log = logging.getLogger(__name__)
+
+CONTENT = ("model", "masks", "extras", "state")
+"""The parts of a stage's state (`bench.train.Trainer.state`) that a later stage may start from or read."""
+
+
+class Unusable(Exception):
+    """A checkpoint that is damaged or another stage's; the message says why, in half a sentence."""
 
 
 def save(path: Path, owner: str, content: dict[str, Any]) -> None:
@@ -46,19 +56,47 @@ def load(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str
     """
     for candidate in (path, _previous(path)):
         try:
-            head, _, body = candidate.read_bytes().partition(b"\n")
+            return read(candidate, owner, device)
         except FileNotFoundError:  # also if another rank passed it over a moment ago
             continue
-        problem = seal.problem(head, body, owner)
-        if problem is None:
-            try:
-                content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
-                return content
-            except Exception as error:  # torch raises some ten kinds; a checksum can be computed for any content
-                problem = f"it holds something else than tensors and plain values ({type(error).__name__})"
-        log.warning("checkpoint %s is passed over and deleted: %s", candidate.name, problem)
-        candidate.unlink(missing_ok=True)
+        except Unusable as problem:
+            log.warning("checkpoint %s is passed over and deleted: %s", candidate.name, problem)
+            candidate.unlink(missing_ok=True)
     return None
+
+
+def read(path: Path, owner: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What one file holds. Raises `Unusable` if it is damaged or not the owner's, OSError if it can't be read."""
+    head, _, body = path.read_bytes().partition(b"\n")
+    if problem := seal.problem(head, body, owner):
+        raise Unusable(problem)
+    try:
+        content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
+        return content
+    except Exception as error:  # torch raises some ten kinds; a checksum can be computed for any content
+        what = f"it holds something else than tensors and plain values ({type(error).__name__})"
+        raise Unusable(what) from None
+
+
+def content_digest(state: Mapping[str, Any]) -> str:
+    """SHA-256 (64 hex digits) of what a later stage can start from: weights, buffers, masks, what the method added.
+
+    It is not the file's: a file also holds how many seconds the training took, and torch may write the same tensors in
+    other bytes. Here names, types, shapes and bits count, whatever the memory format and the device. A mask that prunes
+    nothing counts as none: a dense stage, which methods share, has masks for the prunable set of whoever trained it.
+
+    Raises `Unusable` if it is no stage's state.
+    """
+    try:
+        tensors = {f"{part}: {name}": value for part in CONTENT for name, value in state[part].items()}
+    except (KeyError, AttributeError, TypeError):
+        raise Unusable("it holds no stage's state") from None
+    sha = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        if not name.startswith("masks: ") or not bool(value.all()):
+            sha.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            sha.update(to_bytes(value))
+    return sha.hexdigest()
 
 
 def remove(path: Path) -> None:

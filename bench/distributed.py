@@ -28,6 +28,8 @@ from torch import nn
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
+from bench.tensors import to_bytes
+
 Result = TypeVar("Result")
 
 PATIENCE = timedelta(days=14)
@@ -158,16 +160,12 @@ def same(what: str, value: str | Iterable[torch.Tensor]) -> None:
         return
     sha = hashlib.sha256()
     for part in [value] if isinstance(value, str) else value:
-        sha.update(part.encode() if isinstance(part, str) else _bytes(part))
+        sha.update(part.encode() if isinstance(part, str) else to_bytes(part))
     own = torch.tensor(list(sha.digest()), dtype=torch.uint8)
     found = [torch.empty_like(own) for _ in range(ranks())]
     dist.all_gather(found, own)
     if others := [str(number) for number, other in enumerate(found) if not torch.equal(other, found[0])]:
         raise RuntimeError(f"{what} of rank {', '.join(others)} differ from those of rank 0, and must be the same.")
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def alone(work: Callable[[], Result]) -> Result | None:

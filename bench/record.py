@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bench.ancestry import Ancestry
 from bench.disk import writing
 from bench.errors import printable
 from bench.spec import RunSpec
@@ -196,6 +197,7 @@ class Record(Part):
         warnings: what deserves a look though the run ended well.
         results: one for each point.
         curves: one for each stage.
+        ancestry: of each stage, from which states it began; empty in records made before there was this field.
         cost: what it took.
         provenance: code, packages and hardware, and the command that runs it again.
     """
@@ -209,6 +211,7 @@ class Record(Part):
     warnings: list[str] = Field(default_factory=list)
     results: list[Result] = Field(default_factory=list)
     curves: list[Curve] = Field(default_factory=list)
+    ancestry: list[Ancestry] = Field(default_factory=list)
     cost: Cost = Cost()
     provenance: dict[str, Any] = Field(default_factory=dict)
 

@@ -168,11 +168,12 @@ def _outcome(error: BaseException) -> tuple[Outcome, str]:
 
 
 def _complete(found: Record, workshop: Workshop) -> None:
-    """Curves, cost and warnings of all stages that ran, finished or not."""
+    """Curves, ancestry, cost and warnings of all stages that ran, finished or not."""
     from bench.stages import is_shared
 
     spe, train_size = workshop.batches.steps_per_epoch, workshop.batches.train_size
     found.curves = list(workshop.curves.values())
+    found.ancestry = list(workshop.ancestry.values())
     epochs = {
         stage.name: workshop.progress[stage.name].trained_images / train_size
         for stage in workshop.stages

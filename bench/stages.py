@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from bench import checkpoint, data, distributed, flops
+from bench.ancestry import Ancestry, Parent, parents_in
 from bench.context import Run
 from bench.data.batches import batches_of
 from bench.initialise import build
@@ -48,7 +49,7 @@ class Workshop:
 
     Attributes:
         data_sha256: the fingerprint of the data: the registered one, or that of the folder as it was indexed.
-        curves, progress: of every stage that was trained or loaded, by stage name; also of one that failed.
+        curves, progress, ancestry: of every stage that was trained or loaded, by stage name; also of one that failed.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Workshop:
         flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
         self.curves: dict[str, Curve] = {}
         self.progress: dict[str, Progress] = {}
+        self.ancestry: dict[str, Ancestry] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
     def model(self) -> nn.Module:
@@ -118,23 +120,28 @@ class Workshop:
 
     def state(self, reference: str) -> Mapping[str, Any]:
         """The state at the end of a stage (``pretrain``) or at a snapshot of it (``pretrain@2``)."""
-        name, _, position = reference.partition("@")
-        stage = next(stage for stage in self.stages if stage.name == name)
-        if not position:
-            return self._states[name]
-        step = self._phase_step(stage, float(position))
+        stage, step = self._meant(reference)
+        if step is None:
+            return self._states[stage.name]
         with self._lock(stage):
             found = self._load(stage, f"snapshot-{step}.pt")
             return found if found is not None else self._rewound(stage, step)
+
+    def _meant(self, reference: str) -> tuple[Stage, int | None]:
+        """The stage that a reference names, and the step of the snapshot, None for the stage's end."""
+        name, _, position = reference.partition("@")
+        stage = next(stage for stage in self.stages if stage.name == name)
+        return stage, self._phase_step(stage, float(position)) if position else None
 
     # -- training ---------------------------------------------------------------------------------------------------
 
     def _train(self, stage: Stage, run: Run) -> None:
         folder, owner = self._folder(stage), self.identities[stage.name]
-        if stage.parents:
-            start(run, dict(self.state(stage.parents[0])), with_extras=False)
+        parents = self._begin(stage, run)
         trainer = self._trainer(stage, run)
+        trainer.parents = parents
         resumed = self._goes_on(stage, trainer, UNFINISHED)
+        self._tell(stage, trainer.parents)
         self.curves[stage.name], self.progress[stage.name] = trainer.curve, trainer.progress
         distributed.same(f"stage '{stage.name}': the checkpoints", str(trainer.progress.step))
         if stage.phase is None:
@@ -148,6 +155,18 @@ class Workshop:
         distributed.same(f"stage '{stage.name}', at its end: the weights and masks", weights)
         self._states[stage.name] = trainer.state()
         checkpoint.save(folder / "final.pt", owner, self._states[stage.name])
+
+    def _begin(self, stage: Stage, run: Run) -> tuple[Parent, ...]:
+        """Give a stage what its first parent ended with; returns which states all of its parents had."""
+        states = {reference: self.state(reference) for reference in stage.parents}
+        if states:
+            start(run, dict(states[stage.parents[0]]), with_extras=False)
+        return tuple(self._parent(reference, state) for reference, state in states.items())
+
+    def _parent(self, reference: str, state: Mapping[str, Any]) -> Parent:
+        stage, step = self._meant(reference)
+        sha256 = checkpoint.content_digest(state)
+        return Parent(reference=reference, identity=self.identities[stage.name], step=step, sha256=sha256)
 
     def _goes_on(self, stage: Stage, trainer: Trainer, unfinished: str) -> bool:
         """Put a trainer where the last job that trained this was cut off, if one was."""
@@ -217,6 +236,11 @@ class Workshop:
             "stage": stage.name
         }  # whoever trained a shared stage may name it otherwise
         self.curves[stage.name] = Curve(**curve)
+        self._tell(stage, parents_in(state), checkpoint.content_digest(state))
+
+    def _tell(self, stage: Stage, parents: tuple[Parent, ...] | None, sha256: str | None = None) -> None:
+        identity = self.identities[stage.name]
+        self.ancestry[stage.name] = Ancestry(stage=stage.name, identity=identity, sha256=sha256, parents=parents)
 
     @contextmanager
     def _lock(self, stage: Stage) -> Iterator[None]:

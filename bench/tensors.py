@@ -56,3 +56,8 @@ class NamedTensors(dict[str, torch.Tensor]):
     def copy_(self, other: NamedTensors) -> None:
         """Overwrite every tensor in place."""
         torch._foreach_copy_(self.tensors(), other.tensors())
+
+
+def to_bytes(tensor: torch.Tensor) -> bytes:
+    """The bits of a tensor's values in the order of its dimensions, whatever its memory format and device."""
+    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()

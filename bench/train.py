@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from bench import capture, distributed
+from bench.ancestry import Parent, parents_in
 from bench.context import Run
 from bench.decay import KeptDecay
 from bench.determinism import autocast
@@ -63,6 +64,9 @@ class Trainer:
         snapshots: {step: function that saves the state}, for stages that others rewind to.
         stop_after: stop at this step (a snapshot is wanted, not the end).
         checkpoint_seconds: time between two checkpoints; what a killed job loses at most.
+
+    Attributes:
+        parents: the states that the stage began from, to be told in the record; None if that is not known.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Trainer:
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
         self.progress = Progress(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
         self.curve = Curve(stage=run.stage.name)
+        self.parents: tuple[Parent, ...] | None = None
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
         self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
         self.stop_request = StopRequest()
@@ -107,6 +112,7 @@ class Trainer:
             "extras": run.extras.state_dict(),
             "state": run.state,
             "progress": vars(self.progress),
+            "parents": None if self.parents is None else [parent.model_dump() for parent in self.parents],
         }
 
     def checkpoint(self) -> dict[str, Any]:
@@ -122,6 +128,7 @@ class Trainer:
         self.progress = Progress(**state["progress"])
         self.curve = Curve(**self.progress.curve)
         self._sum.fill_(self.progress.loss)
+        self.parents = parents_in(state)  # not those of today: a file may have been replaced since
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 

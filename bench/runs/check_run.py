@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -21,6 +21,9 @@ from bench.lineage import identify, identities
 from bench.record import Record, Result
 from bench.schema import explain
 from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    from bench.runs.check_states import States
 
 STAGE_FILES = ("final.pt", "checkpoint.pt", "snapshot-*.pt", "rewinding-*.pt")
 
@@ -60,15 +63,16 @@ class Labels:
             return None
 
 
-def run(path: Path, labels: Labels) -> list[Finding]:
-    """What is wrong with a record, and with the files beside it."""
+def run(path: Path, labels: Labels, states: States) -> list[Finding]:
+    """What is wrong with a record, with the files beside it, and with the states that its stages began from."""
     try:
         found = record.read(path)
     except ValidationError as error:
         return [Finding(path, explain(error, "the record", Record))]
     except OSError as error:
         return [Finding(path, f"cannot be read ({error.strerror})")]
-    return [*_names(found, path), *_identity(found, path), *_files(found, path, labels)]
+    files = _files(found, path, labels)
+    return [*_names(found, path), *_identity(found, path), *files, *states.findings(found, path)]
 
 
 def _names(found: Record, path: Path) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bench.errors import UserError, printable
 from bench.grid import expand, load
-from bench.runs import check_run, check_tables, find
+from bench.runs import check_run, check_states, check_tables, find
 from bench.runs.check_run import Finding
 from bench.workflow.flow import changes
 
@@ -87,7 +87,8 @@ def _tasks(place: Path, fields: Sequence[str]) -> list[Task]:
         stages = sorted(path for path in (place / "stages").glob("*") if path.is_dir())
         tables = [partial(check_tables.of_kept, place)] if (place / "grid.yaml").is_file() else []
     labels = check_run.Labels(results / "data")
-    found: list[Task] = [("record", partial(check_run.run, path, labels)) for path in records]
+    states = check_states.States(results / "stages", records)
+    found: list[Task] = [("record", partial(check_run.run, path, labels, states)) for path in records]
     found += [("stage", partial(check_run.stage, path)) for path in stages]
     return found + [("set of tables", table) for table in tables]
 

@@ -1,7 +1,9 @@
 """Checkpoints: whole or not there; damaged or foreign ones are passed over."""
 
+import hashlib
 import json
 import logging
+import struct
 
 import pytest
 import torch
@@ -102,3 +104,52 @@ def test_remove_takes_both(tmp_path):
     checkpoint.save(path, "me", content(2))
     checkpoint.remove(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def state(**changes):
+    """A stage's state of one weight and its mask."""
+    weight = torch.arange(24.0).reshape(2, 3, 2, 2)
+    parts = {"model": {"conv.weight": weight}, "masks": {}, "extras": {}, "state": {}, "progress": {"seconds": 1.0}}
+    return parts | changes
+
+
+def test_the_digest_of_a_state_is_that_of_its_bits():
+    bits = struct.pack("<24f", *range(24))
+    by_hand = hashlib.sha256(b"model: conv.weight torch.float32 (2, 3, 2, 2)\n" + bits).hexdigest()
+    assert checkpoint.content_digest(state()) == by_hand
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"progress": {"seconds": 2.0}},
+        {"parents": [{"reference": "pretrain"}]},
+        {"model": {"conv.weight": state()["model"]["conv.weight"].to(memory_format=torch.channels_last)}},
+        {"masks": {"conv.weight": torch.ones(2, 3, 2, 2, dtype=torch.bool)}},
+    ],
+    ids=["a clock", "what it began from", "the memory format", "a mask that prunes nothing"],
+)
+def test_what_no_later_stage_starts_from_is_not_in_it(changes):
+    assert checkpoint.content_digest(state(**changes)) == checkpoint.content_digest(state())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": {"conv.weight": state()["model"]["conv.weight"].flip(0)}},
+        {"model": {"conv.weight": state()["model"]["conv.weight"].double()}},
+        {"model": {"conv.weight": state()["model"]["conv.weight"].reshape(3, 2, 2, 2)}},
+        {"model": {"other.weight": state()["model"]["conv.weight"]}},
+        {"masks": {"conv.weight": torch.zeros(2, 3, 2, 2, dtype=torch.bool)}},
+        {"extras": {"threshold": torch.tensor(0.0)}},
+        {"state": {"kept": torch.tensor(1)}},
+    ],
+    ids=["values", "a type", "a shape", "a name", "a mask", "an extra", "a tensor of the method's"],
+)
+def test_what_a_later_stage_starts_from_is_in_it(changes):
+    assert checkpoint.content_digest(state(**changes)) != checkpoint.content_digest(state())
+
+
+def test_what_is_no_state_has_no_digest():
+    with pytest.raises(checkpoint.Unusable, match="it holds no stage's state"):
+        checkpoint.content_digest({"model": torch.zeros(3)})

@@ -36,6 +36,18 @@ def test_a_run_ends_well_and_leaves_a_full_record(lab: Laboratory, method, netwo
 
 
 @every_pair
+def test_every_stage_begins_from_the_bits_that_its_parents_ended_with(lab: Laboratory, method, network):
+    found = lab.finished(method, network)
+    ends = {each.stage: each.sha256 for each in found.ancestry}
+    stages = stages_of(found.spec)
+    assert list(ends) == [stage.name for stage in stages]
+    assert None not in ends.values()
+    for stage, told in zip(stages, found.ancestry, strict=True):
+        assert [parent.reference for parent in told.parents] == list(stage.parents)
+        assert all(parent.sha256 == ends[parent.reference] for parent in told.parents if parent.step is None)
+
+
+@every_pair
 def test_the_count_of_zeros_in_the_file_is_exact(lab: Laboratory, method, network):
     made = catalog.create(method, {})
     if made.meaning != "exact":

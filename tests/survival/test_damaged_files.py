@@ -78,13 +78,16 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(
 
 
 def test_what_a_checkpoint_holds_is_that_of_its_format(prepared: Path, tmp_path: Path) -> None:
-    """If this fails, code would misread the checkpoints that lie about: raise `seal.FORMAT`, and change this."""
+    """If this fails, code would misread the checkpoints that lie about: raise `seal.FORMAT`, and change this.
+
+    A part that older code left out, and that this code can do without, is no reason to: ``parents`` is one.
+    """
     results = fresh(tmp_path / "results", prepared)
     assert carry_out(words("rigl", results), Blow("training", 2)) == -signal.SIGKILL
     head, _, body = the("checkpoint.pt", results).read_bytes().partition(b"\n")
     content = torch.load(io.BytesIO(body), weights_only=True)
     assert json.loads(head)["format"] == 1
-    assert sorted(content) == ["extras", "masks", "model", "optimizer", "progress", "state"]
+    assert sorted(content) == ["extras", "masks", "model", "optimizer", "parents", "progress", "state"]
     assert " ".join(sorted(content["progress"])) == (
         "best_accuracy best_epoch changed curve images loss mask_updates seconds selected_accuracy step trained_images "
         "training_macs"
