@@ -51,6 +51,16 @@ def configure(recipe: Recipe, threads: int) -> dict[str, Any]:
     }
 
 
+def cpu_capability() -> str:
+    """Which of the processor's instructions torch's own kernels use: ``AVX512``, ``AVX2``, ``DEFAULT``.
+
+    The environment variable ``ATEN_CPU_CAPABILITY`` lowers it. Another one rounds otherwise, as another processor does.
+    """
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability()
+
+
 def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:
     """The context of forward passes: bfloat16 autocast under precision ``bf16``, nothing otherwise."""
     import torch

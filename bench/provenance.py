@@ -21,13 +21,16 @@ CODE = ("bench", "methods")
 """The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
 
 
-def collect(*, threads: int, mode: str, device: str, method_source_sha256: str, data_sha256: str) -> dict[str, Any]:
+def collect(
+    *, threads: int, mode: str, device: str, cpu_capability: str, method_source_sha256: str, data_sha256: str
+) -> dict[str, Any]:
     """Facts for the record, as JSON-like values; imports none of the packages whose versions it tells.
 
     Args:
         threads: CPU threads of the run.
         mode: ``deterministic`` or ``fast``.
         device: ``cpu`` or ``cuda``, as `bench.devices.device_slot` yields it.
+        cpu_capability: as `bench.determinism.cpu_capability` tells it.
         method_source_sha256: see `bench.identity.source_digest`.
         data_sha256: the data set's fingerprint.
     """
@@ -37,7 +40,7 @@ def collect(*, threads: int, mode: str, device: str, method_source_sha256: str, 
         "packages": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": {"model": processor(), "cores": os.cpu_count()},
+        "cpu": {"model": processor(), "capability": cpu_capability, "cores": os.cpu_count()},
         "gpu": None if device == "cpu" else gpu(),
         "device": device,
         "threads": threads,

@@ -172,8 +172,7 @@ def _complete(found: Record, workshop: Workshop) -> None:
     from bench.stages import is_shared
 
     spe, train_size = workshop.batches.steps_per_epoch, workshop.batches.train_size
-    found.curves = list(workshop.curves.values())
-    found.ancestry = list(workshop.ancestry.values())
+    found.curves, found.ancestry = list(workshop.curves.values()), list(workshop.ancestry.values())
     epochs = {
         stage.name: workshop.progress[stage.name].trained_images / train_size
         for stage in workshop.stages
@@ -211,12 +210,13 @@ def _peak_memory(device: str) -> int:
 
 
 def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:
-    from bench import data
+    from bench import data, determinism
 
     facts: dict[str, Any] = collect(
         threads=threads,
         mode=spec.recipe.mode,
         device=device,
+        cpu_capability=determinism.cpu_capability(),
         method_source_sha256=catalog.source_digest(spec.method),
         data_sha256=data.info(spec.dataset).sha256,
     )

@@ -1,9 +1,10 @@
 """Results of several machines in one folder: records are the truth, conflicts are named, nothing is overwritten.
 
 A run is what its id says, so the same run may have been carried out twice. With the same numbers and the same weights
-it is one run. With others it is a conflict: machines differ in their bits, and which of the two shall count is not for
-a program to say; the one that was there first stays. A run that ended in an error, or whose record cannot be read,
-gives way to one that ended otherwise.
+it is one run. Other hardware gives other bits, and so other numbers, to the same run: the one that was there first
+stays. Where hardware does not explain it, other numbers are a conflict, and which of the two shall count is not for a
+program to say; the first stays here, too. A run that ended in an error, or whose record cannot be read, gives way to
+one that ended otherwise.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Merged:
         replaced: runs that were there as an error, or with a record that cannot be read.
         same: runs that were there already, with the same numbers and weights, or with the same lack of them.
         completed: those of `same` that got files which they lacked.
+        elsewhere: runs that are there with numbers or weights that other hardware gave them; they stay as they are.
         conflicts: runs that are there with other numbers or weights; they stay as they are.
         refused: why a source's run was not taken.
         busy: runs that are being carried out where they should go.
@@ -45,6 +47,7 @@ class Merged:
     replaced: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
     completed: list[str] = field(default_factory=list)
+    elsewhere: list[Conflict] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     busy: list[str] = field(default_factory=list)
@@ -112,7 +115,7 @@ class _Merging:
                 self._bring_stage(stage)
 
     def _decide(self, there: Record, path: Path, source: Path) -> bool:
-        """Take a run of a source if it brings something; returns whether it is in conflict with what is here."""
+        """Take a run of a source if it brings something; returns whether what is here differs from it, and stays."""
         run, mine = there.id, self._taken.get(there.id, self.to / "runs" / there.id / "record.json")
         here = _readable(mine, run)
         if here is None or (here.outcome == "error" and there.outcome != "error"):
@@ -124,7 +127,7 @@ class _Merging:
             return False
         found = None if there.outcome == "error" else conflict(here, mine, there, path, source)
         if found is not None:
-            self.done.conflicts.append(found)
+            (self.done.elsewhere if found.by_hardware else self.done.conflicts).append(found)
             return True
         self.done.same.append(run)
         if there.outcome == here.outcome and copying.complete(here, path, mine, dry=self.dry):

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.record import Record
 from bench.runs.differences import facts, unequal
+from bench.runs.hardware import same_run
 from bench.spelling import EXACT
 
 MOST = 4
@@ -23,6 +24,7 @@ class Conflict:
         source: the folder that the other one lies in.
         differences: values by name, that of `stays` first; accuracies come first.
         machines: on what each was made.
+        by_hardware: whether they differ as one run does on two kinds of hardware (`bench.runs.hardware.same_run`).
     """
 
     run: str
@@ -31,6 +33,18 @@ class Conflict:
     source: Path
     differences: dict[str, tuple[Any, Any]]
     machines: tuple[str, str]
+    by_hardware: bool = False
+
+    @property
+    def apart(self) -> float:
+        """By how many percentage points accuracies differ at most."""
+        pairs = [pair for name, pair in self.differences.items() if name.endswith(": accuracy") and None not in pair]
+        return max((abs(mine - other) for mine, other in pairs), default=0.0)
+
+    def brief(self) -> str:
+        """Which run it is, the first difference, and who made the one that is not taken, on one line."""
+        name, (mine, other) = next(iter(self.differences.items()))
+        return f"{self.run} ({name} {_shown(mine)} ↔ {_shown(other)}; theirs: {self.machines[1]})"
 
     def describe(self) -> str:
         """What differs, from where, and which one stays."""
@@ -54,16 +68,20 @@ def conflict(mine: Record, stays: Path, other: Record, path: Path, source: Path)
         return None
     first = {name: pair for name, pair in found.items() if name in ("outcome", "reason") or name.endswith(": accuracy")}
     machines = machine(mine), machine(other)
-    return Conflict(mine.id, stays, path, source, first | found, machines)
+    return Conflict(mine.id, stays, path, source, first | found, machines, same_run(mine, other))
 
 
 def machine(found: Record) -> str:
-    """What made a record, as far as it tells: card or processor, torch, commit."""
+    """What made a record, as far as it tells: card, or processor and capability; torch, commit."""
     told = facts(found)
-    device = told.get("gpu.name") or told.get("cpu.model") or "an unnamed machine"
+    processor = " ".join(str(told[name]) for name in ("cpu.model", "cpu.capability") if told.get(name))
     commit = str(told.get("git.commit") or "")[:7]
-    parts = [device, f"torch {told['packages.torch']}" if told.get("packages.torch") else ""]
-    return ", ".join(str(part) for part in [*parts, f"commit {commit}" if commit else ""] if part)
+    parts = [
+        told.get("gpu.name") or processor or "an unnamed machine",
+        f"torch {told['packages.torch']}" if told.get("packages.torch") else "",
+        f"commit {commit}" if commit else "",
+    ]
+    return ", ".join(str(part) for part in parts if part)
 
 
 def _weights(mine: Record, other: Record) -> dict[str, tuple[Any, Any]]:

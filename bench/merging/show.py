@@ -9,6 +9,9 @@ from pathlib import Path
 from bench.errors import discreet, printable
 from bench.merging import Merged, merge
 
+FIRST = 3
+"""Runs of another machine that are named; there are as many as both have."""
+
 
 def show(sources: list[Path], to: Path, *, dry: bool, as_json: bool) -> int:
     """Merge, and print what was done; returns the exit status, 1 if something of the sources is not there now."""
@@ -22,8 +25,12 @@ def show(sources: list[Path], to: Path, *, dry: bool, as_json: bool) -> int:
 
 
 def describe(done: Merged, to: Path, *, dry: bool = False) -> str:
-    """Conflicts and refusals, and the counts."""
-    lines = [each.describe() for each in done.conflicts]
+    """Conflicts and refusals, the first runs of other machines, and the counts."""
+    lines = [f"same run, other machine: kept ours: {each.brief()}" for each in done.elsewhere[:FIRST]]
+    if (more := len(done.elsewhere) - FIRST) > 0:
+        apart = max(each.apart for each in done.elsewhere)
+        lines.append(f"and {more} more (--json); of all of them, accuracies are up to {apart:.2f} points apart")
+    lines += [each.describe() for each in done.conflicts]
     lines += [f"refused: {reason}" for reason in done.refused.values()]
     lines += [f"at work: {name}: somebody is carrying it out in {to}; merge again later" for name in done.busy]
     counts = {
@@ -31,6 +38,7 @@ def describe(done: Merged, to: Path, *, dry: bool = False) -> str:
         "in the place of errors": len(done.replaced),
         "there already": len(done.same),
         "completed": len(done.completed),
+        "the same of another machine": len(done.elsewhere),
         "conflicts": len(done.conflicts),
         "refused": len(done.refused),
         "at work": len(done.busy),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from bench.lineage import identify, method_of
 from bench.options import parser
 from bench.record import Record
 from bench.run import Watch, exclusively
-from bench.runs import differences, find, numbers, one
+from bench.runs import differences, find, hardware, numbers, one
 from bench.runs.compare import networks
 from bench.runs.differences import Side
 from bench.spec import RunSpec
@@ -25,6 +26,9 @@ from bench.spelling import Spelling
 
 FACTS = 12
 """Differences of environments that are printed."""
+
+MOST = 40
+"""Characters of a value that should be equal and is not."""
 
 
 def rerun(
@@ -44,7 +48,8 @@ def rerun(
         as_json: print what the check found as JSON.
 
     Returns:
-        The exit status: 1 if the check finds a difference that `within` doesn't cover, or there is no record.
+        The exit status: 1 if the check finds a difference that neither `within` covers nor, without it, other hardware
+        explains (`bench.runs.hardware`), or there is no record.
     """
     path = find.find(run, results)
     first = find.read(path)
@@ -110,7 +115,8 @@ def values(first: Side, again: Side, within: float | None = None) -> dict[str, A
     """What the check found, as JSON-like values.
 
     ``bitwise`` is true if weights and predictions are the same bits and all numbers are equal, null if all numbers are
-    but nothing tells of the bits. ``reproduced`` also counts that, and accuracies `within` so many percentage points.
+    but nothing tells of the bits. ``reproduced`` also counts that, and accuracies `within` so many percentage points;
+    where none are given, what other hardware explains. ``hardware`` is null where it is the same.
     """
     unequal = differences.unequal(first.record, again.record)
     total = len({*differences.numbers(first.record), *differences.numbers(again.record)})
@@ -122,6 +128,8 @@ def values(first: Side, again: Side, within: float | None = None) -> dict[str, A
     same_end = first.record.outcome == again.record.outcome
     points = [[result.point for result in side.record.results] for side in (first, again)]
     near = within is not None and same_end and points[0] == points[1] and accuracy <= within
+    elsewhere = hardware.elsewhere(first, again)
+    explained = within is None and elsewhere is not None and elsewhere.explains
     return {
         "run": first.record.id,
         "record": str(first.path),
@@ -130,7 +138,7 @@ def values(first: Side, again: Side, within: float | None = None) -> dict[str, A
         "identity_now": again.record.spec.identity,
         "mode": again.record.spec.recipe.mode,
         "outcomes": [first.record.outcome, again.record.outcome],
-        "reproduced": equal or near,
+        "reproduced": equal or near or explained,
         "bitwise": bitwise,
         "within": within,
         "numbers": total,
@@ -138,18 +146,21 @@ def values(first: Side, again: Side, within: float | None = None) -> dict[str, A
         "largest": {"accuracy": accuracy, "loss": differences.largest(unequal, ": loss") or 0.0},
         "bits": [{"point": point, "of": what, "equal": each.equal, "said": each.said} for point, what, each in bits],
         "environment": differences.environment(first.record, again.record),
+        "hardware": elsewhere and asdict(elsewhere) | {"explains": elsewhere.explains},
     }
 
 
 def render(found: dict[str, Any], console: Console) -> None:
     """Print what the check found for people."""
     console.print(Text(verdict(found), "bold green" if found["reproduced"] else "bold yellow"), soft_wrap=True)
-    percent = Spelling.of(each["point"] for each in found["bits"]).percent
+    at = Spelling.of(each["point"] for each in found["bits"]).at
     for each in found["bits"]:
         if not each["equal"] and not found["bitwise"]:
             word = "differ" if each["equal"] is False else "cannot be compared"
-            point = "" if each["point"] is None else f" at {percent(each['point'])}"
-            console.print(Text(f"{each['of']}{point} {word}: {each['said']}", "dim"), soft_wrap=True)
+            console.print(Text(f"{each['of']}{at(each['point'])} {word}: {each['said']}", "dim"), soft_wrap=True)
+    if found["hardware"] and not found["bitwise"]:
+        for line in _elsewhere(found["hardware"], at):
+            console.print(Text(printable(line), "dim"), soft_wrap=True)
     moved = found["environment"]
     if not moved:
         console.print(Text("The environment is the same in all that was recorded.", "dim"))
@@ -165,7 +176,7 @@ def render(found: dict[str, Any], console: Console) -> None:
 def verdict(found: dict[str, Any]) -> str:
     """One sentence: bit by bit, or within what."""
     total = found["numbers"]
-    if found["reproduced"] and not found["bits"]:
+    if found["bitwise"] and not found["bits"]:
         return f"Reproduced: the outcome is '{found['outcomes'][1]}' again, and all {total} numbers are equal."
     if found["bitwise"]:
         unknown = any(each["equal"] is None for each in found["bits"])
@@ -176,9 +187,40 @@ def verdict(found: dict[str, Any]) -> str:
         return f"Reproduced in all {total} numbers; whether the weights are the same bits is not known."
     if found["outcomes"][0] != found["outcomes"][1]:
         return "Not reproduced: the outcome was '{}' and is '{}'.".format(*found["outcomes"])
+    if found["hardware"] and found["within"] is None:
+        return _verdict_elsewhere(found)
     largest = found["largest"]
     apart = f"accuracies by up to {largest['accuracy']:.3g} percentage points, losses by {largest['loss']:.3g}"
     counted = f"{len(found['unequal'])} of {total} numbers differ, {apart}"
     if found["reproduced"]:
         return f"Reproduced within {found['within']:g} percentage points, not bit by bit: {counted}."
     return f"Not reproduced bit by bit: {counted}."
+
+
+def _verdict_elsewhere(found: dict[str, Any]) -> str:
+    hardware = found["hardware"]
+    if broken := list(hardware["broken"]):
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        return f"Not reproduced: it differs in '{broken[0]}'{more}, which no hardware changes."
+    if not hardware["explains"]:
+        return "Not reproduced: accuracies are further apart than other hardware explains."
+    apart = [abs(each["now"] - each["was"]) for each in hardware["accuracies"]]
+    how = f"accuracies are up to {max(apart):.2f} points apart" if apart else f"it is '{found['outcomes'][1]}' again"
+    return f"Reproduced on other hardware, though not bit by bit: {how}."
+
+
+def _elsewhere(hardware: dict[str, Any], at: Callable[[float], str]) -> Iterator[str]:
+    """How a run came out on other hardware, a line for each accuracy, and for what should be equal and is not."""
+    for each in hardware["accuracies"]:
+        apart = abs(each["now"] - each["was"])
+        only = " only" if apart > each["allowed"] else ""
+        by = f"{each['seeds']} seeds and " if each["seeds"] > 1 else ""
+        yield (
+            f"accuracy{at(each['point'])}: {each['was']:.2f} → {each['now']:.2f} %, {apart:.2f} points apart; {by}"
+            f"chance in {each['images']:,} test images explain up to {each['allowed']:.2f}{only}"
+        )
+    for name, (was, now) in hardware["broken"].items():
+        yield f"{name}: {str(was)[:MOST]} → {str(now)[:MOST]}"
+    if not hardware["broken"]:
+        yield "Equal, as on any hardware: identity, data, outcome, sizes, length of training, number of weights left."
+    yield "The same bits are promised only on the same machine: docs/determinism.md."

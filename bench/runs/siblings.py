@@ -38,8 +38,14 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     return sorted(mine, key=lambda row: not row["anchor"])
 
 
-def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
-    """The run's method at all its points, and the dense network, over the seeds that there are."""
+def seeds(found: Record, path: Path) -> list[Record]:
+    """The run's record, and those of the same run with other seeds that lie beside it."""
+    asked = found.spec.method_text, found.spec.points
+    return [each for each in _akin(found, path) if (each.spec.method_text, each.spec.points) == asked]
+
+
+def _akin(found: Record, path: Path) -> list[Record]:
+    """The run's record, and those beside it of its method and of the dense network, at any point and seed."""
     records = [found]
     for file in _beside(found, path):
         try:
@@ -49,6 +55,12 @@ def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
         akin = _protocol(other) == _protocol(found) and other.spec.method_text in (found.spec.method_text, "dense")
         if akin and other.id != found.id:
             records.append(other)
+    return records
+
+
+def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
+    """The run's method at all its points, and the dense network, over the seeds that there are."""
+    records = _akin(found, path)
     cells: dict[tuple[str, float | None], list[tuple[int, str]]] = {}
     for each in records:
         for point in each.spec.points or (None,):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,3 +87,10 @@ def test_autocast_only_for_bf16(precision: str, dtype: torch.dtype) -> None:
 def test_autocast_leaves_double_precision_alone() -> None:
     with autocast(recipe(precision="fp64"), torch.device("cpu")):
         assert (torch.ones(2, 2, dtype=torch.float64) @ torch.ones(2, 2, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_the_capability_is_what_torch_was_limited_to() -> None:
+    code = "from bench.determinism import cpu_capability; print(cpu_capability())"
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "DEFAULT\n"

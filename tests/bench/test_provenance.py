@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,9 +59,14 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert provenance.git(folder) is None
 
 
-def collected(device: str = "cpu") -> dict[str, object]:
+def collected(device: str = "cpu") -> dict[str, Any]:
     return provenance.collect(
-        threads=3, mode="fast", device=device, method_source_sha256="method's", data_sha256="data's"
+        threads=3,
+        mode="fast",
+        device=device,
+        cpu_capability="AVX2",
+        method_source_sha256="method's",
+        data_sha256="data's",
     )
 
 
@@ -69,6 +75,7 @@ def test_facts_are_json_and_name_neither_host_nor_folder() -> None:
     text = json.dumps(found)
     assert found["threads"] == 3
     assert found["mode"] == "fast"
+    assert found["cpu"]["capability"] == "AVX2"
     assert found["method_source_sha256"] == "method's"
     assert found["data_sha256"] == "data's"
     assert found["python"] == platform.python_version()
@@ -99,7 +106,8 @@ def test_a_package_that_is_missing_has_no_version(monkeypatch: pytest.MonkeyPatc
 def test_nothing_heavy_is_imported() -> None:
     code = (
         "import sys; from bench import provenance; provenance.collect(threads=1, mode='fast', device='cpu', "
-        "method_source_sha256='', data_sha256=''); print({'torch', 'timm', 'numpy'} & sys.modules.keys())"
+        "cpu_capability='', method_source_sha256='', data_sha256=''); "
+        "print({'torch', 'timm', 'numpy'} & sys.modules.keys())"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "set()"

@@ -12,6 +12,7 @@ import pytest
 from bench import cli, merging, record
 from bench.errors import UserError
 from bench.merging import Merged, copying, merge
+from bench.record import Record
 from tests.merging.folders import failed, files, results, run, with_result
 
 
@@ -52,6 +53,40 @@ def test_other_numbers_are_a_conflict_that_is_named_and_the_first_stays(tmp_path
     (conflict,) = json.loads(said)["conflicts"]
     assert conflict["differences"] == {"90 %: accuracy": [91.0, 90.5], "90 %: loss": [0.3, 0.4]}
     assert (status, conflict["machines"]) == (1, ["H100, torch 2.11.0, commit 0123456", "EPYC"])
+
+
+def of(machine: str, record: Record) -> Record:
+    """The record as another machine's."""
+    return record.model_copy(update={"provenance": {"cpu": {"model": machine, "capability": "AVX2"}}})
+
+
+def test_other_numbers_of_other_hardware_are_the_same_run_and_ours_stay(tmp_path: Path, capsys: Any) -> None:
+    ours = [of("Xeon", run(seed)) for seed in range(5)]
+    theirs = [of("EPYC", with_result(each, accuracy=91.0 - each.spec.seed)) for each in ours[1:]]
+    to, source = results(tmp_path / "to", *ours), results(tmp_path / "source", *theirs, weights=b"others")
+    before = files(to)
+    status, said = told(source, "--to", to, capsys=capsys)
+    assert status == 0
+    kept = "same run, other machine: kept ours: {} (90 %: accuracy 91 ↔ {}; theirs: EPYC AVX2)"
+    assert said.splitlines() == [
+        *(kept.format(each.id, 91 - each.spec.seed) for each in ours[1:4]),
+        "and 1 more (--json); of all of them, accuracies are up to 4.00 points apart",
+        f"{to}: runs: 0 copied, 4 the same of another machine.",
+    ]
+    assert files(to) == before
+    _, said = told(source, "--to", to, "--json", capsys=capsys)
+    assert [each["run"] for each in json.loads(said)["elsewhere"]] == [each.id for each in ours[1:]]
+
+
+@pytest.mark.parametrize("machine", ["Xeon", "EPYC"])
+def test_what_hardware_does_not_explain_is_a_conflict(tmp_path: Path, machine: str) -> None:
+    """The same hardware gives the same numbers, and no hardware changes the number of weights that are left."""
+    one = of("Xeon", run())
+    counts = one.results[0].counts
+    fewer = counts.model_copy(update={"prunable_sparsity": counts.prunable_sparsity + 0.001 * (machine == "EPYC")})
+    other = of(machine, with_result(one, accuracy=90.5, counts=fewer))
+    done = merge([results(tmp_path / "source", other)], results(tmp_path / "to", one))
+    assert (len(done.conflicts), done.elsewhere) == (1, [])
 
 
 def test_other_weights_are_a_conflict_even_with_the_same_numbers(tmp_path: Path) -> None:
@@ -203,9 +238,10 @@ def test_stages_are_copied_when_finished_and_missing_here(tmp_path: Path) -> Non
     }
 
 
-def test_stages_of_a_run_in_conflict_are_left_where_they_are(tmp_path: Path, monkeypatch: Any) -> None:
-    one = run()
-    to, source = results(tmp_path / "to", one), results(tmp_path / "source", one, weights=b"others")
+@pytest.mark.parametrize("machine", ["Xeon", "EPYC"])
+def test_stages_of_a_run_that_differs_are_left_where_they_are(tmp_path: Path, monkeypatch: Any, machine: str) -> None:
+    one, two = of("Xeon", run()), of(machine, run())
+    to, source = results(tmp_path / "to", one), results(tmp_path / "source", two, weights=b"others")
     for name in ("a" * 32, "b" * 32):
         (source / "stages" / name).mkdir(parents=True)
         (source / "stages" / name / "final.pt").write_bytes(b"state")

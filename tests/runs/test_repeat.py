@@ -56,12 +56,64 @@ def test_a_number_that_is_not_reproduced_is_status_1_and_by_how_much_is_said(res
     assert re.match(r"Not reproduced bit by bit: 1 of \d+ numbers differ, accuracies by up to 0\.25 percentage", out)
     assert "weights at 90 % differ: another SHA-256" in out
     assert re.search(r"which may explain it:\npackages.torch: 1.0 → \d", out)
+    assert "other hardware" not in out
     assert repeat.rerun(str(path), results, check=True, within=0.3) == 0
     assert "Reproduced within 0.3 percentage points, not bit by bit: " in capsys.readouterr().out
     assert repeat.rerun(str(path), results, check=True, within=0.2, as_json=True) == 1
     found_again = json.loads(capsys.readouterr().out)
     assert (found_again["reproduced"], found_again["bitwise"]) == (False, False)
     assert found_again["largest"]["accuracy"] == pytest.approx(0.25)
+
+
+def on_another_processor(copy: record.Record) -> None:
+    copy.provenance["cpu"] = {"model": "another", "capability": "AVX2", "cores": 2}
+    copy.results[0].weights_sha256 = "0" * 64
+
+
+def test_what_another_processor_explains_is_reproduced_and_said(results, found, tmp_path, capsys):
+    def change(copy: record.Record) -> None:
+        on_another_processor(copy)
+        copy.results[0].accuracy += 100 / 899  # one image more
+
+    path = altered(found[0], tmp_path, change)
+    was, now = found[0].results[0].accuracy + 100 / 899, found[0].results[0].accuracy
+    assert repeat.rerun(str(path), results, check=True) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "Reproduced on other hardware, though not bit by bit: accuracies are up to 0.11 points apart.\n"
+        "weights at 90 % differ: another SHA-256\n"
+        "predictions at 90 % cannot be compared: the files are not there\n"
+        f"accuracy at 90 %: {was:.2f} → {now:.2f} %, 0.11 points apart; chance in 899 test images explain"
+    )
+    assert "Equal, as on any hardware: identity, data, outcome, " in out
+    assert "The same bits are promised only on the same machine" in out
+    assert "cpu.model: another → " in out
+    assert repeat.rerun(str(path), results, check=True, as_json=True) == 0
+    found_again = json.loads(capsys.readouterr().out)
+    assert (found_again["reproduced"], found_again["bitwise"]) == (True, False)
+    assert found_again["hardware"]["explains"] is True
+    assert found_again["hardware"]["broken"] == {}
+    assert repeat.rerun(str(path), results, check=True, within=0.1) == 1, "who gives a bound means it"
+
+
+def test_what_another_processor_does_not_explain_is_not_reproduced(results, found, tmp_path, capsys):
+    def far(copy: record.Record) -> None:
+        on_another_processor(copy)
+        copy.results[0].accuracy = 100.0 if copy.results[0].accuracy < 50 else 0.0
+
+    def fewer(copy: record.Record) -> None:
+        on_another_processor(copy)
+        copy.results[0].counts.active_zeros += 1
+
+    assert repeat.rerun(str(altered(found[0], tmp_path, far)), results, check=True) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("Not reproduced: accuracies are further apart than other hardware explains.\n")
+    assert "chance in 899 test images explain up to 0.00 only" in out
+    assert repeat.rerun(str(altered(found[0], tmp_path, fewer)), results, check=True) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("Not reproduced: it differs in '90 %: weights in the masks', which no hardware changes.\n")
+    assert re.search(r"\n90 %: weights in the masks: \d+ → \d+\n", out)
+    assert "Equal, as on any hardware" not in out
 
 
 def test_code_that_has_changed_since_is_said(results, found, tmp_path, capsys):
@@ -91,6 +143,15 @@ def test_a_run_that_left_no_network_may_be_reproduced_too():
     found = repeat.values(Side(failed, Path("a")), Side(failed.model_copy(deep=True), Path("b")))
     assert found["reproduced"]
     assert repeat.verdict(found).startswith("Reproduced: the outcome is 'error' again, and all ")
+
+
+def test_a_run_that_left_no_network_elsewhere_is_not_said_to_have_equal_numbers():
+    lost = factories.record(factories.spec(), outcome="diverged", results=[], provenance={"cpu": {"model": "one"}})
+    curve = lost.curves[0].model_copy(update={"train_loss": [1.0, 0.6]})
+    again = lost.model_copy(update={"curves": [curve], "provenance": {"cpu": {"model": "other"}}})
+    found = repeat.values(Side(lost, Path("a")), Side(again, Path("b")))
+    assert found["reproduced"]
+    assert repeat.verdict(found) == "Reproduced on other hardware, though not bit by bit: it is 'diverged' again."
 
 
 def test_the_repeated_run_stays_where_it_is_wanted_and_is_never_written_over(results, tmp_path, capsys):

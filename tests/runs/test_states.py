@@ -13,7 +13,7 @@ import torch
 
 from bench import checkpoint, data, record
 from bench.errors import Interrupted
-from bench.lineage import identities, identify
+from bench.lineage import identify, identities
 from bench.run import execute
 from bench.runs import check_states, verify
 from bench.spec import RunSpec
