@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+"""Environment variables that keep oneDNN and MKL from some of the processor's instructions."""
+
 
 def configure(recipe: Recipe, threads: int) -> dict[str, Any]:
     """Set torch up for a recipe; to be called before CUDA is used.
@@ -52,13 +55,15 @@ def configure(recipe: Recipe, threads: int) -> dict[str, Any]:
 
 
 def cpu_capability() -> str:
-    """Which of the processor's instructions torch's own kernels use: ``AVX512``, ``AVX2``, ``DEFAULT``.
+    """Which of the processor's instructions are used: ``AVX512``, ``AVX2``, ``DEFAULT``; others round otherwise.
 
-    The environment variable ``ATEN_CPU_CAPABILITY`` lowers it. Another one rounds otherwise, as another processor does.
+    It is that of torch's own kernels, which the environment variable ``ATEN_CPU_CAPABILITY`` may lower. Limits on the
+    libraries that torch calls stand behind it: ``AVX512, DNNL_MAX_CPU_ISA=AVX2``.
     """
     import torch
 
-    return torch.backends.cpu.get_cpu_capability()
+    limits = [f"{name}={os.environ[name]}" for name in LIMITS if name in os.environ]
+    return ", ".join([torch.backends.cpu.get_cpu_capability(), *limits])
 
 
 def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:

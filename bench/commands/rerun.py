@@ -31,7 +31,7 @@ def rerun(
 
     The record is all it takes. What the run shared with others is trained again, too.
 
-    Exit status 1: the check found a difference.
+    Exit status 1: the check found a difference that other hardware does not explain.
 
     Examples:
         reprune rerun digits-convnet_small-snip-0.95-s0 --check

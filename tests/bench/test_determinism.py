@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.utils.deterministic
 
-from bench.determinism import CUBLAS, autocast, configure
+from bench.determinism import CUBLAS, LIMITS, autocast, configure
 from bench.phase import Phase
 from bench.recipe import Recipe
 
@@ -89,8 +89,16 @@ def test_autocast_leaves_double_precision_alone() -> None:
         assert (torch.ones(2, 2, dtype=torch.float64) @ torch.ones(2, 2, dtype=torch.float64)).dtype == torch.float64
 
 
-def test_the_capability_is_what_torch_was_limited_to() -> None:
+@pytest.mark.parametrize(
+    ("limits", "capability"),
+    [({}, "DEFAULT"), ({"DNNL_MAX_CPU_ISA": "SSE41"}, "DEFAULT, DNNL_MAX_CPU_ISA=SSE41")],
+    ids=["torch", "torch and oneDNN"],
+)
+def test_the_capability_is_what_torch_and_its_libraries_were_limited_to(
+    limits: dict[str, str], capability: str
+) -> None:
     code = "from bench.determinism import cpu_capability; print(cpu_capability())"
-    environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
+    environment = {name: value for name, value in os.environ.items() if name not in LIMITS}
+    environment |= {"ATEN_CPU_CAPABILITY": "default"} | limits
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout == "DEFAULT\n"
+    assert done.stdout == f"{capability}\n"
