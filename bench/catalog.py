@@ -72,6 +72,11 @@ def source_digest(name: str) -> str:
     return identity.source_digest(file_of(name), _package())
 
 
+def asks_for_gradients(name: str) -> bool:
+    """Whether a method may ask the run for gradients; see `bench.identity.asks_for_gradients`."""
+    return identity.asks_for_gradients(file_of(name), _package())
+
+
 def _package() -> identity.Package:
     return identity.Package(methods.__name__, tuple(map(Path, methods.__path__)))
 

@@ -124,10 +124,10 @@ class Run:
         batches: int = 1,
         *,
         first: int = 0,
-        loss: Loss = nn.functional.cross_entropy,
+        loss: Loss | None = None,
         per_class: int | None = None,
     ) -> NamedTensors:
-        """Dense gradients of the loss at the masked network, averaged over scoring batches.
+        """Dense gradients of the loss at the masked network, without penalty, averaged over scoring batches.
 
         The derivative is with respect to mask · weight, so pruned positions have one too. Batch normalisation is in
         the recipe's scoring mode. Nothing is left behind: weights, buffers, RNG and optimizer stay as they were.
@@ -135,13 +135,13 @@ class Run:
         Args:
             batches: how many scoring batches.
             first: the number of the first, for methods that score several times in a step, each time on other images.
-            loss: from logits (n, classes) and labels (n,) to a 0-d tensor.
+            loss: from logits (n, classes) and labels (n,) to a 0-d tensor; None is `data_loss`, that of the training.
             per_class: images of every class in a batch, for balanced ones; None is the recipe's scoring batch.
         """
 
         def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
             with autocast(self.recipe, self.device):
-                value = loss(functional_call(self.model, point, (images,)), labels)
+                value = (loss or self.data_loss)(functional_call(self.model, point, (images,)), labels)
             return torch.autograd.grad(value, point.tensors())
 
         return self._averaged(derivative, range(first, first + batches), per_class)
@@ -152,7 +152,7 @@ class Run:
         batches: int = 1,
         *,
         first: int = 0,
-        loss: Loss = nn.functional.cross_entropy,
+        loss: Loss | None = None,
         per_class: int | None = None,
     ) -> NamedTensors:
         """The Hessian of the loss times `vector`, over the prunable weights; otherwise as `gradients`.
@@ -163,7 +163,7 @@ class Run:
 
         def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
             with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
-                value = loss(functional_call(self.model, point, (images,)), labels)
+                value = (loss or self.data_loss)(functional_call(self.model, point, (images,)), labels)
                 gradient = torch.autograd.grad(value, point.tensors(), create_graph=True)
                 along = (NamedTensors(zip(point, gradient, strict=True)) * vector).sum()
                 return torch.autograd.grad(along, point.tensors(), materialize_grads=True)
@@ -216,11 +216,13 @@ class Run:
         logits: torch.Tensor = functional_call(self.model, weights, (images,)) if weights else self.model(images)
         return logits
 
+    def data_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of logits (n, classes), with the recipe's label smoothing, as a 0-d tensor."""
+        return nn.functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The training loss of a batch, penalty included, as a 0-d tensor."""
-        smoothing = self.recipe.label_smoothing
-        data_term = nn.functional.cross_entropy(self.forward(images), labels, label_smoothing=smoothing)
-        return data_term + self.method.penalty(self)
+        return self.data_loss(self.forward(images), labels) + self.method.penalty(self)
 
     def _masked_pairs(self) -> list[tuple[nn.Parameter, torch.Tensor]]:
         """Every parameter that a mask acts on: the prunable ones, and under `Filters` what belongs to a filter."""

@@ -86,6 +86,16 @@ def _trees(path: Path, package: Package) -> dict[Path, ast.Module]:
     return trees
 
 
+@cache
+def asks_for_gradients(path: Path, package: Package) -> bool:
+    """Whether a method's file, or one that it imports, names `Run.gradients` or `Run.hessian_product`.
+
+    Read from the syntax tree, so a function of that name that is not the run's counts as well.
+    """
+    nodes = (node for tree in _trees(path, package).values() for node in ast.walk(tree))
+    return any(isinstance(node, ast.Attribute) and node.attr in ("gradients", "hessian_product") for node in nodes)
+
+
 def _imported(node: ast.AST, package: str) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]

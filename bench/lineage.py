@@ -116,7 +116,7 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
     who, hyperparameters = catalog.ask(spec.method, lambda: method.stands_for) or (spec.method, spec.hyperparameters)
     borrows = catalog.ask(spec.method, lambda: method.borrows)
     borrowed = {name: catalog.source_digest(name) for name in borrows}
-    return ({"borrowed": borrowed} if borrowed else {}) | {
+    found = {
         "method": who,
         "source": catalog.source_digest(who),
         "hyperparameters": hyperparameters,
@@ -124,6 +124,14 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
         "prunable": spec.prunable,
         "stage": stage.name,
     }
+    return found | ({"borrowed": borrowed} if borrowed else {}) | _scoring_loss(spec, [who, *borrows])
+
+
+def _scoring_loss(spec: RunSpec, methods: list[str]) -> dict[str, Any]:
+    """Marks what is scored by the training loss where that is not plain cross-entropy, which it once was everywhere."""
+    if spec.recipe.label_smoothing and any(map(catalog.asks_for_gradients, methods)):
+        return {"scoring_loss": "smoothed"}
+    return {}
 
 
 def identify(spec: RunSpec) -> RunSpec:
