@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import grid, names, published
+from bench import archs, grid, names, published
+from bench.prunable import prunable
 from bench.published import Published, comparison
 from bench.published.verdict import obstacles
 from bench.record import Record
@@ -120,6 +121,14 @@ def test_a_paper_s_grid_trains_under_its_protocol(name: str, protocol: str) -> N
 
 # Published (issue 8): dense 94.1, RigL 94.2, 93.6, 92.9 and 91.8 at these sparsities. The margin is 0.5 points.
 RIGL = {("rigl", 0.5): 94.2, ("rigl", 0.8): 93.9, ("rigl", 0.9): 90.0, ("rigl", 0.95): 92.5, ("dense", None): 94.1}
+
+
+def test_rigl_s_figure_leaves_the_first_layer_and_nothing_else_dense() -> None:
+    """`prune_first_layer` is false in its CIFAR-10 code: ``conv_1``, 3 × 3 × 3 × 16 weights, has no mask."""
+    model = archs.create("wrn22_2_cifar", 10, 3, (32, 32))
+    chosen = prunable(model, expanded("papers/rigl")[0].prunable)
+    everything = prunable(model, "all")
+    assert {name: everything[name].numel() for name in everything.keys() - chosen.keys()} == {"conv1.weight": 432}
 
 
 def test_the_table_as_the_paper_prints_it(tmp_path: Path) -> None:

@@ -131,6 +131,13 @@ def test_gmp_in_the_replication_of_rigl_is_warmed_up_before_its_steps_begin() ->
     assert np.allclose(rates, expected, rtol=1e-9, atol=0)
 
 
+def test_rigl_grows_on_imagenet_by_the_gradient_of_a_whole_batch() -> None:
+    """Its code sums it over the replicas, `set_masked_grads` in rigl/sparse_optimizers_base.py."""
+    found = recipe.load("rigl_imagenet")
+    assert found.scoring.batch_size in (None, 4096)
+    assert found.batch_size == 4096
+
+
 @pytest.mark.parametrize("file", sorted(recipe.RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_recipe_says_where_it_was_read(file) -> None:
     source = recipe.load(file.stem).source
