@@ -146,7 +146,7 @@ def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> C
     live = effective_masks(loaded.model, alive, shape)
     dense_macs = sum(layer.macs_dense for layer in layers)
     return Counts(
-        target=run.target if run.method.meaning == "exact" else None,
+        target=run.target if run.method.meaning in ("exact", "about") else None,
         prunable_weights=prunable,
         prunable_sparsity=1 - sum(int(mask.sum()) for mask in alive.values()) / prunable,
         global_sparsity=1 - kept / total,

@@ -69,8 +69,9 @@ class Method:
         allocation: how the target is divided over layers.
         structure: what is removed together.
         zeros: what pruned weights do meanwhile.
-        meaning: what the target of a cell means. ``exact``: this sparsity. ``reached``: an outcome to be measured.
-            ``dynamic``: decided per input. ``none``: the method has no target.
+        meaning: what the target of a cell means. ``exact``: this sparsity. ``about``: this sparsity, but for a little
+            that is measured. ``reached``: an outcome to be measured. ``dynamic``: decided per input. ``none``: the
+            method has no target.
         joint: one run yields results at all points of the grid (nested levels, rounds), instead of a run per point.
         lives_on_updates: the method makes sense only with many mask updates; fewer than 10 are flagged.
         needs_extras: inference needs ``run.extras`` too (predictors, say); otherwise plain timm loads what is exported.
@@ -108,7 +109,7 @@ class Method:
     allocation: Allocation = Global()
     structure: Weights = Weights()
     zeros: Zeros = Gone()
-    meaning: ClassVar[Literal["none", "exact", "reached", "dynamic"]] = "exact"
+    meaning: ClassVar[Literal["none", "exact", "about", "reached", "dynamic"]] = "exact"
     joint: ClassVar[bool] = False
     lives_on_updates: ClassVar[bool] = False
     needs_extras: ClassVar[bool] = False

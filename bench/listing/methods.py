@@ -20,7 +20,7 @@ from bench.method import Method
 
 ROOT = Path(__file__).parents[2]
 
-TARGETS = {"exact": "exact", "reached": "an outcome", "dynamic": "per input", "none": "–"}
+TARGETS = {"exact": "exact", "about": "about", "reached": "an outcome", "dynamic": "per input", "none": "–"}
 """How the table says what `Method.meaning` says."""
 
 

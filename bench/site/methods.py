@@ -72,6 +72,7 @@ def _type(hint: str) -> str:
 def _meaning(meaning: str) -> str:
     return {
         "exact": "that which is asked for, exactly",
+        "about": "that which is asked for, but for a little",
         "reached": "an outcome of the training",
         "dynamic": "decided per input",
         "none": "none",

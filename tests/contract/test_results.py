@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from bench import catalog
 from bench.allocation import Global
 from bench.lineage import stages_of
-from tests.contract.harness import NETWORKS, Laboratory, suits
+from bench.report import per_input
+from tests.contract.harness import NETWORKS, RESNET, Laboratory, suits
 
 METHODS = catalog.names()
 PAIRS = [(m, n) for m in METHODS for n in NETWORKS if suits(m, n)]
@@ -67,6 +68,16 @@ def test_the_count_of_zeros_in_the_file_is_exact(lab: Laboratory, method, networ
     # New weights that never saw a gradient (kernel borders that only meet padding) are kept, and 0 in the file.
     share = zeros_inside / sum(weights[layer.name].numel() for layer in prunable)
     assert found.results[0].counts.prunable_sparsity - share == pytest.approx(point, abs=0.01)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if catalog.create(name, {}).meaning == "about"])
+def test_a_target_that_is_met_but_for_a_little_is_a_point_of_tables(lab: Laboratory, method):
+    found = lab.finished(method, RESNET)
+    (point,) = found.spec.points
+    counts = found.results[0].counts
+    assert (found.outcome, counts.target) == ("ok", point)
+    assert counts.prunable_sparsity == pytest.approx(point, abs=0.02)
+    assert per_input.is_target(method)
 
 
 @every_pair

@@ -210,14 +210,14 @@ def test_random_masks_to_begin_with_have_exact_counts(name, counts):
     assert again.run.masks.digest() == trainer.run.masks.digest()
 
 
-@pytest.mark.parametrize("name", ["rigl", "set", "snfs", "dsr"])
+@pytest.mark.parametrize("name", ["rigl", "set", "dsr"])
 def test_the_number_of_active_weights_never_changes(name):
     fields = {"schedule": "periodic[every=2]"} | ({"threshold": 0.5, "moved": 0.05} if name == "dsr" else {})
     recipe = {"optimizer": {"momentum": 0.9, "weight_decay": 0.01}, "train": DROPS | {"lr": 0.01}}
     trainer = prepared(name, 0.75, [0.1 * i for i in range(10)], WIDE, recipe, **fields)
     run, layers, flips = trainer.run, [], 0
     trainer._update(run.method.on_train_start)
-    for step in range(1, 10):  # SNFS needs a momentum to begin with
+    for step in range(1, 10):
         before = run.masks.clone()
         trainer._step(step)
         layers.append(tuple(run.masks.kept().values()))
