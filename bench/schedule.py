@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.errors import UserError
 
@@ -143,7 +143,7 @@ class Cubic(Schedule):
 
     Attributes:
         every: steps between updates; the first comes `offset` steps after `start`.
-        offset: steps between `start` and the first update.
+        offset: steps between `start` and the first update; ``every``: as many as between updates.
         start, until: t₀ and t₁. A last update falls on t₁ itself, so that the target is met exactly.
         initial: s_i.
         reselect: whether updates go on every `every` steps after t₁, at the final sparsity.
@@ -152,14 +152,14 @@ class Cubic(Schedule):
     every: int = 100
     start: float | str = 0.0
     until: float | str = 1.0
-    offset: int = 0
+    offset: int | Literal["every"] = 0
     initial: float = 0.0
     reselect: bool = False
 
     def fires(self, step: int, timeline: Timeline) -> bool:
         """True at start + offset + k·every below until (or without end, if it reselects), and at until."""
         start, end = timeline.at(self.start), min(timeline.at(self.until), timeline.steps - 1)
-        since = step - start - self.offset
+        since = step - start - (self.every if self.offset == "every" else self.offset)
         return step == end or (since >= 0 and (self.reselect or step < end) and since % self.every == 0)
 
     def sparsity(self, step: int, target: float, timeline: Timeline) -> float:

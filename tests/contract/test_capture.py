@@ -58,6 +58,7 @@ def cases():
 def test_replayed_steps_equal_usual_ones(lab: Laboratory, tmp_path, monkeypatch, method, network):
     usual, recorded = pair(lab, tmp_path, spec_for(method, network), monkeypatch)
     for trainer in (usual, recorded):
+        trainer.run.at(0)
         if not trainer.run.method.schedule.fires(0, trainer.run.timeline):
             trainer._update(trainer.run.method.on_train_start)
         train(trainer)

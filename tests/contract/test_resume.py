@@ -25,7 +25,7 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(lab: Laboratory, tmp_
             trainer.stop_request.made = True
 
     monkeypatch.setattr(bench.train.Trainer, "_step", cut_off)
-    for moment in (1, 6, 7):  # after the first mask, in the middle of an epoch, after an update
+    for moment in (1, 7, 7):  # after the first mask; in the middle of an epoch, with an update next; after another
         steps["left"] = moment
         with pytest.raises(Interrupted):
             execute(spec, tmp_path)

@@ -45,6 +45,7 @@ def test_a_recorded_step_does_what_the_step_does(tmp_path, method):
     usual, recorded = (trainer(spec, tmp_path / name) for name in ("usual", "recorded"))
     usual.region = usual._region
     for each in (usual, recorded):
+        each.run.at(0)
         if not each.run.method.schedule.fires(0, each.run.timeline):
             each._update(each.run.method.on_train_start)
         for step in range(14):

@@ -246,7 +246,7 @@ def test_rigl_drop_fraction_at_start_middle_and_end():
     assert counts == [(30, 12), (15, 6), (1, 0)]
 
 
-def granet_update(monkeypatch, gradients):
+def granet_update(gradients):
     """The run after an update that prunes to three of eight, 4 3 2.5, and regenerates ceil(0.5 · 3) = 2 of W1."""
     recipe = {"optimizer": {"momentum": 0.9, "weight_decay": 0.0}}
     trainer = prepared("granet", 0.9, recipe=recipe)
@@ -255,26 +255,25 @@ def granet_update(monkeypatch, gradients):
     for name, rows in (("0.weight", W1), ("1.weight", W2)):
         run.weights[name].copy_(torch.tensor(rows))
         run.optimizer.state[run.parameters[name]]["momentum_buffer"].fill_(7.0)
-    zeros = torch.zeros(2, 2, dtype=torch.float64)
-    wanted = type(run.weights)({"0.weight": torch.tensor(gradients, dtype=torch.float64), "1.weight": zeros})
-    monkeypatch.setattr(run, "gradients", lambda: wanted)
+    run.state["gradient.0.weight"].copy_(torch.tensor(gradients))
+    run.state["gradient.1.weight"].zero_()
     run.at(0)
     run.sparsity = 0.625
     trainer._update(run.method.update_masks)
     return run, run.optimizer.state[run.parameters["0.weight"]]["momentum_buffer"]
 
 
-def test_granet_grows_what_the_ramp_just_pruned_at_zero_without_momentum(monkeypatch):
+def test_granet_grows_what_the_ramp_just_pruned_at_zero_without_momentum():
     # The ramp prunes W1's 1; 3 and 2.5 are dropped; grown are the 1 and the 2.5.
-    run, momentum = granet_update(monkeypatch, [[0.0, 1.0], [2.0, 9.0]])
+    run, momentum = granet_update([[0.0, 1.0], [2.0, 9.0]])
     assert run.masks["0.weight"].tolist() == [[1, 0], [1, 1]]
     assert run.masks["1.weight"].tolist() == [[0, 0], [0, 0]]
     assert run.weights["0.weight"].tolist() == [[4, 0], [2.5, 0]]
     assert momentum.tolist() == [[7, 0], [7, 0]]
 
 
-def test_granet_gives_back_what_it_dropped_with_value_and_momentum(monkeypatch):
-    run, momentum = granet_update(monkeypatch, [[0.0, 9.0], [8.0, 1.0]])
+def test_granet_gives_back_what_it_dropped_with_value_and_momentum():
+    run, momentum = granet_update([[0.0, 9.0], [8.0, 1.0]])
     assert run.weights["0.weight"].tolist() == [[4, -3], [2.5, 0]]
     assert momentum.tolist() == [[7, 7], [7, 0]]
 
