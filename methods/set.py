@@ -36,6 +36,8 @@ class SET(Method):
 
     def update_masks(self, run: Run) -> None:
         """Drop, then grow as many at random; a layer without free positions stays as it is."""
+        if not run.masks.sparsity():
+            return
         full = {name for name, kept in run.masks.kept().items() if kept == run.masks[name].numel()}
         dropped = dict.fromkeys(run.masks, 0)
         for lowest, wanted in self._by_sign(run) if self.split_signs else [self._by_magnitude(run)]:
