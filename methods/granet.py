@@ -26,7 +26,7 @@ class GraNet(Method):
     """
 
     schedule = Cubic(every=1000, offset="every", until=80 / 160, reselect=True)
-    allocation = Global()
+    allocation = Global(rounding="down")
     zeros = Gone()
     initial: Allocation = ERK()
     drop: Cosine = Cosine(0.5, 0.005)
