@@ -32,7 +32,8 @@ def begun(fields, point=0.5, **recipe):
 
 
 def s_of(run):
-    return run.extras["thresholds"]["0_weight"]
+    """Of the one tensor there is."""
+    return run.extras["thresholds"]["s"][0]
 
 
 def test_the_threshold_is_taken_off_what_survives_it():
