@@ -1,8 +1,8 @@
 """Soft thresholds: sign(w) · relu(|w| − t) with one t per tensor, for all tensors at once.
 
-Written with the tensors' own autograd this takes a dozen operators per tensor and step, most of them on a backward way
-that needs two: where something is left of a weight, its gradient passes; a threshold gets minus the sum of those that
-pass, each with the sign of its weight.
+Step by step, as autograd would have it, this is a dozen operators per tensor there and back, and launching them takes
+longer than the work. Backwards, a weight of which something is left gets its gradient as it is, any other none; a
+threshold gets minus the sum of those, each with its weight's sign.
 """
 
 from __future__ import annotations

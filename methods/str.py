@@ -86,7 +86,7 @@ class STR(Method):
 
 def _s(run: Run) -> torch.nn.Parameter:
     """One per prunable tensor, in their order."""
-    return run.extras["thresholds"]["s"]  # type: ignore[index,return-value]
+    return run.extras["thresholds"].get_parameter("s")
 
 
 def _logit(weight: torch.Tensor, sparsity: float) -> float:
