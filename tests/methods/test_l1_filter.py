@@ -55,7 +55,7 @@ def test_counts_of_filters_give_the_paper_s_counts_of_multiply_adds(sparsity, pr
     """Table 1 of the paper: % of ResNet-56's 125.5 million that went with the filters of so many blocks a stage.
 
     A filter of a block's first convolution takes 9 weights per input channel along, and 9 per filter of the second, at
-    every position of the map. Nearest whole numbers would give 9.1 and 27.1 %.
+    every position of the map. Nearest whole numbers would give 9.0 and 27.1 %.
     """
     method, gone = catalog.create("l1_filter", {}), 0
     for width, map_size, share, blocks in zip((16, 32, 64), (32, 16, 8), sparsity, pruned, strict=True):
