@@ -184,6 +184,8 @@ class Gate(nn.Module):
 
     Attributes:
         mask: of the last batch, (images, filters), 1 where a filter is used.
+        logits: what `look` found, (images, filters), for `let_through`; after that the values without their graph.
+        loss: a term of the training loss, 0-d, if the method has one; `losses_of` takes it for the step.
         mode: ``decide``; ``observe`` for methods that can look at the ungated network; ``replay`` applies `mask`.
         activate: the activation that follows the place where the gate acts, without side effects and not in half
             precision.
@@ -219,7 +221,9 @@ class Gate(nn.Module):
         def after(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
             if self.mode == "replay":
                 return output * self.mask[:, :, None, None]
-            return self._let_through(self, output, module.training)
+            passed = self._let_through(self, output, module.training)
+            self.logits = self.logits.detach()  # the values for whoever looks at them; the graph is the step's
+            return passed
 
         model.get_submodule(self.layer.name).register_forward_pre_hook(before)
         model.get_submodule(place).register_forward_hook(after)
@@ -252,6 +256,19 @@ def gates_for(
 def gates_of(run: Run) -> list[Gate]:
     """The gates of a run, in the network's order."""
     return list(run.extras["gates"].values())  # type: ignore[operator]
+
+
+def losses_of(run: Run) -> list[Tensor]:
+    """The gates' losses for the batch just seen, 0-d, in the network's order; to be asked for once in a step.
+
+    The gates are left with the values: a loss that outlives its step holds the step's graph, and a recording of the
+    next (`bench.capture`) would go on from nodes that were made outside of it.
+    """
+    gates = gates_of(run)
+    losses = [gate.loss for gate in gates]
+    for gate, loss in zip(gates, losses, strict=True):
+        gate.loss = loss.detach()
+    return losses
 
 
 def _an_image(run: Run) -> Tensor:

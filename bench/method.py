@@ -101,8 +101,9 @@ class Method:
     ``.item()``, no Python decision on a tensor's value or on the step, since on a GPU it may be replayed from a
     recording. What depends on time reads ``run.progress``, a 0-d tensor. `on_after_step` is called in every step and
     may decide on the step, but asks for no tensor's value either. Decisions belong to `update_masks`. What a method
-    wants to remember it keeps in ``run.state`` (a dict of tensors, saved and restored with everything else) or in
-    ``run.extras`` (modules that are trained along).
+    wants to remember it keeps in ``run.state`` (a dict of tensors, saved and restored with everything else; changed in
+    place once they are there, since a step is recorded anew whenever one moves) or in ``run.extras`` (modules that are
+    trained along).
     """
 
     schedule: Schedule = AtInit()

@@ -13,6 +13,7 @@ import torch
 
 from bench import capture, distributed
 from bench.ancestry import Parent, parents_in
+from bench.bookkeeping import Bookkeeping
 from bench.context import Run
 from bench.decay import KeptDecay
 from bench.determinism import autocast
@@ -78,7 +79,7 @@ class Trainer:
         stop_after: int | None = None,
         checkpoint_seconds: float = 30.0,
     ) -> None:
-        self.run, self.macs, self.save = run, macs, save
+        self.run, self.save = run, save
         self.snapshots = snapshots or {}
         self.checkpoint_seconds = checkpoint_seconds
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
@@ -98,12 +99,14 @@ class Trainer:
         )
         self.region: capture.Region = capture.Capture(run, self._region) if capture.wanted(run) else self._region
         self.inspection = Inspection(run)
+        self.books = Bookkeeping(macs)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """What a later stage may start from: weights, masks, what the method added, and what was measured."""
         run = self.run
+        self.books.settle(self.progress)
         self.progress.loss = float(self._sum)
         self.progress.curve = self.curve.model_dump()
         return {
@@ -139,11 +142,11 @@ class Trainer:
         """
         run = self.run
         run.at(self.progress.step)
-        self.macs.masks_changed(run.masks.kept())
+        self.books.masks_are(run.masks)
         if not resumed:
             self._update(run.method.on_train_start)
         saved = started = time.monotonic()
-        with self.stop_request.heard():
+        with self.stop_request.heard(), self.books.open(self.progress):
             while self.progress.step < self.stop:
                 self._save_snapshot()
                 self._step(self.progress.step)
@@ -194,7 +197,7 @@ class Trainer:
         run.method.on_after_step(run)
         distributed.share_buffers(run.model, run.extras)
         count = distributed.total(len(images))
-        self.progress.training_macs += self.macs.step(count)
+        self.books.trained(count)
         return count
 
     def _region(self, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -222,14 +225,11 @@ class Trainer:
         with self.inspection.scoring():
             hook(run)
         if run.scoring_passes:
-            self.progress.training_macs += self.macs.scoring(run.scoring_passes)
+            self.books.scored(run.scoring_passes)
             run.scoring_passes = 0
-        changed = sum(int((before[name] != mask).sum()) for name, mask in run.masks.items())
-        if changed:
-            self.progress.changed += changed / sum(mask.numel() for mask in run.masks.values())
+        self.books.masks_are(run.masks, before)
         run.mask_weights()
         run.mask_optimizer()
-        self.macs.masks_changed(run.masks.kept())
         kept = (mask != 0 for mask in run.masks.values())  # a generator: nothing is computed in a job of one process
         distributed.same(f"stage '{run.stage.name}', step {run.step}: the masks", kept)
 
@@ -242,6 +242,7 @@ class Trainer:
             raise Diverged(f"the training loss was {loss} in epoch {run.epoch + 1} of stage '{run.stage.name}'")
         last = progress.step == run.steps
         if last or (run.epoch + 1) % run.recipe.evaluate_every == 0:
+            self.books.settle(progress)
             self._evaluate(loss)
             self._sum.zero_()
             progress.images, progress.changed = 0, 0.0

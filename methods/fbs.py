@@ -92,9 +92,10 @@ class FBS(Method):
 
     def penalty(self, run: Run) -> torch.Tensor | float:
         """The sum of the scales that are in use, where it is wanted."""
-        from bench.gating import gates_of
+        from bench.gating import losses_of
 
-        return self.penalty_l1 * sum(gate.loss for gate in gates_of(run)) if self.penalty_l1 else 0.0
+        losses = losses_of(run)
+        return self.penalty_l1 * sum(losses) if self.penalty_l1 else 0.0
 
     def diagnostics(self, run: Run) -> dict[str, float]:
         """What the gates save on the test images."""

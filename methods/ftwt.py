@@ -87,9 +87,9 @@ class FTWT(Method):
         """The predictors' loss, a mean over layers; 0 after the cool-down, when only momentum still moves them."""
         import torch
 
-        from bench.gating import gates_of
+        from bench.gating import losses_of
 
-        loss = torch.stack([gate.loss for gate in gates_of(run)]).mean()
+        loss = torch.stack(losses_of(run)).mean()
         return loss * (run.progress < (self.end_of_mask_loss(run) - 0.5) / run.steps)
 
     def end_of_mask_loss(self, run: Run) -> int:

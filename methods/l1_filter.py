@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class L1Filter(Method):
     """Li et al. 2017, arXiv:1608.08710: remove the filters with the smallest Σ|w| of every layer, fine-tune once.
 
-    The same fraction of filters goes in every layer of the prunable set; a filter goes with its bias and with scale
-    and shift of the batch norm behind it. Removed filters stay in the tensors as zeros.
+    The same fraction of filters goes in every layer of the prunable set, of a fractional number the next larger one,
+    as the paper's counts of parameters have it; a filter goes with its bias and with scale and shift of the batch norm
+    behind it. Removed filters stay in the tensors as zeros.
 
     Attributes:
         greedy: layer by layer, a filter's sum leaves out the kernels on channels that are removed already. By default
@@ -24,7 +25,7 @@ class L1Filter(Method):
     """
 
     schedule: Schedule = OneShot(after="pretrain")
-    allocation: Allocation = Uniform()
+    allocation: Allocation = Uniform(rounding="down")
     structure: Weights = Filters()
     greedy: bool = False
 

@@ -34,19 +34,18 @@ class STR(Method):
     decay: float = 0.0
 
     def build(self, run: Run) -> None:
-        """One trainable scalar per prunable tensor."""
+        """A trainable s for every prunable tensor; all in one vector, which is cheaper to train than scalars."""
         import torch  # planning loads this file without torch
 
         dtype = next(run.model.parameters()).dtype
-        scalars = {_key(name): torch.nn.Parameter(torch.zeros((), dtype=dtype)) for name in run.parameters}
-        run.extras["thresholds"] = torch.nn.ParameterDict(scalars)
+        s = torch.nn.Parameter(torch.zeros(len(run.parameters), dtype=dtype))
+        run.extras["thresholds"] = torch.nn.ParameterDict({"s": s})
 
     def on_train_start(self, run: Run) -> None:
         """Where s starts."""
         shrinks = 1.0 if self.initial is not None else self.shrinkage(run)
-        for name, weight in run.weights.items():
-            value = _logit(weight, run.target) / shrinks if self.initial is None else self.initial
-            _thresholds(run)[_key(name)].data.fill_(value)
+        for place, weight in zip(_s(run).data, run.weights.values(), strict=True):
+            place.fill_(_logit(weight, run.target) / shrinks if self.initial is None else self.initial)
         self.update_masks(run)
 
     def shrinkage(self, run: Run) -> float:
@@ -62,25 +61,22 @@ class STR(Method):
 
     def effective(self, run: Run) -> dict[str, torch.Tensor]:
         """Soft-thresholded weights."""
-        import torch
+        from bench.thresholding import soft_threshold
 
-        thresholds = _thresholds(run)
-        return {
-            name: weight.sign() * torch.relu(weight.abs() - torch.sigmoid(thresholds[_key(name)]))
-            for name, weight in run.parameters.items()
-        }
+        return soft_threshold(run.parameters, _s(run).sigmoid())
 
     def penalty(self, run: Run) -> torch.Tensor | float:
         """decay/2·Σ s²."""
         if not self.decay:
             return 0.0
-        penalty: torch.Tensor = sum(self.decay / 2 * s.square() for s in _thresholds(run).values())
-        return penalty
+        return (self.decay / 2 * _s(run).square()).sum()
 
     def update_masks(self, run: Run) -> None:
-        """The masks are what the thresholds leave."""
-        for name, weight in run.weights.items():
-            run.masks[name].copy_(weight.abs() > _thresholds(run)[_key(name)].detach().sigmoid())
+        """The masks are what the thresholds leave, as 1."""
+        from bench.thresholding import soft_threshold
+
+        left = soft_threshold(run.weights, _s(run).detach().sigmoid())
+        run.masks.copy_(left.abs().sign())
 
     def on_after_step(self, run: Run) -> None:
         """What is evaluated and kept has the thresholds of the end."""
@@ -88,14 +84,9 @@ class STR(Method):
             self.update_masks(run)
 
 
-def _thresholds(run: Run) -> torch.nn.ParameterDict:
-    found: torch.nn.ParameterDict = run.extras["thresholds"]  # type: ignore[assignment]
-    return found
-
-
-def _key(name: str) -> str:
-    """Names of parameters must not have dots."""
-    return name.replace(".", "_")
+def _s(run: Run) -> torch.nn.Parameter:
+    """One per prunable tensor, in their order."""
+    return run.extras["thresholds"].get_parameter("s")
 
 
 def _logit(weight: torch.Tensor, sparsity: float) -> float:
@@ -103,5 +94,5 @@ def _logit(weight: torch.Tensor, sparsity: float) -> float:
     import torch
 
     rank = max(1, round(sparsity * weight.numel()))
-    quantile = weight.abs().flatten().double().kthvalue(rank).values
+    quantile = weight.abs().flatten().double().sort().values[rank - 1]
     return float(torch.logit(quantile.clamp(1e-6, 0.5)))

@@ -37,8 +37,9 @@ class TopKAST(Method):
         run.masks.keep(self.saliency(run), run.sparsity)
         for name, parameter in run.parameters.items():
             trained = larger[name].maximum(run.masks[name])
-            stays = trained * run.state.get(f"trained.{name}", trained)
-            run.state[f"trained.{name}"] = trained
+            before = run.state.setdefault(f"trained.{name}", trained)
+            stays = trained * before
+            before.copy_(trained)
             for value in run.optimizer.state.get(parameter, {}).values() if run.optimizer else ():
                 if getattr(value, "shape", None) == trained.shape:
                     value.mul_(stays)

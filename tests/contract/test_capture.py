@@ -7,9 +7,12 @@ import torch
 
 from bench import capture, catalog
 from bench.capture import Capture
+from bench.errors import Interrupted
+from bench.lineage import identify
 from bench.method import Method
 from bench.optimization import build, current_rate, set_rate
 from bench.recipe import Optimizer
+from bench.train import Trainer
 from bench.zeros import Gone
 from tests.contract.harness import ADAMW, RESNET, VIT, Laboratory, spec_for
 from tests.contract.tape import tape
@@ -82,6 +85,41 @@ def test_so_under_every_kind_of_optimizer(lab: Laboratory, tmp_path, monkeypatch
     train(recorded)
     assert recorded.region.recordings == 1
     assert_same(recorded, usual)
+
+
+def of_all_methods():
+    """Every method, and variants whose state changes on the way."""
+    for method in catalog.names():
+        yield pytest.param(method, {}, id=method)
+    for variant in (1, 2):
+        yield pytest.param("greg", {"variant": variant, "every": 2}, id=f"greg-{variant}")
+
+
+@pytest.mark.parametrize(("method", "fields"), of_all_methods())
+def test_nothing_moves_once_it_is_there(lab: Laboratory, tmp_path, monkeypatch, method, fields):
+    """A stage is recorded once, and once more after it was cut off: what moved would have to be recorded anew."""
+    monkeypatch.setattr(capture, "wanted", lambda run: True)
+    monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
+    spec = spec_for(method)
+    spec = identify(spec.model_copy(update={"hyperparameters": spec.hyperparameters | fields}))
+    workshop, trainers, first, step_of = lab.workshop(spec, tmp_path), [], {}, Trainer._step
+
+    def watched(trainer, step):
+        step_of(trainer, step)
+        for name, tensor in trainer.run.state.items():
+            known = first.setdefault((len(trainers), name), tensor)  # held, so that nothing else takes its place
+            assert tensor.data_ptr() == known.data_ptr(), f"'{name}' in step {step}"
+        trainer.stop_request.made = step == middle and len(trainers) % 2 == 1
+
+    monkeypatch.setattr(Trainer, "_step", watched)
+    workshop.watch = trainers.append
+    for stage in workshop.stages:
+        if stage.phase is not None:
+            middle = lab.begin(workshop, stage).progress.step + 6
+            with pytest.raises(Interrupted):
+                workshop.finish(stage)
+        workshop.finish(stage)
+    assert [trainer.region.recordings for trainer in trainers] == [1] * len(trainers)
 
 
 def test_the_learning_rate_is_read_when_a_step_is_replayed(lab: Laboratory, tmp_path, monkeypatch):

@@ -44,6 +44,26 @@ def test_the_smallest_sums_go_independently_or_greedily(greedy, second):
     assert all(bool((mask == mask[:, :1]).all()) for mask in trainer.run.masks.values()), "whole filters"
 
 
+@pytest.mark.parametrize(
+    ("sparsity", "pruned", "percent"),
+    [
+        ((0.1, 0.1, 0.1), (8, 8, 7), 10.4),  # A: not the layers 16, 20, 38 and 54
+        ((0.6, 0.3, 0.1), (7, 7, 7), 27.6),  # B: nor 18 and 34
+    ],
+)
+def test_counts_of_filters_give_the_paper_s_counts_of_multiply_adds(sparsity, pruned, percent):
+    """Table 1 of the paper: % of ResNet-56's 125.5 million that went with the filters of so many blocks a stage.
+
+    A filter of a block's first convolution takes 9 weights per input channel along, and 9 per filter of the second, at
+    every position of the map. Nearest whole numbers would give 9.0 and 27.1 %.
+    """
+    method, gone = catalog.create("l1_filter", {}), 0
+    for width, map_size, share, blocks in zip((16, 32, 64), (32, 16, 8), sparsity, pruned, strict=True):
+        (group,) = method.allocation.groups({"w": (width, width, 3, 3)}, {"w": width}, share)
+        gone += blocks * (width - group.keep) * 2 * 9 * width * map_size**2
+    assert round(100 * gone / 125.5e6, 1) == percent
+
+
 def test_greedy_counts_whole_kernels_where_borders_meet_padding_only():
     """On maps of 1 × 1 a padded 3 × 3 kernel reads with its centre alone; its borders are part of Σ|w| nevertheless."""
     first, second = nn.Conv2d(1, 3, 1, bias=False), nn.Conv2d(3, 3, 3, padding=1, bias=False)
