@@ -1,5 +1,6 @@
 # make run    set up .venv, then train and tabulate configs/quick.yaml (minutes on a laptop)
 # make test   set up .venv, then run the tests
+# make test-portable  set up .venv, then run those that train, with the vector instructions of another processor
 # make check  set up .venv, then ruff, mypy, snakefmt, Snakemake's own lint, and the site of the documentation, strictly
 # make docs   set up .venv, then build that site: build/site/index.html
 
@@ -9,13 +10,24 @@ READY := $(VENV)/.ready
 VALIDATORS := $(VENV)/validators
 BIN := $(VENV)/bin
 
-.PHONY: run test check docs setup validators clean
+.PHONY: run test test-portable check docs setup validators clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores all
 
 test: $(READY) $(VALIDATORS)/.ready
 	$(BIN)/python -m pytest
+
+# Which kernels torch takes, and so the last bits of a training, is up to the processor. With the oldest ones of all
+# processors, or with AVX2's where these are the usual ones, a number that only holds here is found out.
+test-portable: $(READY) $(VALIDATORS)/.ready
+	@usual=$$($(BIN)/python -c 'import torch; print(torch.backends.cpu.get_cpu_capability())') && \
+	if [ "$$usual" != DEFAULT ]; then \
+	  export ATEN_CPU_CAPABILITY=default DNNL_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2; \
+	elif grep -qsw avx2 /proc/cpuinfo; then \
+	  export ATEN_CPU_CAPABILITY=avx2 DNNL_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2; \
+	else echo "This processor has no other vector instructions than $$usual."; exit 0; fi; \
+	set -x; $(BIN)/python -m pytest tests/contract tests/methods tests/docs
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import struct
 import sys
 import tempfile
@@ -16,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 from bench import data
 from bench.data.prepare import fingerprint, prepare
 from bench.errors import UserError
+from tests.real_data import folder_with
 
 MODULE = sys.modules["bench.data.prepare"]  # the package shows the function of the same name
-REAL = pytest.mark.skipif("REPRUNE_DATA" not in os.environ, reason="REPRUNE_DATA names no folder with the real data")
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +210,6 @@ def big_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@REAL
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
 def test_real_data_have_the_registered_fingerprint_and_statistics(name: str, big_folder: Path) -> None:
-    check_statistics(name, load_file(prepare(name, big_folder)))
+    check_statistics(name, load_file(prepare(name, big_folder, folder_with(name))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bench.optimization import learning_rate
 from bench.phase import Phase
 from bench.recipe import Recipe
 from bench.spec import RunSpec
+from tests.real_data import folder_with
 
 GRID = Path(__file__).parents[2] / "configs" / "imagenet.yaml"
 INFO = data.info("imagenet")
@@ -91,7 +91,6 @@ def spec_for(architecture: str) -> RunSpec:
 
 
 @pytest.mark.long
-@pytest.mark.skipif("REPRUNE_DATA" not in os.environ, reason="needs signdigits in $REPRUNE_DATA")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_real_networks_train_and_are_measured_on_photographs(architecture: str, tmp_path: Path) -> None:
     from bench.pretrained import evaluate_weights
@@ -99,7 +98,7 @@ def test_the_real_networks_train_and_are_measured_on_photographs(architecture: s
     from bench.workflow import probe
 
     spec, results = spec_for(architecture), tmp_path
-    data.prepare("signdigits", results / "data")
+    data.prepare("signdigits", results / "data", folder_with("signdigits"))
     macs = flops.count(architecture, data.info("signdigits"), results / "archs")
     assert sum(macs.values()) / 1e9 == pytest.approx(ARCHITECTURES[architecture], abs=1e-3)
     assert probe.speed(spec, "cpu", threads=1, seconds=0.1).images >= 4

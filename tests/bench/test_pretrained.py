@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ from bench import archs
 from bench.errors import UserError
 from bench.pretrained import evaluate_weights
 from bench.weights import save_state
+from tests.real_data import folder_with
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-real_data = pytest.mark.skipif("REPRUNE_DATA" not in os.environ, reason="REPRUNE_DATA names no folder with CIFAR-10")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +22,6 @@ def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # github.com/akamaster/pytorch_resnet_cifar10, README: test errors of 8.27 % and 7.37 %; normalised as for ImageNet.
-@real_data
 @pytest.mark.parametrize(
     ("file", "architecture", "accuracy"),
     [("resnet20-12fca82f.th", "resnet20a_cifar", 91.73), ("resnet32-d509ac18.th", "resnet32a_cifar", 92.63)],
@@ -32,7 +29,7 @@ def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_published_weights_have_their_published_accuracy(
     file: str, architecture: str, accuracy: float, decoded: Path
 ) -> None:
-    data_dir = Path(os.environ["REPRUNE_DATA"])
+    data_dir = folder_with("cifar10")
     path = data_dir / "checkpoints" / "akamaster" / file
     if not path.exists():
         pytest.skip(f"there is no {path}")

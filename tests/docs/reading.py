@@ -22,8 +22,8 @@ class Block:
     """A fence: its first line in the page, language, text, and what a remark before it says.
 
     Attributes:
-        remarks: ``untested: REASON``, ``needs: NAME`` (left out without that environment variable or program),
-            ``file: PATH`` (what the fence holds is written there before the page goes on).
+        remarks: ``untested: REASON``, ``needs: NAME…`` (left out without these environment variables, programs, files
+            or folders), ``file: PATH`` (what the fence holds is written there before the page goes on).
         shown: the output that the page shows, a ``text`` fence right after a ``bash`` one.
     """
 
@@ -80,22 +80,29 @@ def anchors(text: str) -> set[str]:
     return set(found)
 
 
+_NUMBER = re.compile(r"(?:(?<!\S)[+−-])?\d+(?:[.,]\d+)*")
+_TIME = re.compile(r"\b0 (?:h|min|s)(?: 0 (?:min|s))*\b")
+_DRAWN = re.compile(r"[▁▂▃▄▅▆▇█▏▎▍▌▋▊▉]+")
+"""What may differ: a number with its sign, how long something took, and a number that is drawn as a bar or a curve."""
+
+
 def missing(shown: str, printed: str) -> list[str]:
     """Lines of a page's output that a command did not print, in whatever order.
 
-    Numbers may differ (they depend on the machine), so may spaces and lines drawn; ``…`` stands for anything.
+    Numbers, times and what is drawn of them may differ: they depend on the machine. So may spaces and lines of tables.
+    ``…`` stands for anything.
     """
-    lines = [_plain(line) for line in printed.splitlines()]
-    wanted = [line for line in map(_plain, shown.splitlines()) if line.strip("… ")]
-    return [line for line in wanted if not any(_pattern(line).search(each) for each in lines)]
+    lines = [_masked(line) for line in printed.splitlines()]
+    wanted = {line: _masked(line) for line in shown.splitlines() if line.strip("… ")}
+    return [line for line, masked in wanted.items() if not any(_pattern(masked).search(each) for each in lines)]
 
 
-def _plain(line: str) -> str:
+def _masked(line: str) -> str:
     line = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", line)
     line = re.sub(r"(?<=\)) [*~](?= |$)", "", line)  # marks hang on the last bits, and so on the machine
-    return " ".join(re.sub(r"[-─━═|│┃:]{2,}", " ", line).split())
+    line = " ".join(re.sub(r"[-─━═|│┃:]{2,}", " ", line).split())
+    return _DRAWN.sub("█", _TIME.sub("0 s", _NUMBER.sub("0", line)))
 
 
-def _pattern(line: str) -> re.Pattern[str]:
-    parts = (re.sub(r"\d[\d.,]*", r"\\d[\\d.,]*", re.escape(part)) for part in line.split("…"))
-    return re.compile(".*".join(parts))
+def _pattern(masked: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in masked.split("…")))

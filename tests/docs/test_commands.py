@@ -71,11 +71,18 @@ def script(page: Path) -> tuple[str, list[str]]:
             lines.append(f"mkdir -p $(dirname {path})\ncat > {path} <<'END OF FILE'\n{block.text}END OF FILE")
         if block.language != "bash" or "untested" in block.remarks:
             continue
-        if (needed := block.remarks.get("needs")) and not (os.environ.get(needed) or shutil.which(needed)):
-            left_out.append(f"line {block.line} needs {needed}")
+        if absent := [needed for needed in block.remarks.get("needs", "").split() if not _is_there(needed)]:
+            left_out.append(f"line {block.line} needs {' and '.join(absent)}")
             continue
         lines += [f"echo; echo '{MARK}{block.line}'", block.text]
     return "\n".join(lines), left_out
+
+
+def _is_there(needed: str) -> bool:
+    """Whether a file or folder exists, an environment variable is set, or a program is on the path."""
+    if "/" in needed:
+        return Path(os.path.expandvars(needed)).exists()
+    return bool(os.environ.get(needed) or shutil.which(needed))
 
 
 def check_page(page: Path, checkout: Path) -> None:
@@ -120,9 +127,53 @@ def test_a_page_with_a_mistake_is_found_out(tmp_path: Path, monkeypatch: pytest.
         check_page(page, tmp_path)
     page.write_text("<!-- file: a/b.txt -->\n```yaml\nx: $y\n```\n\n```bash\ncat a/b.txt\n```\n```text\nx: $y\n```\n")
     check_page(page, tmp_path)
-    page.write_text("<!-- needs: NOT_SET_HERE -->\n```bash\nfalse\n```\n")
-    with pytest.raises(pytest.skip.Exception, match="line 2 needs NOT_SET_HERE"):
+
+
+def test_what_needs_something_that_is_missing_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.docs.test_commands.ROOT", tmp_path)
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- needs: bash $FOLDER/data NOT_SET_HERE -->\n```bash\nfalse\n```\n")
+    with pytest.raises(pytest.skip.Exception, match=r"line 2 needs \$FOLDER/data and NOT_SET_HERE"):
         check_page(page, tmp_path)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("NOT_SET_HERE", "is set")
+    with pytest.raises(AssertionError, match="line 2: exit 1"):
+        check_page(page, tmp_path)
+
+
+SHOWN = """\
+fc.weight  720  31.25 % ███▊
+train, 24 epochs  accuracy, %  27.03  ▁▆▇███  95.11
+cost  24 epochs, 7 s of training
+95 %  accuracy, %  95.1057  94.5495  −0.5562
+dpf  94.77 ± 0.58 (3) *
+"""
+"""What a page shows of a training."""
+
+ELSEWHERE = """\
+fc.weight  720   4.10 % ▍
+train, 24 epochs  accuracy, %   9.00  ▁▂▅▆▇▇█  95.00
+cost  24 epochs, 1 h 2 min of training
+95 %  accuracy, %  94.5495  95.1057   +0.5562
+dpf  95.12 ± 1.03 (3)
+"""
+"""The same with the numbers of another processor, busy with other things."""
+
+
+def test_numbers_times_and_what_is_drawn_may_differ() -> None:
+    assert missing(SHOWN, ELSEWHERE) == []
+
+
+@pytest.mark.parametrize("word", ["weight", "%", "epochs", "accuracy", "training", "±", "(3)"])
+def test_words_may_not_differ(word: str) -> None:
+    lost = missing(SHOWN, ELSEWHERE.replace(word, "else"))
+    assert lost == [line for line in SHOWN.splitlines() if word in line]
+
+
+def test_a_number_may_not_become_a_word() -> None:
+    printed = ELSEWHERE.replace("+0.5562", "=").replace("95.12", "diverged").replace(" ▍", "")
+    assert missing(SHOWN, printed) == [SHOWN.splitlines()[line] for line in (0, 3, 4)]
 
 
 def test_commands_stand_in_fences() -> None:
