@@ -23,12 +23,13 @@ class Force(Method):
 
     θ are the dense initial weights and g the gradient at the network pruned so far, which exists for pruned weights
     too: a weight that was removed by mistake comes back with its initial value. No weight changes between rounds.
-    One round is SNIP. Follows the authors' code (naver/force); the paper's text was not read. Like the code, a round
-    keeps ``int(m · k)`` of m weights, and by default it differentiates `raw_logit`. Where too few scores differ from 0
-    the code keeps everything; here that is the outcome ``collapsed``.
+    One round of cross-entropy is SNIP. Follows the authors' code (naver/force); the paper's text was not read. As in
+    the code, a round keeps ``int(m · k)`` of m weights, and by default `raw_logit` is differentiated. Where too few
+    scores differ from 0 the code keeps everything; here that is the outcome ``collapsed``.
 
     Kept with the result is the objective, `sensitivity` of the final masks, on images that no round has seen: the same
-    for all ramps and scores of a seed, so `ramp.steps` of 1 gives the one of SNIP to compare with.
+    for all ramps and scores of a seed, so one round of cross-entropy gives the one of SNIP to compare
+    with.
 
     Attributes:
         ramp: ``exponential`` or ``linear``, with ``ramp.steps`` rounds (60 in the authors' examples, 10 by default in
