@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench import distributed
-from bench.data.batches import Batches
+from bench.data.batches import Batch, Batches, split
 from bench.determinism import autocast
 from bench.errors import UserError
 from bench.masks import Masks
@@ -126,6 +126,7 @@ class Run:
         first: int = 0,
         loss: Loss | None = None,
         per_class: int | None = None,
+        parts: int = 1,
     ) -> NamedTensors:
         """Dense gradients of the loss at the masked network, without penalty, averaged over scoring batches.
 
@@ -136,7 +137,13 @@ class Run:
             batches: how many scoring batches.
             first: the number of the first, for methods that score several times in a step, each time on other images.
             loss: from logits (n, classes) and labels (n,) to a 0-d tensor; None is `data_loss`, that of the training.
-            per_class: images of every class in a batch, for balanced ones; None is the recipe's scoring batch.
+            per_class: images of every class in a batch, for balanced ones, which are sorted by class; None is the
+                recipe's scoring batch.
+            parts: consecutive parts of a batch, as even as can be, each of which is a pass of its own: the mean is
+                taken over them, and batch normalisation sees one at a time.
+
+        Raises:
+            UserError: there are more parts than images, or more images of a class wanted than there are.
         """
 
         def derivative(point: NamedTensors, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -144,7 +151,7 @@ class Run:
                 value = (loss or self.data_loss)(functional_call(self.model, point, (images,)), labels)
             return torch.autograd.grad(value, point.tensors())
 
-        return self._averaged(derivative, range(first, first + batches), per_class)
+        return self._averaged(derivative, range(first, first + batches), per_class, parts)
 
     def hessian_product(
         self,
@@ -154,6 +161,7 @@ class Run:
         first: int = 0,
         loss: Loss | None = None,
         per_class: int | None = None,
+        parts: int = 1,
     ) -> NamedTensors:
         """The Hessian of the loss times `vector`, over the prunable weights; otherwise as `gradients`.
 
@@ -168,26 +176,31 @@ class Run:
                 along = (NamedTensors(zip(point, gradient, strict=True)) * vector).sum()
                 return torch.autograd.grad(along, point.tensors(), materialize_grads=True)
 
-        return self._averaged(derivative, range(first, first + batches), per_class, passes=2)
+        return self._averaged(derivative, range(first, first + batches), per_class, parts, passes=2)
 
-    def _averaged(self, derivative: Derivative, numbers: range, per_class: int | None, passes: int = 1) -> NamedTensors:
+    def _averaged(
+        self, derivative: Derivative, numbers: range, per_class: int | None, parts: int, passes: int = 1
+    ) -> NamedTensors:
         """The mean over scoring batches of what `derivative` finds at the masked network, in so many passes each."""
         total: list[torch.Tensor] = []
         with _no_trace(self.model, self.recipe.scoring.norm == "train"):
-            for number in numbers:
+            for images, labels in self._scoring(numbers, per_class, parts):
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
-                images, labels = self._scoring(number, per_class)
                 found, count = distributed.joined(derivative(point, images, labels), len(images))
                 self.scoring_passes += passes * count
                 total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        return NamedTensors((name, value / len(numbers)) for name, value in zip(self.weights, total, strict=True))
+        seen = len(numbers) * parts
+        return NamedTensors((name, value / seen) for name, value in zip(self.weights, total, strict=True))
 
-    def _scoring(self, number: int, per_class: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _scoring(self, numbers: range, per_class: int | None, parts: int) -> Iterator[Batch]:
         keys = (self.stage.name, self.stage.copy, self.step)
-        if per_class is None:
-            return self.batches.scoring(number, *keys)
-        return self.batches.balanced(per_class, number, *keys)
+        for number in numbers:
+            if per_class is None:
+                batch = self.batches.scoring(number, *keys)
+            else:
+                batch = self.batches.balanced(per_class, number, *keys)
+            yield from split(batch, parts)
 
     def parent(self, name: str) -> Mapping[str, Any]:
         """The state of an earlier stage (``model``, ``masks``, ``state``), by the reference given in ``parents``."""

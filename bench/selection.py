@@ -41,10 +41,11 @@ def largest(values: torch.Tensor, k: int, generator: torch.Generator | None = No
 
 def _by_partition(values: torch.Tensor, k: int) -> torch.Tensor:
     """The k-th largest value, 0-d."""
-    above = values[values > 0]
-    values = above if len(above) >= k else values  # a partition is slow among many equal values, such as pruned weights
-    place = len(values) - k
-    return torch.from_numpy(np.partition(values.numpy(), place)[place : place + 1])[0]
+    numbers = values.numpy()
+    above = numbers.compress(numbers > 0)
+    numbers = above if len(above) >= k else numbers  # a partition is slow among many equal values, as of pruned weights
+    place = len(numbers) - k
+    return torch.from_numpy(np.partition(numbers, place)[place : place + 1])[0]
 
 
 def _by_histograms(values: torch.Tensor, k: int) -> torch.Tensor:

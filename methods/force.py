@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from bench.allocation import Global
 from bench.method import Method, NamedTensors, Run
 from bench.schedule import Exponential, Ramp
 
@@ -22,23 +23,25 @@ class Force(Method):
 
     θ are the dense initial weights and g the gradient at the network pruned so far, which exists for pruned weights
     too: a weight that was removed by mistake comes back with its initial value. No weight changes between rounds.
-    One round is SNIP. Follows the authors' code (naver/force); the paper's text was not read. The code keeps
-    ``floor(m · k)`` of m weights, and everything if too few scores differ from 0; here the count is rounded as
-    everywhere, and the latter is the outcome ``collapsed``.
+    One round of cross-entropy is SNIP. Follows the authors' code (naver/force); the paper's text was not read. As in
+    the code, a round keeps ``int(m · k)`` of m weights, and by default `raw_logit` is differentiated. Where too few
+    scores differ from 0 the code keeps everything; here that is the outcome ``collapsed``.
 
     Kept with the result is the objective, `sensitivity` of the final masks, on images that no round has seen: the same
-    for all ramps and scores of a seed, so `ramp.steps` of 1 gives the one of SNIP to compare with.
+    for all ramps and scores of a seed, so one round of cross-entropy gives the one of SNIP to compare
+    with.
 
     Attributes:
         ramp: ``exponential`` or ``linear``, with ``ramp.steps`` rounds (60 in the authors' examples, 10 by default in
             their command line; 300 on CIFAR in the paper, from memory).
         batches: mini-batches per round, new ones in every round (1 on CIFAR-10, 10 on CIFAR-100, 20 on Tiny-ImageNet).
-        loss: ``cross_entropy`` as described, or ``raw_logit`` as in the authors' code.
+        loss: ``raw_logit`` as in the authors' code, or ``cross_entropy`` as described.
     """
 
+    allocation = Global(rounding="down")
     ramp: Ramp = Exponential(60)
     batches: int = 1
-    loss: Literal["cross_entropy", "raw_logit"] = "cross_entropy"
+    loss: Literal["raw_logit", "cross_entropy"] = "raw_logit"
 
     def update_masks(self, run: Run) -> None:
         """All rounds at once, and the objective they end with."""
@@ -58,9 +61,10 @@ class Force(Method):
 
     def gradients(self, run: Run, number: int) -> NamedTensors:
         """The gradient g at the masked network, on the images of round `number`."""
-        if self.loss == "raw_logit":
-            return run.gradients(self.batches, first=number * self.batches, loss=raw_logit)
-        return run.gradients(self.batches, first=number * self.batches)
+        from torch.nn.functional import cross_entropy  # loads torch, which planning does without
+
+        loss = raw_logit if self.loss == "raw_logit" else cross_entropy
+        return run.gradients(self.batches, first=number * self.batches, loss=loss)
 
     def diagnostics(self, run: Run) -> dict[str, float]:
         """The objective at initialisation, under the masks that were trained."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from bench.allocation import Global
 from bench.method import Method, NamedTensors, Run
 
 if TYPE_CHECKING:
@@ -15,28 +16,32 @@ class Grasp(Method):
 
     The published score is −θ · Hg, and the highest are removed; here its negative is kept from the top, which is the
     same ranking. H and g are those of the cross-entropy of logits / T. Scores have both signs, and an exact 0 ranks
-    between them.
+    between them. The defaults are those of the authors' code (alecwangcq/GraSP) on CIFAR.
 
     Attributes:
         batches: mini-batches over which both gradient and Hessian are averaged.
         temperature: T.
-        per_class: images of every class in a mini-batch: 10, as in the authors' code on CIFAR; None takes the recipe's
-            scoring batch, whatever classes are in it (10 · classes random images in SynFlow's and NTK-SAP's code).
-        linear: ``trained`` scores the network that is trained. ``redrawn`` gives linear layers other weights (Xavier
-            normal) while scoring, as the authors' code does: their scores do not belong to the trained weights.
+        per_class: images of every class in a mini-batch, which are sorted by class; None takes the recipe's scoring
+            batch, whatever classes are in it (10 · classes random images in SynFlow's and NTK-SAP's code).
+        parts: passes that take a mini-batch through the network one after the other, each with its own statistics of
+            batch normalisation. The code has two: a half of the classes in each.
+        linear: ``redrawn`` gives linear layers other weights (Xavier normal) while scoring, as the code does: their
+            scores do not belong to the weights that are trained. ``trained`` scores these.
     """
 
+    allocation = Global(rounding="up")
     batches: int = 1
     temperature: float = 200.0
     per_class: int | None = 10
-    linear: Literal["trained", "redrawn"] = "trained"
+    parts: int = 2
+    linear: Literal["redrawn", "trained"] = "redrawn"
 
     def saliency(self, run: Run) -> NamedTensors:
         """θ · Hg, with sign."""
         with _redrawn(run) if self.linear == "redrawn" else nullcontext():
-            gradient = run.gradients(self.batches, loss=self._loss, per_class=self.per_class)
-            product = run.hessian_product(gradient, self.batches, loss=self._loss, per_class=self.per_class)
-            return run.weights * product
+            seen: dict[str, Any] = {"loss": self._loss, "per_class": self.per_class, "parts": self.parts}
+            gradient = run.gradients(self.batches, **seen)
+            return run.weights * run.hessian_product(gradient, self.batches, **seen)
 
     def _loss(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
         return -(logits / self.temperature).log_softmax(1).gather(1, labels[:, None]).mean()

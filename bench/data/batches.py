@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
 
+from bench import distributed
 from bench.data.catalog import DataInfo
 from bench.data.images import Images
 from bench.data.split import stratified
@@ -192,6 +194,29 @@ class Batches:
 
     def _per_channel(self, values: tuple[float, ...]) -> torch.Tensor:
         return torch.tensor(values, dtype=self._dtype, device=self.device).view(1, -1, 1, 1)
+
+
+def split(batch: Batch, parts: int) -> Iterator[Batch]:
+    """Consecutive parts of a batch, as even as can be, later ones larger; of each, this process's share.
+
+    Args:
+        batch: this process's share of a batch.
+        parts: how many there are to be.
+
+    Raises:
+        UserError: there are not as many images, in each process.
+    """
+    if parts == 1:
+        yield batch
+        return
+    images, labels = batch
+    size = distributed.total(len(images))
+    most = size // distributed.ranks()
+    if not 1 <= parts <= most:
+        raise UserError(f"'parts' is {parts}, and a scoring batch of {size} images has 1 to {most}.")
+    ends = [len(range(size * part // parts)[distributed.share()]) for part in range(parts + 1)]
+    for begin, end in pairwise(ends):
+        yield images[begin:end], labels[begin:end]
 
 
 def _split(labels: torch.Tensor, held_out: int) -> tuple[torch.Tensor, torch.Tensor]:

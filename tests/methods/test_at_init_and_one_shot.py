@@ -45,6 +45,27 @@ def test_snip_ranking_does_not_depend_on_the_scale_of_the_loss():
     assert trainer.run.masks["1.weight"].tolist() == [[0, 1], [0, 1]]
 
 
+def test_the_mask_of_snip_is_that_of_the_official_code():
+    """It ranks what masks of 1 have as gradients, biases' too, which are 0 and go first; the sum is divided out."""
+    drawn = torch.Generator().manual_seed(0)
+    w1, w2 = (torch.randn(shape, generator=drawn).double() for shape in ((8, 6), (5, 8)))
+    images, labels = torch.randn(7, 6, generator=drawn).double(), torch.tensor([0, 1, 2, 3, 4, 0, 1])
+    biases = torch.zeros(8, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)
+    c = [torch.ones_like(value, requires_grad=True) for value in (w1, biases[0], w2, biases[1])]
+    hidden = (images @ (c[0] * w1).T + c[1] * biases[0]).relu()
+    loss = torch.nn.functional.cross_entropy(hidden @ (c[2] * w2).T + c[3] * biases[1], labels)
+    scores = torch.cat([slope.abs().flatten() for slope in torch.autograd.grad(loss, c)])
+    kept = torch.zeros_like(scores, dtype=torch.bool)
+    kept[(scores / scores.sum()).topk(round(0.3 * (48 + 40))).indices] = True  # of the weights: 26.4, so 26
+    first, first_bias, second, second_bias = kept.split([48, 8, 40, 5])
+    assert not (first_bias.any() or second_bias.any())
+    model = torch.nn.Sequential(*linear(w1.tolist()), torch.nn.ReLU(), *linear(w2.tolist()))
+    run = trainer_for(catalog.create("snip", {}), model, images.tolist(), labels.tolist(), 0.7).run
+    run.method.update_masks(run)
+    assert run.masks["0.weight"].bool().flatten().tolist() == first.tolist()
+    assert run.masks["2.weight"].bool().flatten().tolist() == second.tolist()
+
+
 def test_gradients_are_taken_at_the_masked_network_and_exist_for_pruned_weights():
     trainer = prepared("snip", 0.5)
     run = trainer.run

@@ -23,14 +23,14 @@ from bench import catalog
 from bench.errors import Collapsed
 from methods.force import UNSEEN
 from tests.methods.by_hand import linear, trainer_for
-from tests.methods.test_rounds_at_init import FIRST, backward, prepared, real_run, rounds, updated
+from tests.methods.test_rounds_at_init import FIRST, backward, prepared, raw, real_run, rounds, updated
 
 NAMES = ["force", "iterative_snip", "grasp_it"]
 SECOND = [[1.0] * 6], [[0.15], [-0.2], [0.15]]
 
 
 def objective(name, point, weights=FIRST, images=(1.0, 2.0), **fields):
-    trainer = prepared(name, weights, list(images), point, **({"loss": "raw_logit", "ramp.steps": 1} | fields))
+    trainer = prepared(name, weights, list(images), point, **({"ramp.steps": 1} | fields))
     trainer._update(trainer.run.method.update_masks)
     return trainer.run.method.diagnostics(trainer.run)
 
@@ -46,37 +46,38 @@ def test_it_is_taken_at_the_pruned_network(name, expected):
 
 
 def test_it_stays_that_of_the_initial_weights_while_they_are_trained():
-    trainer = prepared("force", FIRST, [1.0, 2.0], 0.625, loss="raw_logit", **{"ramp.steps": 1})
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.625, **{"ramp.steps": 1})
     trainer.train()
     assert trainer.run.weights["1.weight"][1, 1] != 2
     assert trainer.run.method.diagnostics(trainer.run) == {"sensitivity": 8.0}
 
 
 def test_measuring_it_costs_the_method_nothing():
-    trainer = prepared("force", FIRST, [1.0, 2.0], 0.5, batches=2, **{"ramp.steps": 3})
+    trainer = prepared("force", FIRST, [1.0, 2.0], 0.625, batches=2, **{"ramp.steps": 3})
     trainer.run.method.update_masks(trainer.run)
     assert trainer.run.scoring_passes == 3 * 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("steps", [1, 3])
-def test_on_a_resnet_it_equals_a_backward_pass_of_the_pruned_copy_on_unseen_images(name, steps):
-    run = updated(name, batches=2, **{"ramp.steps": steps})
+@pytest.mark.parametrize(("steps", "loss"), [(1, "raw_logit"), (3, "raw_logit"), (3, "cross_entropy")])
+def test_on_a_resnet_it_equals_a_backward_pass_of_the_pruned_copy_on_unseen_images(name, steps, loss):
+    run = updated(name, batches=2, loss=loss, **{"ramp.steps": steps})
     pruned = copy.deepcopy(run.model)
     with torch.no_grad():
         for key, parameter in pruned.named_parameters():
             if key in run.masks:
                 parameter.mul_(run.masks[key])
     numbers = (2 * UNSEEN, 2 * UNSEEN + 1)
-    found = [backward(pruned, nn.functional.cross_entropy, run.batches.scoring(number)) for number in numbers]
+    differentiated = raw if loss == "raw_logit" else nn.functional.cross_entropy
+    found = [backward(pruned, differentiated, run.batches.scoring(number)) for number in numbers]
     weights = {key: parameter.detach() for key, parameter in pruned.named_parameters()}
     total = sum(float((weights[key] * (found[0][key] + found[1][key]) / 2).abs().sum()) for key in run.masks)
     assert run.method.diagnostics(run)["sensitivity"] == pytest.approx(total)
 
 
 def test_one_round_of_either_gives_the_objective_of_snip():
-    snip = updated("snip")
-    ours = [updated(name, **{"ramp.steps": 1}) for name in ("force", "iterative_snip")]
+    snip = updated("snip", **{"allocation.rounding": "down"})
+    ours = [updated(name, loss="cross_entropy", **{"ramp.steps": 1}) for name in ("force", "iterative_snip")]
     assert all(run.masks.digest() == snip.masks.digest() for run in ours)
     values = [run.method.diagnostics(run)["sensitivity"] for run in ours]
     gradients = snip.gradients(first=UNSEEN)  # snip's own masks, the same images
@@ -98,8 +99,16 @@ def test_more_rounds_change_the_mask_but_not_the_images_it_is_measured_on():
     assert runs[0].masks.digest() != runs[1].masks.digest()
 
 
+@pytest.mark.parametrize("name", ["force", "iterative_snip"])
+def test_few_images_that_single_out_too_few_weights_collapse_and_leave_nothing_dense(name):
+    # The one image's label is 1: row 0 of W2 scores nothing, nor does row 0 of W1, which W2's 0 cuts from that logit.
+    trainer = prepared(name, FIRST, [1.0, 2.0], 0.5, **{"ramp.steps": 1})
+    with pytest.raises(Collapsed, match="only 3 saliencies in 2 layers together are not 0, 4 needed"):
+        trainer._update(trainer.run.method.update_masks)
+
+
 def second(name):
-    method = catalog.create(name, {"ramp.steps": 2})
+    method = catalog.create(name, {"ramp.steps": 2, "loss": "cross_entropy"})
     return trainer_for(method, linear(*SECOND), [[1.0] * 6], [1], 8 / 9)
 
 

@@ -12,6 +12,9 @@ from bench.lineage import identify
 from tests.contract.harness import spec_for
 from tests.methods.by_hand import linear, trainer_for
 
+ONE_ROUND = "iterative_snip[ramp.steps=1,loss=cross_entropy,allocation.rounding=nearest]"
+"""SNIP under another name."""
+
 
 def prepared(point, **fields):
     weights = [[1.0, 0.0], [0.5, -1.0]], [[1.0, -1.0], [0.0, 2.0]]
@@ -30,16 +33,20 @@ def test_inverted_snip_keeps_the_lowest_scores():
 
 @pytest.mark.parametrize("of", ["force", "iterative_snip"])
 def test_inverted_rounds_remove_the_highest_of_what_is_left(of):
-    # To three of eight in two rounds: 8 · √(3/8) = 4.9, so 5, then 3. Round 1 keeps the lowest five: both zeros, both
-    # ones and a 1.5. Round 2, if that is W1's 0.5: h = (1, 0.5), W2 = [[1, ·], [0, ·]], logits (1, 0), δ = (p, −p):
-    #   W1 → p [[1, 0], [0, ·]] as nothing of the second row reaches a logit, W2 → p [[1, ·], [0, ·]].
-    # If it is W2's −1: W1 = [[1, 0], [·, ·]], h = (1, 0), W1 → p [[1, 0], [·, ·]], W2 → p [[1, 0], [0, ·]].
-    # In both cases three zeros are left, and the two ones go. FORCE would have brought others back.
-    run = prepared(0.625, of=f"{of}[ramp.steps=2]", check="invert")
-    assert sum(run.masks.kept().values()) == 3
-    assert (run.masks["0.weight"][0, 0], run.masks["1.weight"][0, 0]) == (0, 0)
-    assert (run.masks["0.weight"][0, 1], run.masks["1.weight"][1, 0]) == (1, 1)
-    assert run.masks["0.weight"][1, 0] + run.masks["1.weight"][0, 1] == 1
+    # To 0.32 of eight in two rounds: 8 · √0.32 = 4.5 and 2.6, so 4 and 2. Round 1 keeps the lowest four, both zeros and
+    # both ones. Round 2: W1 = [[1, 0], [·, ·]], W2 = [[1, ·], [0, ·]], h = (1, 0), logits (1, 0), δ = (p, −p), and
+    #   W1 → p [[1, 0], [·, ·]],  W2 → p [[1, ·], [0, ·]].
+    # The two ones go. FORCE would have brought others back.
+    run = prepared(0.68, of=f"{of}[ramp.steps=2,loss=cross_entropy]", check="invert")
+    assert run.masks["0.weight"].tolist() == [[0, 1], [0, 0]]
+    assert run.masks["1.weight"].tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize(("of", "counts"), [("snip", [4, 2]), ("iterative_snip", [3, 2]), ("synflow", [4, 3])])
+def test_counts_are_rounded_as_the_other_method_rounds_them(of, counts):
+    # 3.6 and 2.4 of eight are kept: to the nearest number, int(3.6) and int(2.4), or 8 − int(4.4) and 8 − int(5.6).
+    of += {"iterative_snip": "[ramp.steps=1,loss=cross_entropy]", "synflow": "[ramp.steps=1]"}.get(of, "")
+    assert [sum(prepared(point, of=of).masks.kept().values()) for point in (0.55, 0.7)] == counts
 
 
 def test_inverted_synflow_cuts_the_network_and_says_so():
@@ -52,7 +59,7 @@ def test_inverted_synflow_cuts_the_network_and_says_so():
 def test_shuffling_keeps_the_count_of_every_layer_and_moves_its_entries():
     weights = [[float((7 * i + 3 * j) % 11 - 5) for j in range(12)] for i in range(12)]
     found = {}
-    for name, fields in (("snip", {}), ("sanity_check", {}), ("sanity_check", {"of": "iterative_snip[ramp.steps=1]"})):
+    for name, fields in (("snip", {}), ("sanity_check", {}), ("sanity_check", {"of": ONE_ROUND})):
         images = [[0.1 * i for i in range(12)]]
         trainer = trainer_for(catalog.create(name, fields), linear(weights, weights), images, [1], 0.8)
         trainer._update(trainer.run.method.update_masks)
