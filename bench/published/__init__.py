@@ -201,6 +201,24 @@ class Published:
         found = self._index.get((cell.dataset, cell.architecture, _name(cell.method)), [])
         return [row for row in found if row.point is not None and abs(row.point - target) < SAME_SPARSITY]
 
+    def neighbours(self, row: Row) -> list[Row]:
+        """The other rows of a table about the same network that somebody read: another method, point or variant."""
+        return [
+            other
+            for other in self._tables.get(_table(row), [])
+            if (other.canonical_method, other.point, other.variant, other.protocol)
+            != (row.canonical_method, row.point, row.variant, row.protocol)
+        ]
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, ...], list[Row]]:
+        """Accuracies that were read, by table and network, duplicates left out."""
+        tables: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            if row.metric == "top1" and row.verified != "unverified" and not row.duplicate_of:
+                tables.setdefault(_table(row), []).append(row)
+        return tables
+
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], list[Row]]:
         """Accuracies by data set, architecture and name of the method, duplicates left out."""
@@ -209,6 +227,10 @@ class Published:
             if row.architecture and row.method and row.metric == "top1" and not row.duplicate_of:
                 index.setdefault((row.dataset, row.architecture, _name(row.method)), []).append(row)
         return index
+
+
+def _table(row: Row) -> tuple[str, ...]:
+    return row.paper, row.table, row.dataset, row.architecture_printed
 
 
 def _name(method: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +12,8 @@ import pandas as pd
 from bench import data
 from bench.names import parse
 from bench.published import Published, Row
-from bench.published.verdict import Verdict, judge, obstacles, spread
+from bench.published.outcomes import JUDGED, Outcome
+from bench.published.verdict import Scale, Verdict, judge, margin, obstacles
 from bench.report.measurements import key
 from bench.spec import RunSpec
 from bench.statistics import summarise
@@ -46,9 +47,12 @@ COLUMNS = (
     "difference",
     "half_width",
     "margin",
+    "kind",
     "verdict",
     "reason",
     "seeds_needed",
+    "stands_to",
+    "printed",
     "protocol",
     "deviations",
     "source",
@@ -63,19 +67,18 @@ _TRUST = ("primary", "secondary", "unverified")
 
 @dataclass(frozen=True)
 class _Ours:
-    """Accuracies over seeds by cell, of the last and of chosen epochs, of the runs that ended well."""
+    """Accuracies by cell, of the last and of chosen epochs, of the runs that ended well, by seed."""
 
     table: pd.DataFrame
     plan: Plan
 
     def values(self, cell: Cell, column: str) -> list[float]:
-        keys = {key(run, cell.point) for _, run in cell.runs}
-        chosen = self.table[self.table["key"].isin(keys) & (self.table["outcome"] == "ok")]
-        return [float(value) for value in chosen[column].dropna()]
+        chosen = self._runs(cell)
+        return [float(value) for value in chosen.loc[chosen["outcome"] == "ok", column].dropna()]
 
-    def neighbours(self, cell: Cell, column: str) -> dict[float, list[float]]:
-        alike = [other for other in self.plan.cells if _line(other) == _line(cell) and other.runs]
-        return {_target(other): self.values(other, column) for other in alike}
+    def started(self, cell: Cell) -> bool:
+        """Whether any run of the cell left a record."""
+        return bool((self._runs(cell)["outcome"] != "missing").any())
 
     def dense(self, cell: Cell) -> float:
         found = [
@@ -85,12 +88,21 @@ class _Ours:
         ]
         return summarise(self.values(found[0], "accuracy")).mean if found else math.nan
 
+    def _runs(self, cell: Cell) -> pd.DataFrame:
+        return self.table[self.table["key"].isin({key(run, cell.point) for _, run in cell.runs})]
 
-def compare(plan: Plan, table: pd.DataFrame, published: Published) -> pd.DataFrame:
+
+def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: bool = False) -> pd.DataFrame:
     """Every published row about a cell of the plan, with our numbers and the verdict.
 
     At most one row per cell is its ``anchor``, among those about the very method (not a variant of it). It is chosen
     from what is known before anything runs: the fewest obstacles, then how well it was verified, then its name.
+
+    Args:
+        plan: with the cells.
+        table: a line per run and point (`bench.report.measurements`).
+        published: all rows.
+        looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
     """
     ours = _Ours(table, plan)
     specs = {spec.id: spec for spec in plan.runs}
@@ -103,7 +115,8 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published) -> pd.DataFra
         rows.sort(key=lambda pair: _preference(pair[0], pair[1], spec))
         for rank, (row, blocked) in enumerate(rows):
             anchor = rank == 0 and row.canonical_method == spec.method_text
-            lines.append(_compared(ours, cell, row, blocked, published) | {"anchor": anchor})
+            verdict = _judged(ours, cell, row, published, looks) if not blocked else _blocked(blocked)
+            lines.append(_compared(ours, cell, row, verdict, published) | {"anchor": anchor})
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
@@ -111,15 +124,41 @@ def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, int,
     return row.canonical_method != spec.method_text, len(blocked), _TRUST.index(row.verified), row.id
 
 
-def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: Published) -> dict[str, Any]:
-    column = EPOCHS.get(row.report or "last", "accuracy")
-    values = ours.values(cell, column)
-    n, mean, std = summarise(values)
-    if blocked:
-        verdict = Verdict("not comparable", "; ".join(blocked), mean - row.value)
-    else:
-        chance = 100 / data.info(cell.dataset).classes
-        verdict = judge(values, spread(ours.neighbours(cell, column), _target(cell)), row, chance)
+def _blocked(obstacles: list[str]) -> Verdict:
+    return Verdict(Outcome.NOT_COMPARABLE, "; ".join(obstacles))
+
+
+def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool) -> Verdict:
+    values, info = ours.values(cell, _column(row)), data.info(cell.dataset)
+    scale = Scale(100 / info.classes, 100 / info.test_images)
+    verdict = judge(values, row, scale, looks=looks)
+    if verdict.outcome is Outcome.NOT_RUN and ours.started(cell):
+        return Verdict(Outcome.INCONCLUSIVE, "none of our runs ended well")
+    if verdict.outcome is Outcome.REPRODUCED:
+        others = [other for other in published.neighbours(row) if _agrees(values, other, scale, looks)]
+        if others:
+            told = f"as near to {len(others)} other rows of {row.table}" if others[1:] else f"as near to {others[0].id}"
+            verdict = replace(verdict, outcome=Outcome.LEVEL_ONLY, reason=_joined(told, verdict.reason))
+    if len(values) < len(cell.runs) and verdict.outcome in JUDGED:
+        ended = f"{len(values)} of {len(cell.runs)} runs ended well"
+        verdict = replace(verdict, reason=_joined(ended, verdict.reason))
+    return verdict
+
+
+def _agrees(values: list[float], row: Row, scale: Scale, looks: bool) -> bool:
+    return margin(row) is not None and judge(values, row, scale, looks=looks).outcome is Outcome.REPRODUCED
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
+
+
+def _column(row: Row) -> str:
+    return EPOCHS.get(row.report or "last", "accuracy")
+
+
+def _compared(ours: _Ours, cell: Cell, row: Row, verdict: Verdict, published: Published) -> dict[str, Any]:
+    n, mean, std = summarise(ours.values(cell, _column(row)))
     named = asdict(verdict)
     return {
         "dataset": cell.dataset,
@@ -135,8 +174,9 @@ def _compared(ours: _Ours, cell: Cell, row: Row, blocked: list[str], published: 
         "ours_std": std,
         "ours_n": n,
         "ours_drop": ours.dense(cell) - summarise(ours.values(cell, "accuracy")).mean,
-        "verdict": named.pop("word"),
+        "verdict": named.pop("outcome"),
         **named,
+        "printed": verdict.printed or "",
         **{name: getattr(row, name) for name in _COPIED},
         "deviations": "; ".join(published.protocols[row.protocol].deviations),
     }
@@ -159,14 +199,6 @@ _COPIED = (
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _line(cell: Cell) -> tuple[str, str, str]:
-    return cell.dataset, cell.architecture, cell.method
-
-
-def _target(cell: Cell) -> float:
-    return 0.0 if cell.point is None else cell.point
 
 
 def shares(compared: pd.DataFrame) -> dict[str, Counter[str]]:

@@ -82,7 +82,7 @@ def write(
     from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
-    compared = comparison.compare(plan, measured.table, published.load())
+    compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)

@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 
 from bench.names import parse
 from bench.published.comparison import shares
-from bench.published.verdict import Word
+from bench.published.outcomes import JUDGED, Outcome
 from bench.report.layout import Block, Chapter, Text, signed
 from bench.spelling import Spelling
 from bench.statistics import bootstrap
@@ -154,10 +154,10 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     The networks are the clusters of the interval: runs on one network share dense parents, so their differences from
     the paper rise and fall together. Nothing where no number could be compared.
     """
-    judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in _JUDGED and line["ours_n"]]
+    judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in JUDGED and line["ours_n"]]
     if not judged:
         return ()
-    head = ("Method", *(word.capitalize() for word in get_args(Word)), "Mean difference", "95 % interval", "Networks")
+    head = ("Method", *(word.capitalize() for word in Outcome), "Mean difference", "95 % interval", "Networks")
     rows = tuple(_tally(method, counted, judged) for method, counted in shares(compared).items())
     note = (
         "Mean difference: ours minus the published value in points, over all cells whose numbers are comparable and "
@@ -167,9 +167,6 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     return (Chapter("Verdicts by method", (Block("Published numbers of cells", head, rows),), (note,)),)
 
 
-_JUDGED = ("reproduced", "above", "below", "inconclusive")
-
-
 def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> tuple[Text, ...]:
     networks: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in judged:
@@ -177,7 +174,7 @@ def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> t
             networks[line["dataset"], line["architecture"]].append(line["difference"])
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
-    texts = [method, *(str(counted[word]) for word in get_args(Word))]
+    texts = [method, *(str(counted[word]) for word in Outcome)]
     texts += [signed(sum(values) / len(values)) if values else "–"]
     texts += ["–" if math.isnan(low) else f"{signed(low)} to {signed(high)}", str(len(networks))]
     return tuple(map(Text, texts))
