@@ -49,8 +49,8 @@ FEWEST, FEWEST_UNPRINTED = 3, 5
 """Seeds of ours, where the source prints spread and number of runs, and where it does not."""
 
 UNPRINTED = 1.5
-"""Times our spread: what stands for one that is not printed. Ours as it is would let 9 to 11 % pass at the margin if
-theirs is in truth 1.5 times as large, and 14 to 17 % if it is twice as large."""
+"""Times our spread: what stands for one that is not printed. The promise is kept if theirs is at most so many times as
+large as ours; if it is twice as large, 8 to 10 % pass. Ours as it is would let 9 to 11 % and 14 to 17 % pass."""
 
 UNCOUNTED = 1.8
 """Times a standard error that is printed without the number of runs: t(0.95, 2) / t(0.95, ∞), which is enough if it
