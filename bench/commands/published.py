@@ -94,6 +94,7 @@ def verify(
     """
     from bench import published as numbers
     from bench.published import verify as verifying
+    from bench.published.obstacles import barriers, spelled
 
     done = verifying.verify(row, verifying.Reading(value, page, std, seeds))
     if done.differences:
@@ -104,9 +105,9 @@ def verify(
         )
     print(f"{row} is primary now: {value}{f' ± {std}' if std else ''}, page {page} ({done.path}).")
     protocols = numbers.load(done.path.parent).protocols
-    still = numbers.barriers(done.row, protocols[done.row.protocol])
+    still = barriers(done.row, protocols[done.row.protocol])
     if still:
-        print(f"Still not comparable: {'; '.join(still)}.")
+        print(f"Still not comparable: {spelled(still)}.")
 
 
 SUBCOMMANDS = (verify,)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench import catalog, data, names, statistics
+from bench import catalog, names, statistics
 from bench.errors import UNPRINTABLE, UserError
 from bench.schema import Strict, read_yaml, shown
 
@@ -166,23 +166,6 @@ def _canonical(method: str) -> str:
         return names.show(*catalog.parse(method))
     except UserError:  # a method that the suite does not have (yet)
         return method
-
-
-def barriers(row: Row, protocol: Protocol) -> list[str]:
-    """Why no run of ours can be compared with the row, whatever it does; empty if one can be."""
-    name = names.parse(row.method)[0] if row.method else ""
-    stated = {
-        "unverified: nobody read this number in a source": row.verified == "unverified",
-        f"data set: {row.dataset} is not in the suite": row.dataset not in data.names(),
-        f"architecture: {row.architecture_printed} is not in the suite": not row.architecture,
-        f"method: no module for {name or row.method_printed}": name not in catalog.names(),
-        f"metric: {row.metric} instead of top1": row.metric != "top1",
-        "sparsity: not stated": row.point is None,
-        "sparsity: of all parameters": row.target is None and row.sparsity_of == "parameters",
-        f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.names(),
-        "reported epoch: not stated": row.report == "unknown" and protocol.recipe is not None,
-    }
-    return [reason for reason, holds in stated.items() if holds]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,14 +12,18 @@ import pandas as pd
 from bench import data
 from bench.names import parse
 from bench.published import Published, Row
+from bench.published.obstacles import Obstacle, counted, obstacles, spelled
 from bench.published.outcomes import JUDGED, Outcome
-from bench.published.verdict import Scale, Verdict, judge, margin, obstacles
+from bench.published.verdict import Scale, Verdict, judge, margin
 from bench.report.measurements import key
 from bench.spec import RunSpec
 from bench.statistics import summarise
 
 if TYPE_CHECKING:
     from bench.grid import Cell, Plan
+
+OBJECTS = ("obstacles",)
+"""Columns that are no text and no number; ``reason`` has the same in words."""
 
 COLUMNS = (
     "dataset",
@@ -50,6 +54,7 @@ COLUMNS = (
     "kind",
     "verdict",
     "reason",
+    "obstacles",
     "seeds_needed",
     "stands_to",
     "printed",
@@ -115,17 +120,14 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         rows.sort(key=lambda pair: _preference(pair[0], pair[1], spec))
         for rank, (row, blocked) in enumerate(rows):
             anchor = rank == 0 and row.canonical_method == spec.method_text
-            verdict = _judged(ours, cell, row, published, looks) if not blocked else _blocked(blocked)
+            blocked_by = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
+            verdict = blocked_by if blocked else _judged(ours, cell, row, published, looks)
             lines.append(_compared(ours, cell, row, verdict, published) | {"anchor": anchor})
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def _preference(row: Row, blocked: list[str], spec: RunSpec) -> tuple[bool, int, int, str]:
+def _preference(row: Row, blocked: list[Obstacle], spec: RunSpec) -> tuple[bool, int, int, str]:
     return row.canonical_method != spec.method_text, len(blocked), _TRUST.index(row.verified), row.id
-
-
-def _blocked(obstacles: list[str]) -> Verdict:
-    return Verdict(Outcome.NOT_COMPARABLE, "; ".join(obstacles))
 
 
 def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool) -> Verdict:
@@ -159,7 +161,7 @@ def _column(row: Row) -> str:
 
 def _compared(ours: _Ours, cell: Cell, row: Row, verdict: Verdict, published: Published) -> dict[str, Any]:
     n, mean, std = summarise(ours.values(cell, _column(row)))
-    named = asdict(verdict)
+    named = {each.name: getattr(verdict, each.name) for each in fields(verdict)}
     return {
         "dataset": cell.dataset,
         "architecture": cell.architecture,
@@ -177,6 +179,7 @@ def _compared(ours: _Ours, cell: Cell, row: Row, verdict: Verdict, published: Pu
         "verdict": named.pop("outcome"),
         **named,
         "printed": verdict.printed or "",
+        "reason": spelled(verdict.obstacles) or verdict.reason,
         **{name: getattr(row, name) for name in _COPIED},
         "deviations": "; ".join(published.protocols[row.protocol].deviations),
     }
@@ -199,6 +202,17 @@ _COPIED = (
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
+
+
+def untested(compared: pd.DataFrame) -> tuple[str, str] | None:
+    """Where no run has ended yet: how many of the anchors can be tested, and why others cannot; None once one has."""
+    anchors = compared[compared["anchor"].astype(bool)]
+    waiting = int((anchors["verdict"] == Outcome.NOT_RUN).sum())
+    blocked = anchors.loc[anchors["verdict"] == Outcome.NOT_COMPARABLE, "obstacles"]
+    if not waiting or waiting + len(blocked) < len(anchors) or anchors["ours_n"].any():
+        return None
+    able = f"Nothing has run yet: {waiting} of {len(anchors)} published numbers can be tested"
+    return able, f"{len(blocked)} cannot ({counted(blocked)})" if len(blocked) else ""
 
 
 def shares(compared: pd.DataFrame) -> dict[str, Counter[str]]:

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from bench.errors import UserError
 from bench.grid import Plan, expand, load
-from bench.published import SAME_SPARSITY, Published, Row, barriers
-from bench.published.verdict import obstacles
+from bench.published import SAME_SPARSITY, Published, Row
+from bench.published.obstacles import Obstacle, barriers, obstacles
 from bench.spec import RunSpec, short
 from bench.workflow import workload
 
@@ -70,7 +70,7 @@ def find(published: Published, rows: Iterable[Row], seeds: int, results: Path, k
     return [each for each in found if each]
 
 
-def _obstacles(published: Published, row: Row, planned: Missing) -> list[str]:
+def _obstacles(published: Published, row: Row, planned: Missing) -> list[Obstacle]:
     """What would still be in the way of a row if its grid had run: the epoch that the paper reports, say."""
     spec = next(spec for spec in planned.plan.runs if spec.method_text == row.canonical_method)
     return obstacles(row, published.protocols[row.protocol], spec)

@@ -10,11 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench import data, lineage, recipe
-from bench.published import Protocol, Row, barriers, margins
+from bench.published import Row, margins
+from bench.published.obstacles import Obstacle
 from bench.published.outcomes import Evidence, Outcome, Printed
 from bench.published.rule import LEVEL, LOOKS, UNPRINTED, Comparison, source, spread
-from bench.spec import RunSpec
 from bench.statistics import Relation, summarise
 
 COLLAPSED = 1.5
@@ -26,6 +25,7 @@ class Verdict:
     """What a comparison says. The numbers are NaN where the comparison did not get that far; all are in points.
 
     Attributes:
+        reason: empty where `obstacles` are the reasons.
         printed: of our mean against the printed number alone; None where nothing was compared.
         stands_to: the largest ratio of their spread over seeds to ours at which the verdict stands, where theirs is not
             printed.
@@ -39,6 +39,7 @@ class Verdict:
     seeds_needed: int | None = None
     printed: Printed | None = None
     stands_to: float = math.nan
+    obstacles: tuple[Obstacle, ...] = ()
     kind: Evidence = Evidence.RETRAINED
 
 
@@ -58,35 +59,6 @@ class Scale:
 def margin(row: Row) -> float | None:
     """δ for a row; None if none was fixed."""
     return margins.margin(row.dataset, row.architecture, row.sparsity or 0.0)
-
-
-def obstacles(row: Row, protocol: Protocol, spec: RunSpec) -> list[str]:
-    """Why a published row and a run of ours cannot be compared; empty if they can."""
-    found = barriers(row, protocol)
-    if row.canonical_method != spec.method_text:
-        found.append(f"variant: the paper's is {row.canonical_method}")
-    if spec.budget != 1:
-        found.append(f"budget: {spec.budget:g} of the recipe's length")
-    if spec.prunable != row.prunable:
-        found.append(f"prunable set: {spec.prunable} instead of {row.prunable}")
-    held_out = spec.recipe.data.validation > 0
-    if row.report == "best" and held_out:
-        found.append("reported epoch: the best on the test set, which a run with held-out images does not look at")
-    if row.report == "best_validation" and not held_out:
-        found.append("reported epoch: the best on held-out images, of which our recipe has none")
-    if protocol.recipe is not None:
-        found += [f"recipe: {difference}" for difference in _recipe_differences(spec, protocol.recipe)]
-    if row.dataset in data.names() and margin(row) is None:
-        found.append(f"margin: none is fixed for {row.architecture_printed} on {row.dataset} ({margins.MARGINS.name})")
-    return found
-
-
-def _recipe_differences(spec: RunSpec, text: str) -> list[str]:
-    """Material differences, apart from the budget and from a fine-tuning phase that the method does not use."""
-    ours, theirs = spec.recipe, recipe.load(text).scaled(spec.budget)
-    if all(stage.phase != "finetune" for stage in lineage.stages_of(spec)):
-        ours, theirs = (each.model_copy(update={"finetune": None}) for each in (ours, theirs))
-    return recipe.differences(ours, theirs)
 
 
 def judge(values: Sequence[float], row: Row, scale: Scale, *, level: float = LEVEL, looks: bool = False) -> Verdict:

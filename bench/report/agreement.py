@@ -19,6 +19,7 @@ import pandas as pd
 
 from bench.names import parse
 from bench.published.comparison import shares
+from bench.published.obstacles import Kind
 from bench.published.outcomes import JUDGED, Outcome
 from bench.report.layout import Block, Chapter, Text, signed
 from bench.spelling import Spelling
@@ -27,8 +28,16 @@ from bench.statistics.ranking import Agreement, agreement
 
 FEWEST_METHODS = 3
 
-UNCLEAR = {"unverified", "data set", "architecture", "method", "metric", "sparsity", "variant"}
-"""Obstacles (`bench.published.verdict.obstacles`) with which a number says nothing of our cell, not even its rank."""
+UNCLEAR = {
+    Kind.UNVERIFIED,
+    Kind.DATASET,
+    Kind.ARCHITECTURE,
+    Kind.METHOD,
+    Kind.METRIC,
+    Kind.SPARSITY,
+    Kind.VARIANT,
+}
+"""Obstacles with which a number says nothing of our cell, not even its rank."""
 
 Line = Mapping[str, Any]
 
@@ -52,9 +61,9 @@ class Order:
         return agreement([line["ours"] for line in self.lines], [line["published"] for line in self.lines])
 
     @property
-    def kinds(self) -> list[str]:
+    def kinds(self) -> list[Kind]:
         """What keeps the numbers themselves from being compared."""
-        return sorted(set().union(*(_kinds(line["reason"]) for line in self.lines)))
+        return sorted(set().union(*(_kinds(line) for line in self.lines)))
 
 
 def orders(compared: pd.DataFrame, cells: pd.DataFrame) -> list[Order]:
@@ -67,7 +76,7 @@ def orders(compared: pd.DataFrame, cells: pd.DataFrame) -> list[Order]:
     ours = {_cell(line): (line["recipe"], line["prunable"]) for line in _lines(cells)}
     groups: dict[tuple[Any, ...], dict[str, Line]] = defaultdict(dict)
     for line in _lines(compared):
-        if not line["ours_n"] or line["method"] == "dense" or _kinds(line["reason"]) & UNCLEAR:
+        if not line["ours_n"] or line["method"] == "dense" or _kinds(line) & UNCLEAR:
             continue
         group = (line["dataset"], line["architecture"], line["point"], line["paper"], line["protocol"])
         groups[*group, *ours[_cell(line)]].setdefault(line["method"], line)  # the fittest row of a cell comes first
@@ -87,8 +96,8 @@ def _cell(line: Line) -> tuple[Any, ...]:
     return line["dataset"], line["architecture"], line["method"], None if math.isnan(point) else point
 
 
-def _kinds(reason: str) -> set[str]:
-    return {part.partition(":")[0] for part in reason.split("; ") if ":" in part}
+def _kinds(line: Line) -> set[Kind]:
+    return {obstacle.kind for obstacle in line["obstacles"]}
 
 
 def chapters(compared: pd.DataFrame, cells: pd.DataFrame) -> tuple[Chapter, ...]:

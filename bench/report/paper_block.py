@@ -82,8 +82,8 @@ def verdict(row: Line) -> str:
     """The verdict in few words: ``not comparable: unverified, recipe``."""
     if row["verdict"] != Outcome.NOT_COMPARABLE:
         return str(row["verdict"])
-    kinds = dict.fromkeys(part.partition(":")[0] for part in row["reason"].split("; ") if ":" in part)
-    return f"not comparable: {', '.join(kinds)}"
+    kinds = dict.fromkeys(obstacle.kind for obstacle in row["obstacles"])
+    return f"{Outcome.NOT_COMPARABLE}: {', '.join(kinds)}"
 
 
 def _number(mean: float, std: float) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.published.comparison import shares
+from bench.published.comparison import shares, untested
+from bench.published.obstacles import brief
 from bench.published.outcomes import Outcome
 from bench.report.layout import Block, Text, points, signed
 from bench.spelling import Spelling
@@ -54,7 +55,7 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
         f"{points(line['published_drop']) or '?'} / {points(line['ours_drop']) or '?'}",
         line["verdict"],
         line["printed"],
-        _brief(line["reason"]),
+        brief(line["obstacles"]) or line["reason"],
     )
     return tuple(map(Text, texts))
 
@@ -62,16 +63,6 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
 def _paper(line: dict[str, Any]) -> str:
     """The authors and the arXiv number, which is shorter than the title; comparison.csv has the title."""
     return f"{line['paper'].partition(',')[0]}, arXiv:{line['arxiv']}" if line["arxiv"] else str(line["paper"])
-
-
-def _brief(reason: str) -> str:
-    """The reason with a long list of differences between recipes cut short; comparison.csv has all of it."""
-    parts = reason.split("; ")
-    fields = [part.split(":")[1].strip() for part in parts if part.startswith("recipe: ")]
-    if len(fields) <= 2:
-        return reason
-    others = [part for part in parts if not part.startswith("recipe: ")]
-    return "; ".join([*others, f"recipe: {len(fields)} fields differ ({', '.join(fields[:3])}, …)"])
 
 
 def _value(mean: float, std: float) -> str:
@@ -86,6 +77,7 @@ def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
     """The verdicts counted, the rule in a sentence, and known deviations of the protocols that were compared."""
     if not len(compared):
         return ()
+    nothing = untested(compared)
     counts = "; ".join(
         f"{method} {', '.join(f'{count} {word}' for word, count in words.most_common())}"
         for method, words in shares(compared).items()
@@ -93,7 +85,8 @@ def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
     judged = compared[compared["verdict"] != Outcome.NOT_COMPARABLE]
     deviations = dict(zip(judged["protocol"], judged["deviations"], strict=True))
     return (
-        *([f"Verdicts on the published numbers of cells: {counts}."] if counts else []),
+        *([f"{'; '.join(filter(None, nothing))}."] if nothing else []),
+        *([f"Verdicts on the published numbers of cells: {counts}."] if counts and not nothing else []),
         "A row reproduces if the difference with its 90 % interval (Student's, with the degrees of freedom of the side "
         "that has fewer runs; reading error added) lies within the margin; level only: ours reproduces another row of "
         "the same table, too. Printed value: where our mean lies, seen from the margin around the printed number as if "

@@ -148,6 +148,27 @@ def test_looks_are_handed_on(tmp_path: Path) -> None:
     assert (line["verdict"], line["reason"]) == ("inconclusive", "3 of our seeds; the next look is at 5 seeds")
 
 
+def test_where_nothing_has_run_it_is_said_what_can_be_tested(tmp_path: Path) -> None:
+    plan, records = factories.plan(GMP, **RECIPE)
+    rows = tuple(
+        ROW.model_copy(update={"id": f"row-{point}", "sparsity": point, "protocol": protocol})
+        for point, protocol in ((0.8, "p"), (0.9, "p"), (0.95, "q"))
+    )
+
+    def compared(*ended: Any) -> Any:
+        table = measurements.from_records(plan, {one.id: measurements.Source(one, "", tmp_path) for one in ended}, {})
+        return comparison.compare(plan, table, Published(rows, PROTOCOLS))
+
+    nothing = compared()
+    assert nothing["verdict"].tolist() == ["not run", "not run", "not comparable"]
+    able = "Nothing has run yet: 2 of 3 published numbers can be tested"
+    assert comparison.untested(nothing) == (able, "1 cannot (protocol 1)")
+    assert comparison.untested(nothing.iloc[:2]) == (able.replace("3", "2"), "")
+    assert comparison.untested(nothing.iloc[2:]) is None
+    assert comparison.untested(compared(records[3])) is None
+    assert comparison.untested(compared(records[-1])) is None  # of a number that cannot be compared
+
+
 def test_no_rows_no_lines(tmp_path: Path) -> None:
     assert len(compare(tmp_path, GMP)) == 0
 

@@ -12,7 +12,7 @@ import pytest
 from bench import archs, grid, names, published
 from bench.prunable import prunable
 from bench.published import Published, comparison
-from bench.published.verdict import obstacles
+from bench.published.obstacles import Kind, obstacles
 from bench.record import Record
 from bench.report import measurements, sections, summary, tables
 from bench.report.layout import Block, Report
@@ -114,7 +114,7 @@ def test_a_paper_s_grid_trains_under_its_protocol(name: str, protocol: str) -> N
         for row in ROWS.rows_for(cell):
             if row.protocol == protocol and row.canonical_method == spec.method_text:
                 found = obstacles(row, ROWS.protocols[protocol], spec)
-                between.setdefault(row.id, []).append([each for each in found if not each.startswith("unverified")])
+                between.setdefault(row.id, []).append([str(each) for each in found if each.kind is not Kind.UNVERIFIED])
     assert between
     assert {row: min(found, key=len) for row, found in between.items()} == {row: [] for row in between}
 

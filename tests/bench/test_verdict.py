@@ -1,4 +1,4 @@
-"""Verdicts on synthetic cases, by hand, and what numbers must have in common to be compared."""
+"""Verdicts on synthetic cases, by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import recipe
-from bench.published import Protocol, Row, rule, verdict
+from bench.published import Row, rule, verdict
 from bench.published.outcomes import Outcome, Printed
 from bench.published.verdict import Scale, Verdict
 from bench.report.tables import TEMPLATES
-from tests.bench import factories
 
 ROW = Row(
     id="row",
@@ -162,70 +160,3 @@ def test_each_outcome_has_a_letter_and_a_colour_of_its_own() -> None:
     assert len({each.letter for each in Outcome}) == len({each.colour for each in Outcome}) == len(Outcome)
     styles = (TEMPLATES / "tables.css").read_text()
     assert all(f".v-{each.colour}" in styles for each in Outcome)
-
-
-# --- comparability ------------------------------------------------------------------------------------------------
-
-PROTOCOL = Protocol(recipe="cifar10", prunable="all", report="last", source="here")
-
-
-def ours(**changes: Any) -> Any:
-    return factories.spec("gmp", recipe=recipe.load("cifar10"), recipe_text="cifar10", **changes)
-
-
-def test_no_margin_is_not_comparable() -> None:
-    found = verdict.obstacles(row(dataset="digits"), PROTOCOL, ours(dataset="digits"))
-    assert found == ["margin: none is fixed for ResNet-20 on digits (margins.yaml)"]
-
-
-def test_equal_protocols_are_comparable() -> None:
-    assert verdict.obstacles(ROW, PROTOCOL, ours()) == []
-
-
-def test_a_name_is_no_difference() -> None:
-    renamed = recipe.load("cifar10").model_copy(update={"name": "mine", "evaluate_every": 5})
-    assert verdict.obstacles(ROW, PROTOCOL, factories.spec("gmp", recipe=renamed)) == []
-
-
-@pytest.mark.parametrize(
-    ("one", "protocol", "changes", "reason"),
-    [
-        (row(verified="unverified"), PROTOCOL, {}, "unverified"),
-        (row(method="gmp[allocation=global]"), PROTOCOL, {}, "variant: the paper's is gmp[allocation=global]"),
-        (row(method="gmp[schedule.every=50]"), PROTOCOL, {}, "variant: the paper's is gmp[schedule.every=50]"),
-        (ROW, PROTOCOL.model_copy(update={"recipe": None, "reason": "not known"}), {}, "protocol: not known"),
-        (row(prunable="conv"), PROTOCOL, {}, "prunable set: all instead of conv"),
-        (row(report="best_validation"), PROTOCOL, {}, "reported epoch"),
-        (row(architecture=""), PROTOCOL, {}, "architecture"),
-    ],
-)
-def test_obstacles(one: Row, protocol: Protocol, changes: dict[str, Any], reason: str) -> None:
-    found = verdict.obstacles(one, protocol, ours(**changes))
-    assert len(found) == 1
-    assert found[0].startswith(reason)
-
-
-@pytest.mark.parametrize(("report", "count"), [("last", 0), ("best", 1), ("best_validation", 0)])
-def test_what_a_run_with_held_out_images_can_answer(report: str, count: int) -> None:
-    text = "cifar10[data.validation=5000]"
-    protocol = PROTOCOL.model_copy(update={"recipe": text})
-    spec = factories.spec("gmp", recipe=recipe.load(text), recipe_text=text)
-    assert len(verdict.obstacles(row(report=report), protocol, spec)) == count
-
-
-def test_a_scaled_run_differs_in_its_budget_only() -> None:
-    scaled = factories.spec("gmp", recipe=recipe.load("cifar10").scaled(0.1), budget=0.1)
-    assert verdict.obstacles(ROW, PROTOCOL, scaled) == ["budget: 0.1 of the recipe's length"]
-
-
-def test_every_material_field_counts() -> None:
-    other = recipe.load("cifar10[batch_size=64,data.flip=false]")
-    found = verdict.obstacles(ROW, PROTOCOL, factories.spec("gmp", recipe=other))
-    assert found == ["recipe: batch_size: 64 instead of 128", "recipe: data.flip: False instead of True"]
-
-
-def test_a_fine_tuning_phase_matters_only_to_methods_that_use_it() -> None:
-    longer = recipe.load("cifar10[finetune.epochs=80]")
-    assert verdict.obstacles(ROW, PROTOCOL, factories.spec("gmp", recipe=longer)) == []
-    found = verdict.obstacles(row(method="magnitude"), PROTOCOL, factories.spec("magnitude", recipe=longer))
-    assert found == ["recipe: finetune.epochs: 80.0 instead of 40.0"]

@@ -94,6 +94,6 @@ def _published(row: Line) -> dict[str, Any]:
         "verdict": row["verdict"],
         "letter": Outcome(row["verdict"]).letter,
         "colour": Outcome(row["verdict"]).colour,
-        "why": [part for part in str(row["reason"]).split("; ") if part],
+        "why": list(map(str, row["obstacles"])) or [row["reason"]] * bool(row["reason"]),
         "facts": [(name, str(text)) for name, text in texts.items() if text and text == text],
     }

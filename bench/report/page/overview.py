@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from bench.published.comparison import untested
 from bench.published.outcomes import JUDGED, Outcome
 from bench.report.page.material import Material
 from bench.report.page.material import number as printed
@@ -77,6 +78,9 @@ def _published(material: Material) -> Card:
     judged = sum(counts[each] for each in (*JUDGED, Outcome.BOTH_COLLAPSED))
     if not len(material.compared):
         headline = "No published number is about a cell of this grid"
+    elif nothing := untested(material.compared):
+        headline, hint = nothing
+        return Card("Published numbers", headline, tuple(parts), "published", hint and f"{hint[0].upper()}{hint[1:]}.")
     elif not judged:
         known = len(anchors) or len(material.compared)
         which = "The one published number cannot" if known == 1 else f"None of the {known} published numbers can"
