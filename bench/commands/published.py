@@ -34,9 +34,12 @@ def published(
     sparsity: Annotated[float | None, typer.Option(metavar="FRACTION", help="A fraction, such as 0.9.")] = None,
     missing: Annotated[
         bool,
-        typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest first."),
+        typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest that decide first."),
     ] = False,
-    seeds: Annotated[int, typer.Option(metavar="N", help="How many to plan for --missing.", min=1)] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many to plan for --missing, if not the fewest that decide.", min=1),
+    ] = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:

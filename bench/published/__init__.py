@@ -194,6 +194,13 @@ class Published:
         ]
 
     @cached_property
+    def spreads(self) -> list[tuple[Row, float]]:
+        """Accuracies that somebody read and whose standard deviation over seeds is printed, with it."""
+        read = (row for row in self.rows if row.metric == "top1" and row.verified != "unverified")
+        known = (row for row in read if not row.duplicate_of and row.std_kind != "unknown" and row.n_seeds != 1)
+        return [(row, std) for row in known if (std := row.seed_std)]
+
+    @cached_property
     def _tables(self) -> dict[tuple[str, ...], list[Row]]:
         """Accuracies that were read, by table and network, duplicates left out."""
         tables: dict[tuple[str, ...], list[Row]] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench import data
 from bench.names import parse
 from bench.published import Published, Row
 from bench.published.obstacles import Obstacle, counted, obstacles, spelled
@@ -110,8 +110,17 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
     """
     ours = _Ours(table, plan)
-    specs = {spec.id: spec for spec in plan.runs}
     lines: list[dict[str, Any]] = []
+    for cell, row, blocked, anchor in matched(plan, published):
+        blocked_by = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
+        verdict = blocked_by if blocked else _judged(ours, cell, row, published, looks)
+        lines.append(_compared(ours, cell, row, verdict, published) | {"anchor": anchor})
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def matched(plan: Plan, published: Published) -> Iterator[tuple[Cell, Row, list[Obstacle], bool]]:
+    """Every cell of a plan with each published row about it, what keeps the two apart, and whether it is the anchor."""
+    specs = {spec.id: spec for spec in plan.runs}
     for cell in plan.cells:
         if not cell.runs:
             continue
@@ -119,11 +128,7 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         rows = [(row, obstacles(row, published.protocols[row.protocol], spec)) for row in published.rows_for(cell)]
         rows.sort(key=lambda pair: _preference(pair[0], pair[1], spec))
         for rank, (row, blocked) in enumerate(rows):
-            anchor = rank == 0 and row.canonical_method == spec.method_text
-            blocked_by = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
-            verdict = blocked_by if blocked else _judged(ours, cell, row, published, looks)
-            lines.append(_compared(ours, cell, row, verdict, published) | {"anchor": anchor})
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+            yield cell, row, blocked, rank == 0 and row.canonical_method == spec.method_text
 
 
 def _preference(row: Row, blocked: list[Obstacle], spec: RunSpec) -> tuple[bool, int, int, str]:
@@ -131,8 +136,7 @@ def _preference(row: Row, blocked: list[Obstacle], spec: RunSpec) -> tuple[bool,
 
 
 def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool) -> Verdict:
-    values, info = ours.values(cell, _column(row)), data.info(cell.dataset)
-    scale = Scale(100 / info.classes, 100 / info.test_images)
+    values, scale = ours.values(cell, _column(row)), Scale.of(cell.dataset)
     verdict = judge(values, row, scale, looks=looks)
     if verdict.outcome is Outcome.NOT_RUN and ours.started(cell):
         return Verdict(Outcome.INCONCLUSIVE, "none of our runs ended well")

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench import data
 from bench.published import Row, margins
 from bench.published.obstacles import Obstacle
 from bench.published.outcomes import Evidence, Outcome, Printed
@@ -54,6 +55,12 @@ class Scale:
 
     chance: float
     image: float
+
+    @classmethod
+    def of(cls, dataset: str) -> Scale:
+        """That of a data set in the suite."""
+        info = data.info(dataset)
+        return cls(100 / info.classes, 100 / info.test_images)
 
 
 def margin(row: Row) -> float | None:
