@@ -43,6 +43,8 @@ class Grid(Strict):
         sparsities: targets in [0, 1).
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
         seeds: one run of every cell for each; what a run draws depends on its seed alone.
+        looks: whether seeds are added until verdicts on published numbers come; the first 5, 10 and 20 are then looked
+            at, at levels that allow for it (`bench.published.rule.LOOKS`).
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
         overrides: where recipe, points or prunable set are others (`bench.overrides`).
         trainings: methods that are in the table once more, under another recipe (`bench.overrides`).
@@ -67,6 +69,7 @@ class Grid(Strict):
     sparsities: tuple[float, ...] = ()
     points: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     seeds: tuple[Seed, ...] = Field(min_length=1)
+    looks: bool = False
     prunable: str = "all"
     overrides: tuple[Override, ...] = ()
     trainings: tuple[Training, ...] = ()

@@ -7,7 +7,7 @@ fields. Lengths are in epochs (or optimizer steps) of the data set; a `budget` s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -258,11 +258,23 @@ def load(text: str, folder: Path = RECIPES) -> Recipe:
     return Recipe.read(values | {"name": name} if isinstance(values, dict) else values, str(path))
 
 
-def differences(ours: Recipe, theirs: Recipe) -> list[str]:
-    """The material fields in which two recipes differ, as ``train.epochs: 16 instead of 160``."""
+class Difference(NamedTuple):
+    """A field in which two recipes differ."""
+
+    field: str
+    ours: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        """As ``train.epochs: 16 instead of 160``."""
+        return f"{self.field}: {self.ours} instead of {self.theirs}"
+
+
+def differences(ours: Recipe, theirs: Recipe) -> list[Difference]:
+    """The material fields in which two recipes differ."""
     left, right = flat(ours.model_dump(exclude=IMMATERIAL)), flat(theirs.model_dump(exclude=IMMATERIAL))
     return [
-        f"{key}: {left.get(key)} instead of {right.get(key)}"
+        Difference(key, left.get(key), right.get(key))
         for key in sorted(left.keys() | right.keys())
         if left.get(key) != right.get(key)
     ]

@@ -34,9 +34,12 @@ def published(
     sparsity: Annotated[float | None, typer.Option(metavar="FRACTION", help="A fraction, such as 0.9.")] = None,
     missing: Annotated[
         bool,
-        typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest first."),
+        typer.Option("--missing", help="Only comparable rows that were not run yet, the cheapest that decide first."),
     ] = False,
-    seeds: Annotated[int, typer.Option(metavar="N", help="How many to plan for --missing.", min=1)] = 3,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many to plan for --missing, if not the fewest that decide.", min=1),
+    ] = None,
     results: Results = Path("results"),
     as_json: AsJson = False,
 ) -> None:
@@ -94,6 +97,7 @@ def verify(
     """
     from bench import published as numbers
     from bench.published import verify as verifying
+    from bench.published.obstacles import barriers, spelled
 
     done = verifying.verify(row, verifying.Reading(value, page, std, seeds))
     if done.differences:
@@ -104,9 +108,9 @@ def verify(
         )
     print(f"{row} is primary now: {value}{f' ± {std}' if std else ''}, page {page} ({done.path}).")
     protocols = numbers.load(done.path.parent).protocols
-    still = numbers.barriers(done.row, protocols[done.row.protocol])
+    still = barriers(done.row, protocols[done.row.protocol])
     if still:
-        print(f"Still not comparable: {'; '.join(still)}.")
+        print(f"Still not comparable: {spelled(still)}.")
 
 
 SUBCOMMANDS = (verify,)

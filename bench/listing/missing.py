@@ -1,4 +1,4 @@
-"""``reprune published --missing``: rows worth running next, the cheapest first, and the call that runs them."""
+"""``reprune published --missing``: rows worth running next, the cheapest that decide first, and the call for each."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from bench.listing.archs import sizes
 from bench.listing.printing import emit, plain_table
 from bench.published import Published, Row
 from bench.published.missing import Missing, find
+from bench.published.power import MOST_SEEDS
 from bench.published.search import short
 
 KEPT = Path(__file__).parents[2] / "reports" / "reproductions"
-HEADS = ("Method", "On", "Points", "Recipe", "Rows", "Runs", "PMACs", "Paper")
-LEAST = (12, 12, 8, 12, 4, 4, 7, 6)
+HEADS = ("Method", "On", "Points", "Recipe", "Comparable", "Decidable", "Seeds", "Runs", "PMACs", "Paper")
+LEAST = (12, 12, 8, 12, 10, 9, 5, 4, 7, 6)
 """Columns of each at least."""
 
 LONGEST = 34
@@ -30,20 +31,28 @@ COMMANDS = 3
 """How many calls are printed; ``--json`` has all."""
 
 BASIS = (
-    "Every line is a grid: one method on one network under the paper's protocol, with {seeds} seeds and its dense "
-    "baseline. Cost: multiply-adds of all training (three times a forward pass) and evaluation that is still to be "
-    "done, as if networks were dense; a PMAC is 10^15 of them. What a method does beyond training is not in it. "
-    "`reprune plan configs/quick.yaml` with what stands after `--config` measures how long it takes on this machine."
+    "Every line is a grid: one method on one network under the paper's protocol, with its dense baseline and {seeds}. "
+    "Decidable are rows that these seeds call 'reproduced' more often than not if the paper is exactly right "
+    f"(docs/comparing.md); where none is, no number of seeds up to {MOST_SEEDS} is enough, and such grids come last. "
+    "What is affordable is for you to say. Cost: multiply-adds of all training (three times a forward pass) and "
+    "evaluation that is still to be done, as if networks were dense; a PMAC is 10^15 of them. What a method does "
+    "beyond training is not in it. `reprune plan configs/quick.yaml` with what stands after `--config` measures how "
+    "long it takes on this machine."
 )
 
 
-def show(published: Published, rows: Iterable[Row], seeds: int, results: Path, as_json: bool) -> None:
-    """Print what `find` finds, sorted by cost."""
+def show(published: Published, rows: Iterable[Row], seeds: int | None, results: Path, as_json: bool) -> None:
+    """Print what `find` finds, sorted by whether it decides and by cost."""
     found = find(published, rows, seeds, results, sorted(KEPT.iterdir()) if KEPT.is_dir() else [])
-    listed = sorted((describe(each, results) for each in found), key=lambda each: (each["macs"], each["name"]))
+    listed = sorted((describe(each, results) for each in found), key=_order)
     emit(listed if as_json else page(listed, seeds))
     for each in [] if as_json else listed[:COMMANDS]:
         print(f"\n{each['grid']['title']}:\n{each['command']}")  # not broken into lines
+
+
+def _order(line: dict[str, Any]) -> tuple[bool, float, str]:
+    """The cheapest first, but what decides nothing last."""
+    return not line["decidable"], line["macs"], line["name"]
 
 
 def describe(found: Missing, results: Path) -> dict[str, Any]:
@@ -53,6 +62,7 @@ def describe(found: Missing, results: Path) -> dict[str, Any]:
     return {
         "name": found.grid["name"],
         "rows": [row.id for row in found.rows],
+        "decidable": [row.id for row in found.decidable],
         "papers": sorted({row.paper for row in found.rows}),
         "dataset": dataset,
         "architecture": architecture,
@@ -67,11 +77,11 @@ def describe(found: Missing, results: Path) -> dict[str, Any]:
     }
 
 
-def page(listed: list[dict[str, Any]], seeds: int) -> RenderableType:
+def page(listed: list[dict[str, Any]], seeds: int | None) -> RenderableType:
     """The lines for people, with the calls of the first few."""
     if not listed:
         return Text("No published row is like that, comparable, and without a run of ours.")
-    table = plain_table(*HEADS, numbers=("Rows", "Runs", "PMACs"))
+    table = plain_table(*HEADS, numbers=("Comparable", "Decidable", "Seeds", "Runs", "PMACs"))
     for column, least in zip(table.columns, LEAST, strict=True):  # a narrow terminal cuts names, never numbers
         column.no_wrap, column.overflow, column.min_width, column.max_width = True, "ellipsis", least, LONGEST
     for each in listed:
@@ -81,12 +91,24 @@ def page(listed: list[dict[str, Any]], seeds: int) -> RenderableType:
             _points(each["points"]),
             Text(each["recipe"]),
             str(len(each["rows"])),
+            str(len(each["decidable"])),
+            str(len(each["grid"]["seeds"])),
             str(each["runs"]),
             f"{each['macs'] / 1e15:,.1f}",
             Text(", ".join(sorted(map(short, each["papers"])))),
         )
-    rows = sum(len(each["rows"]) for each in listed)
-    return Group(table, Text(f"\n{rows} rows in {len(listed)} grids. {BASIS.format(seeds=seeds)}", "dim"))
+    rows, decided = (sum(len(each[what]) for each in listed) for what in ("rows", "decidable"))
+    return Group(
+        table,
+        Text(
+            f"\n{rows} rows in {len(listed)} grids, {decided} of them decidable. {BASIS.format(seeds=_seeds(seeds))}",
+            "dim",
+        ),
+    )
+
+
+def _seeds(number: int | None) -> str:
+    return "the fewest seeds that decide all that can be decided" if number is None else f"{number} seeds"
 
 
 def _points(points: list[float]) -> str:

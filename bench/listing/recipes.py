@@ -141,7 +141,7 @@ def _protocols(ours: Recipe) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "recipe": protocol.recipe,
-                "differences": differences(ours, recipe.load(protocol.recipe)),
+                "differences": list(map(str, differences(ours, recipe.load(protocol.recipe)))),
                 "rows": len(rows),
                 "papers": sorted({short(row.paper) for row in rows}),
                 **protocol.model_dump(include={"report", "prunable", "source"}),

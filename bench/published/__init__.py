@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bench import catalog, data, names, statistics
+from bench import catalog, names, statistics
 from bench.errors import UNPRINTABLE, UserError
 from bench.schema import Strict, read_yaml, shown
 
@@ -168,23 +168,6 @@ def _canonical(method: str) -> str:
         return method
 
 
-def barriers(row: Row, protocol: Protocol) -> list[str]:
-    """Why no run of ours can be compared with the row, whatever it does; empty if one can be."""
-    name = names.parse(row.method)[0] if row.method else ""
-    stated = {
-        "unverified: nobody read this number in a source": row.verified == "unverified",
-        f"data set: {row.dataset} is not in the suite": row.dataset not in data.names(),
-        f"architecture: {row.architecture_printed} is not in the suite": not row.architecture,
-        f"method: no module for {name or row.method_printed}": name not in catalog.names(),
-        f"metric: {row.metric} instead of top1": row.metric != "top1",
-        "sparsity: not stated": row.point is None,
-        "sparsity: of all parameters": row.target is None and row.sparsity_of == "parameters",
-        f"protocol: {protocol.reason}": protocol.recipe is None and row.dataset in data.names(),
-        "reported epoch: not stated": row.report == "unknown" and protocol.recipe is not None,
-    }
-    return [reason for reason, holds in stated.items() if holds]
-
-
 @dataclass(frozen=True)
 class Published:
     """All rows, and the protocols by id."""
@@ -201,6 +184,31 @@ class Published:
         found = self._index.get((cell.dataset, cell.architecture, _name(cell.method)), [])
         return [row for row in found if row.point is not None and abs(row.point - target) < SAME_SPARSITY]
 
+    def neighbours(self, row: Row) -> list[Row]:
+        """The other rows of a table about the same network that somebody read: another method, point or variant."""
+        return [
+            other
+            for other in self._tables.get(_table(row), [])
+            if (other.canonical_method, other.point, other.variant, other.protocol)
+            != (row.canonical_method, row.point, row.variant, row.protocol)
+        ]
+
+    @cached_property
+    def spreads(self) -> list[tuple[Row, float]]:
+        """Accuracies that somebody read and whose standard deviation over seeds is printed, with it."""
+        read = (row for row in self.rows if row.metric == "top1" and row.verified != "unverified")
+        known = (row for row in read if not row.duplicate_of and row.std_kind != "unknown" and row.n_seeds != 1)
+        return [(row, std) for row in known if (std := row.seed_std)]
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, ...], list[Row]]:
+        """Accuracies that were read, by table and network, duplicates left out."""
+        tables: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            if row.metric == "top1" and row.verified != "unverified" and not row.duplicate_of:
+                tables.setdefault(_table(row), []).append(row)
+        return tables
+
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], list[Row]]:
         """Accuracies by data set, architecture and name of the method, duplicates left out."""
@@ -209,6 +217,10 @@ class Published:
             if row.architecture and row.method and row.metric == "top1" and not row.duplicate_of:
                 index.setdefault((row.dataset, row.architecture, _name(row.method)), []).append(row)
         return index
+
+
+def _table(row: Row) -> tuple[str, ...]:
+    return row.paper, row.table, row.dataset, row.architecture_printed
 
 
 def _name(method: str) -> str:

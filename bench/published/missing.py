@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from bench.errors import UserError
 from bench.grid import Plan, expand, load
-from bench.published import SAME_SPARSITY, Published, Row, barriers
-from bench.published.verdict import obstacles
+from bench.published import SAME_SPARSITY, Published, Row
+from bench.published.obstacles import Obstacle, barriers, obstacles
+from bench.published.power import Prospect, fewest, prospect
+from bench.published.rule import FEWEST_UNPRINTED
 from bench.spec import RunSpec, short
 from bench.workflow import workload
 
@@ -29,12 +31,14 @@ class Missing:
     """Rows that one method on one network under one protocol would answer.
 
     Attributes:
+        decidable: those that the grid's seeds decide, more probably than not if the paper is exactly right.
         grid: fields of the grid that runs them, with the dense baseline that every table states.
         plan: its runs.
         trained, evaluated: images that are still to pass through the network, each as often as it does.
     """
 
     rows: tuple[Row, ...]
+    decidable: tuple[Row, ...]
     grid: dict[str, Any]
     plan: Plan
     trained: float
@@ -45,13 +49,15 @@ class Missing:
         return (PASSES * self.trained + self.evaluated) * macs
 
 
-def find(published: Published, rows: Iterable[Row], seeds: int, results: Path, kept: Iterable[Path]) -> list[Missing]:
+def find(
+    published: Published, rows: Iterable[Row], seeds: int | None, results: Path, kept: Iterable[Path]
+) -> list[Missing]:
     """Comparable rows without a run of ours, one entry per grid that would run some of them, in no order.
 
     Args:
         published: all rows and protocols.
         rows: those to choose from.
-        seeds: how many to plan.
+        seeds: how many to plan; None for the fewest that decide all rows of a grid that can be decided (`power`).
         results: the folder of results; runs that are there cost nothing.
         kept: folders of kept records, which answer rows too.
     """
@@ -64,23 +70,27 @@ def find(published: Published, rows: Iterable[Row], seeds: int, results: Path, k
     answered = _answered(published, groups, [*results.glob("runs/*/record.json"), *_records(kept)])
     found = []
     for key, group in groups.items():
-        planned = _planned(key, [row for row in group if row.id not in answered], seeds, results)
-        can = [row for row in planned.rows if not _obstacles(published, row, planned)] if planned else []
+        hopes = [prospect(published, row) for row in group if row.id not in answered]
+        planned = _planned(key, hopes, seeds, results)
+        can = [each for each in hopes if not _obstacles(published, each.row, planned)] if planned else []
         found.append(planned if planned and len(can) == len(planned.rows) else _planned(key, can, seeds, results))
     return [each for each in found if each]
 
 
-def _obstacles(published: Published, row: Row, planned: Missing) -> list[str]:
+def _obstacles(published: Published, row: Row, planned: Missing) -> list[Obstacle]:
     """What would still be in the way of a row if its grid had run: the epoch that the paper reports, say."""
     spec = next(spec for spec in planned.plan.runs if spec.method_text == row.canonical_method)
     return obstacles(row, published.protocols[row.protocol], spec)
 
 
-def _planned(key: Key, rows: Sequence[Row], seeds: int, results: Path) -> Missing | None:
+def _planned(key: Key, hopes: Sequence[Prospect], seeds: int | None, results: Path) -> Missing | None:
     """What it takes to run the rows; None if there are none, or the method says that it makes no sense there."""
-    if not rows:
+    if not hopes:
         return None
-    fields = _grid(key, rows, seeds)
+    number = seeds or fewest(hopes) or FEWEST_UNPRINTED
+    rows = [each.row for each in hopes]
+    decidable = tuple(each.row for each in hopes if each.decided(number))
+    fields = _grid(key, rows, number)
     try:
         grid = load(fields | {"results": str(results)})
         plan = expand(grid)
@@ -89,7 +99,9 @@ def _planned(key: Key, rows: Sequence[Row], seeds: int, results: Path) -> Missin
     if any(cell.skipped for cell in plan.cells):
         return None
     left = [piece for piece in workload.pieces(plan, results, workload.finished(plan, results)) if not piece.done]
-    return Missing(tuple(rows), fields, plan, sum(each.trained for each in left), sum(each.evaluated for each in left))
+    return Missing(
+        tuple(rows), decidable, fields, plan, sum(each.trained for each in left), sum(each.evaluated for each in left)
+    )
 
 
 def _grid(key: Key, rows: Sequence[Row], seeds: int) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from bench import names
 from bench.errors import UserError
-from bench.published import SAME_SPARSITY, Published, Row, barriers
+from bench.published import SAME_SPARSITY, Published, Row
+from bench.published.obstacles import Kind, Obstacle, barriers
 
 WHY = "comparable under"
 LONGEST = 44
@@ -99,7 +100,7 @@ def listing(published: Published, rows: Iterable[Row]) -> Group:
     table = _table("id", "paper", "architecture", "method", "sparsity", "value", "n", "verified", WHY)
     reasons: dict[str, int] = {}
     for row in rows:
-        why = [str(reasons.setdefault(reason, len(reasons) + 1)) for reason in hindrances(published, row)]
+        why = [str(reasons.setdefault(str(each), len(reasons) + 1)) for each in hindrances(published, row)]
         last = f"no: {', '.join(why)}" if why else published.protocols[row.protocol].recipe or ""
         network = f"{_architecture(row)}, {row.dataset}"
         cells = (row.id, short(row.paper), network, _method(row), _point(row), _value(row), str(row.n_seeds or "?"))
@@ -111,14 +112,15 @@ def listing(published: Published, rows: Iterable[Row]) -> Group:
 def as_json(published: Published, rows: Iterable[Row]) -> list[dict[str, Any]]:
     """The rows with all their fields, their recipe, and under ``obstacles`` why they are not comparable."""
     return [
-        row.model_dump() | {"recipe": published.protocols[row.protocol].recipe, "obstacles": hindrances(published, row)}
+        row.model_dump()
+        | {"recipe": published.protocols[row.protocol].recipe, "obstacles": list(map(str, hindrances(published, row)))}
         for row in rows
     ]
 
 
-def hindrances(published: Published, row: Row) -> list[str]:
+def hindrances(published: Published, row: Row) -> list[Obstacle]:
     """Why no run of ours is compared with a row: `barriers`, or another row stands for it."""
-    copy = [f"copy: {row.duplicate_of} stands for it"] if row.duplicate_of else []
+    copy = [Obstacle(Kind.COPY, f"{row.duplicate_of} stands for it")] if row.duplicate_of else []
     return copy + barriers(row, published.protocols[row.protocol])
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FROM_STORE = "Values from MLflow, equal to the records."
 WITHOUT_STORE = "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
+NO_VALUES = "No run has left a record yet."
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def write(
     from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
-    compared = comparison.compare(plan, measured.table, published.load())
+    compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
@@ -118,9 +119,13 @@ def measured(grid: Grid, plan: Plan) -> Measured:
     except tracking.StoreError as error:
         print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
         records, problems = measurements.read_records(plan, Path(grid.results))
-        return Measured(measurements.from_records(plan, records, problems), records, WITHOUT_STORE)
+        return Measured(measurements.from_records(plan, records, problems), records, _sourced(records, WITHOUT_STORE))
     tracking.check(table, measurements.from_records(plan, collected.records, collected.problems))
-    return Measured(table, collected.records, FROM_STORE)
+    return Measured(table, collected.records, _sourced(collected.records, FROM_STORE))
+
+
+def _sourced(records: dict[str, Source], sentence: str) -> str:
+    return sentence if records else NO_VALUES
 
 
 def main(words: Sequence[str] | None = None) -> int:

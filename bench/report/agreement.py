@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 
 from bench.names import parse
 from bench.published.comparison import shares
-from bench.published.verdict import Word
+from bench.published.obstacles import Kind
+from bench.published.outcomes import JUDGED, Outcome
 from bench.report.layout import Block, Chapter, Text, signed
 from bench.spelling import Spelling
 from bench.statistics import bootstrap
@@ -27,8 +28,16 @@ from bench.statistics.ranking import Agreement, agreement
 
 FEWEST_METHODS = 3
 
-UNCLEAR = {"unverified", "data set", "architecture", "method", "metric", "sparsity", "variant"}
-"""Obstacles (`bench.published.verdict.obstacles`) with which a number says nothing of our cell, not even its rank."""
+UNCLEAR = {
+    Kind.UNVERIFIED,
+    Kind.DATASET,
+    Kind.ARCHITECTURE,
+    Kind.METHOD,
+    Kind.METRIC,
+    Kind.SPARSITY,
+    Kind.VARIANT,
+}
+"""Obstacles with which a number says nothing of our cell, not even its rank."""
 
 Line = Mapping[str, Any]
 
@@ -52,9 +61,9 @@ class Order:
         return agreement([line["ours"] for line in self.lines], [line["published"] for line in self.lines])
 
     @property
-    def kinds(self) -> list[str]:
+    def kinds(self) -> list[Kind]:
         """What keeps the numbers themselves from being compared."""
-        return sorted(set().union(*(_kinds(line["reason"]) for line in self.lines)))
+        return sorted(set().union(*(_kinds(line) for line in self.lines)))
 
 
 def orders(compared: pd.DataFrame, cells: pd.DataFrame) -> list[Order]:
@@ -67,7 +76,7 @@ def orders(compared: pd.DataFrame, cells: pd.DataFrame) -> list[Order]:
     ours = {_cell(line): (line["recipe"], line["prunable"]) for line in _lines(cells)}
     groups: dict[tuple[Any, ...], dict[str, Line]] = defaultdict(dict)
     for line in _lines(compared):
-        if not line["ours_n"] or line["method"] == "dense" or _kinds(line["reason"]) & UNCLEAR:
+        if not line["ours_n"] or line["method"] == "dense" or _kinds(line) & UNCLEAR:
             continue
         group = (line["dataset"], line["architecture"], line["point"], line["paper"], line["protocol"])
         groups[*group, *ours[_cell(line)]].setdefault(line["method"], line)  # the fittest row of a cell comes first
@@ -87,8 +96,8 @@ def _cell(line: Line) -> tuple[Any, ...]:
     return line["dataset"], line["architecture"], line["method"], None if math.isnan(point) else point
 
 
-def _kinds(reason: str) -> set[str]:
-    return {part.partition(":")[0] for part in reason.split("; ") if ":" in part}
+def _kinds(line: Line) -> set[Kind]:
+    return {obstacle.kind for obstacle in line["obstacles"]}
 
 
 def chapters(compared: pd.DataFrame, cells: pd.DataFrame) -> tuple[Chapter, ...]:
@@ -154,10 +163,10 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     The networks are the clusters of the interval: runs on one network share dense parents, so their differences from
     the paper rise and fall together. Nothing where no number could be compared.
     """
-    judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in _JUDGED and line["ours_n"]]
+    judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in JUDGED and line["ours_n"]]
     if not judged:
         return ()
-    head = ("Method", *(word.capitalize() for word in get_args(Word)), "Mean difference", "95 % interval", "Networks")
+    head = ("Method", *(word.capitalize() for word in Outcome), "Mean difference", "95 % interval", "Networks")
     rows = tuple(_tally(method, counted, judged) for method, counted in shares(compared).items())
     note = (
         "Mean difference: ours minus the published value in points, over all cells whose numbers are comparable and "
@@ -167,9 +176,6 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     return (Chapter("Verdicts by method", (Block("Published numbers of cells", head, rows),), (note,)),)
 
 
-_JUDGED = ("reproduced", "above", "below", "inconclusive")
-
-
 def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> tuple[Text, ...]:
     networks: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in judged:
@@ -177,7 +183,7 @@ def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> t
             networks[line["dataset"], line["architecture"]].append(line["difference"])
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
-    texts = [method, *(str(counted[word]) for word in get_args(Word))]
+    texts = [method, *(str(counted[word]) for word in Outcome)]
     texts += [signed(sum(values) / len(values)) if values else "–"]
     texts += ["–" if math.isnan(low) else f"{signed(low)} to {signed(high)}", str(len(networks))]
     return tuple(map(Text, texts))

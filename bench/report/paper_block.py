@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bench.published.outcomes import Outcome
 from bench.report import per_input
 from bench.report.layout import Block, Text, same, signed
 from bench.spelling import Spelling
@@ -18,7 +19,9 @@ Key = tuple[str, float | None]
 
 
 def paper_block(paper: str, lines: Iterable[Line], accuracy: Mapping[Key, Text], compared: Iterable[Line]) -> Block:
-    """Four rows a method: the published number, ours, the difference with its 90 % interval, and the verdict.
+    """Five rows a method: the published number, ours, the difference, the verdict, and where the printed value lies.
+
+    The difference has its 90 % interval; the last row takes the printed value as if it were exact.
 
     Args:
         paper: the beginning of the paper's name in `published/`; numbers of other papers are not shown here.
@@ -38,16 +41,16 @@ def paper_block(paper: str, lines: Iterable[Line], accuracy: Mapping[Key, Text],
     rows: list[tuple[Text, ...]] = []
     for method in dict.fromkeys(method for method, _ in cells):
         at = {column: key for key, column in cells.items() if key[0] == method}
-        four = [_four(theirs.get(at[column]), accuracy[at[column]]) if column in at else _BLANK for column in columns]
-        heads = (_name(method, theirs), Text(""), Text(""), Text(""))
-        rows += [(heads[index], Text(what), *(texts[index] for texts in four)) for index, what in enumerate(_ROWS)]
+        five = [_five(theirs.get(at[column]), accuracy[at[column]]) if column in at else _BLANK for column in columns]
+        heads = (_name(method, theirs), *[Text("")] * (len(_ROWS) - 1))
+        rows += [(heads[index], Text(what), *(texts[index] for texts in five)) for index, what in enumerate(_ROWS)]
     title = f"As the paper prints it ({paper})"
     return Block(title, ("Method", "", *columns), tuple(rows), accuracies=True)
 
 
-_ROWS = ("published", "ours", "Δ", "verdict")
+_ROWS = ("published", "ours", "Δ", "verdict", "printed value")
 
-_BLANK = (Text("–"), Text("–"), Text(""), Text(""))
+_BLANK = (Text("–"), Text("–"), Text(""), Text(""), Text(""))
 """Where a method has no cell."""
 
 
@@ -57,10 +60,10 @@ def _name(method: str, theirs: Mapping[Key, Line]) -> Text:
     return Text(method if printed.lower() == method else f"{method} ({printed})")
 
 
-def _four(row: Line | None, accuracy: Text) -> tuple[Text, Text, Text, Text]:
+def _five(row: Line | None, accuracy: Text) -> tuple[Text, ...]:
     ours = replace(accuracy, marks=tuple(mark for mark in accuracy.marks if mark.isdigit()))  # verdicts stand below
     if row is None:
-        return Text(NO_NUMBER), ours, Text(""), Text("")
+        return Text(NO_NUMBER), ours, Text(""), Text(""), Text("")
     best = " (best epoch)" if row["report"] == "best" else ""
     if best and row["ours_n"]:
         ours = Text(f"{_number(row['ours'], row['ours_std'])} ({row['ours_n']})")
@@ -71,15 +74,16 @@ def _four(row: Line | None, accuracy: Text) -> tuple[Text, Text, Text, Text]:
         ours,
         Text(difference + half if difference else ""),
         Text(verdict(row)),
+        Text(row["printed"]),
     )
 
 
 def verdict(row: Line) -> str:
-    """The verdict in few words: ``not comparable: unverified, recipe``; none before a run of ours has ended."""
-    if row["verdict"] != "not comparable":
-        return str(row["verdict"]) if row["ours_n"] else ""
-    kinds = dict.fromkeys(part.partition(":")[0] for part in row["reason"].split("; ") if ":" in part)
-    return f"not comparable: {', '.join(kinds)}"
+    """The verdict in few words: ``not comparable: unverified, recipe``."""
+    if row["verdict"] != Outcome.NOT_COMPARABLE:
+        return str(row["verdict"])
+    kinds = dict.fromkeys(obstacle.kind for obstacle in row["obstacles"])
+    return f"{Outcome.NOT_COMPARABLE}: {', '.join(kinds)}"
 
 
 def _number(mean: float, std: float) -> str:

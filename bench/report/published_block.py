@@ -7,22 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from bench.published.comparison import shares
+from bench.published.comparison import shares, untested
+from bench.published.obstacles import brief
+from bench.published.outcomes import Outcome
 from bench.report.layout import Block, Text, points, signed
 from bench.spelling import Spelling
 
-LETTERS = {
-    "reproduced": "R",
-    "above": "A",
-    "below": "B",
-    "inconclusive": "I",
-    "not comparable": "N",
-    "both collapsed": "C",
-}
-"""The verdict of a cell's anchor row, as printed beside its accuracy."""
-
-
-_HEAD = ("Cell", "Published", "Theirs", "Ours", "Difference", "Margin", "Drop (theirs / ours)", "Verdict", "Why")
+_HEAD = (
+    "Cell",
+    "Published",
+    "Theirs",
+    "Ours",
+    "Difference",
+    "Margin",
+    "Drop (theirs / ours)",
+    "Verdict",
+    "Printed value",
+    "Why",
+)
 
 
 def published_blocks(compared: pd.DataFrame) -> tuple[Block, ...]:
@@ -52,7 +54,8 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
         "" if math.isnan(line["margin"]) else f"{line['margin']:g}",
         f"{points(line['published_drop']) or '?'} / {points(line['ours_drop']) or '?'}",
         line["verdict"],
-        _brief(line["reason"]),
+        line["printed"],
+        brief(line["obstacles"]) or line["reason"],
     )
     return tuple(map(Text, texts))
 
@@ -60,16 +63,6 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
 def _paper(line: dict[str, Any]) -> str:
     """The authors and the arXiv number, which is shorter than the title; comparison.csv has the title."""
     return f"{line['paper'].partition(',')[0]}, arXiv:{line['arxiv']}" if line["arxiv"] else str(line["paper"])
-
-
-def _brief(reason: str) -> str:
-    """The reason with a long list of differences between recipes cut short; comparison.csv has all of it."""
-    parts = reason.split("; ")
-    fields = [part.split(":")[1].strip() for part in parts if part.startswith("recipe: ")]
-    if len(fields) <= 2:
-        return reason
-    others = [part for part in parts if not part.startswith("recipe: ")]
-    return "; ".join([*others, f"recipe: {len(fields)} fields differ ({', '.join(fields[:3])}, …)"])
 
 
 def _value(mean: float, std: float) -> str:
@@ -84,15 +77,19 @@ def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
     """The verdicts counted, the rule in a sentence, and known deviations of the protocols that were compared."""
     if not len(compared):
         return ()
+    nothing = untested(compared)
     counts = "; ".join(
         f"{method} {', '.join(f'{count} {word}' for word, count in words.most_common())}"
         for method, words in shares(compared).items()
     )
-    judged = compared[compared["verdict"] != "not comparable"]
+    judged = compared[compared["verdict"] != Outcome.NOT_COMPARABLE]
     deviations = dict(zip(judged["protocol"], judged["deviations"], strict=True))
     return (
-        *([f"Verdicts on the published numbers of cells: {counts}."] if counts else []),
-        "A row reproduces if the difference with its 90 % interval (standard deviation pooled over three neighbouring "
-        "sparsities, reading error added) lies within the margin. Rows nobody read in a source are never compared.",
+        *([f"{'; '.join(filter(None, nothing))}."] if nothing else []),
+        *([f"Verdicts on the published numbers of cells: {counts}."] if counts and not nothing else []),
+        "A row reproduces if the difference with its 90 % interval (Student's, with the degrees of freedom of the side "
+        "that has fewer runs; reading error added) lies within the margin; level only: ours reproduces another row of "
+        "the same table, too. Printed value: where our mean lies, seen from the margin around the printed number as if "
+        "that were exact, which reproduces nothing. Rows nobody read in a source are never compared.",
         *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),
     )

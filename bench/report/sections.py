@@ -14,11 +14,12 @@ from bench import recipe
 from bench.latency import block as latency_block
 from bench.latency.block import Speeds
 from bench.names import parse
+from bench.published.outcomes import Outcome
 from bench.report import churn, findings, nested, per_input
 from bench.report.churn import Churn
 from bench.report.layout import Block, Chapter, Report, Section, Text, points, same
 from bench.report.paper_block import paper_block
-from bench.report.published_block import LETTERS, published_blocks, published_notes
+from bench.report.published_block import published_blocks, published_notes
 from bench.report.timm_versions import TimmVersions
 from bench.spelling import Spelling
 
@@ -128,7 +129,7 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
             "by Holm's method for the number of comparisons in the column). No marks below three seeds."
         )
     if len(compared):
-        letters = ", ".join(f"{letter} {word}" for word, letter in LETTERS.items())
+        letters = ", ".join(f"{outcome.letter} {outcome}" for outcome in Outcome)
         found.append(f"Beside an accuracy, the verdict on the published number: {letters}.")
     return tuple(found)
 
@@ -145,7 +146,7 @@ def _section(
     lines = [{str(name): value for name, value in line.items()} for line in cells.to_dict("records")]
     anchors = compared[compared["anchor"].astype(bool)]
     verdicts = {
-        (method, same(point)): LETTERS[word]
+        (method, same(point)): Outcome(word).letter
         for method, point, word in zip(anchors["method"], anchors["point"], anchors["verdict"], strict=True)
     }
     spelling = Spelling.of(line["point"] for line in lines)

@@ -14,6 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from bench.errors import printable
+from bench.published.comparison import OBJECTS
 from bench.record import write_atomic
 from bench.report.latex import tables as latex_tables
 from bench.report.layout import Block, Report, Text
@@ -36,7 +37,9 @@ def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: P
         "table.tex": latex(report),
         "table.csv": cells.to_csv(index=False, lineterminator="\n"),
         "comparison.md": comparison(report),
-        "comparison.csv": compared.to_csv(index=False, lineterminator="\n"),
+        "comparison.csv": compared.drop(columns=list(OBJECTS), errors="ignore").to_csv(
+            index=False, lineterminator="\n"
+        ),
     }
     for name, text in texts.items():
         write_atomic(folder / name, text.encode())

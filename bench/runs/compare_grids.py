@@ -132,7 +132,7 @@ def _accuracies(records: dict[int, Record], point: float | None) -> list[float]:
 
 def _asked(one: Record, other: Record) -> list[str]:
     """In which material fields two runs of the same cell and seed were asked differently."""
-    lines = recipe.differences(other.spec.recipe, one.spec.recipe)
+    lines = list(map(str, recipe.differences(other.spec.recipe, one.spec.recipe)))
     for field in ("budget", "prunable"):
         before, after = getattr(one.spec, field), getattr(other.spec, field)
         lines += [f"{field}: {after} instead of {before}"] if before != after else []

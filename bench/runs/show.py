@@ -156,11 +156,11 @@ def rows(published: Sequence[Mapping[str, Any]]) -> Table:
 
 def _said(row: Mapping[str, Any]) -> str:
     """Why the verdict is what it is, the first few reasons if there are many."""
-    if not row["reason"]:
-        return f"read from {row['source']}"
-    first, *others = row["reason"].split("; ")
-    kept, hidden = [first, *others[: REASONS - 1]], len(others) - REASONS + 1
-    return "; ".join(kept) + (f"; and {hidden} more (--json)" if hidden > 0 else "")
+    reasons = [f"{each['kind']}: {each['text']}" for each in row["obstacles"]]
+    if not reasons:
+        return row["reason"] or f"read from {row['source']}"
+    hidden = len(reasons) - REASONS
+    return "; ".join(reasons[:REASONS]) + (f"; and {hidden} more (--json)" if hidden > 0 else "")
 
 
 def origin(found: Record) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     except UserError:  # the method is gone, or has changed so that it can't be run under this recipe
         return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
-    listed = [{str(name): _plain(value) for name, value in row.items()} for row in compared.to_dict("records")]
+    listed = [
+        {str(name): _plain(value) for name, value in row.items()}
+        | {"obstacles": [asdict(obstacle) for obstacle in row["obstacles"]]}
+        for row in compared.to_dict("records")
+    ]
     mine = [row for row in listed if (row["method"], row["point"]) in own]
     return sorted(mine, key=lambda row: not row["anchor"])
 

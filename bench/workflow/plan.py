@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.grid import Grid, expand
-from bench.workflow import estimate
+from bench.workflow import estimate, verdicts
 from bench.workflow.progress import label
 
 PIPED_WIDTH = 120
@@ -24,7 +24,7 @@ def show(grid: Grid, *, runs: bool = False, probe: bool = True, as_json: bool = 
     plan = expand(grid)
     if probe:
         print("measuring each network for some seconds; --no-probe leaves it out", file=sys.stderr, flush=True)
-    found = estimate.of(grid, plan, probe).values()
+    found = estimate.of(grid, plan, probe).values() | {"published": verdicts.values(grid, plan)}
     if as_json:
         listed = {"run_ids": [spec.id for spec in plan.runs]} if runs else {}
         print(json.dumps(found | listed, indent=1, ensure_ascii=False))
@@ -35,18 +35,27 @@ def show(grid: Grid, *, runs: bool = False, probe: bool = True, as_json: bool = 
 
 
 def render(found: dict[str, Any], console: Console) -> None:
-    """Print the values of an estimate (`bench.workflow.estimate.Estimate.values`) for people."""
+    """Print the values of an estimate (`bench.workflow.estimate.Estimate.values`) for people.
+
+    With what the grid can say of published numbers (`bench.workflow.verdicts.values`) under ``published``.
+    """
+    published = found["published"]
     scaled = "" if found["budget"] == 1 else f", scaled down to {found['budget']:g} of the recipe's length"
     console.print(Text(f"{found['title'] or found['grid']}{scaled}", "bold"))
-    for table in (_networks(found), _methods(found)):
+    tables = [
+        _networks(found),
+        _methods(found),
+        *([_verdicts(published)] if published and published["methods"] else []),
+    ]
+    for table in tables:
         console.print(Text(), table)
     console.print()
     for line in _skipped(found):
         console.print(Text(line))
-    for sentence in found["rests_on"]:
+    for sentence in [*found["rests_on"], *([verdicts.basis(published)] if published and published["methods"] else [])]:
         console.print(Text(sentence, "dim"))
     console.print()
-    for line in totals(found):
+    for line in [*totals(found), *([published["says"]] if published else [])]:
         console.print(Text(line, "bold"))
 
 
@@ -96,6 +105,14 @@ def _methods(found: dict[str, Any]) -> Table:
     for each in found["methods"]:
         hours = "–" if each["hours"] is None else _short(each["hours"])
         table.add_row(Text(each["method"]), str(each["runs"]), f"{each['epochs_per_run']:.4g}", hours)
+    return table
+
+
+def _verdicts(published: dict[str, Any]) -> Table:
+    names = ("numbers", "comparable", "decidable", "affordable", "seeds")
+    table = _table("Published numbers of", tuple(name.capitalize() for name in names))
+    for each in published["methods"]:
+        table.add_row(Text(each["method"]), *("–" if each[name] is None else str(each[name]) for name in names))
     return table
 
 

@@ -19,7 +19,7 @@ from bench.report.claims import Claim
 from bench.report.layout import Block, Chapter, Text
 from bench.report.page.material import Material
 from tests.bench import factories
-from tests.bench.test_verdict import ROW
+from tests.bench.test_verdict import PRINTED, ROW
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -70,7 +70,7 @@ def material(folder: Path) -> Material:
     grid = factories.grid(
         folder, methods=("gmp", "snip"), sparsities=(0.8, 0.9, 0.95), claims=claims, title="A bit of everything"
     )
-    reproduced = ROW.model_copy(update={"n_seeds": 3, "dense_value": 93.5, "source": "the paper, page 7"})
+    reproduced = ROW.model_copy(update={**PRINTED, "dense_value": 93.5, "source": "the paper, page 7"})
     unread = {"id": "unread", "method": "snip", "method_printed": "SNIP", "value": 89.0, "verified": "unverified"}
     rows = (reproduced, ROW.model_copy(update=unread))
     compared = comparison.compare(plan, table, Published(rows, PROTOCOLS))

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from bench.published.comparison import COLUMNS
+from bench.published.obstacles import Kind, Obstacle
 from bench.report import agreement
 from bench.report.layout import Chapter
 
+BUDGET = Obstacle(Kind.BUDGET, "0.1 of the recipe's length")
 PUBLISHED = {"gmp": 93.0, "snip": 92.0, "dpf": 94.0, "rigl": 91.0}
 OURS = {"gmp": 83.0, "snip": 84.0, "dpf": 85.0, "rigl": 70.0}
 
@@ -23,7 +25,7 @@ def line(method: str, **changes: Any) -> dict[str, Any]:
         **{"method_printed": method.upper()},
         **{"row": f"row-{method}", "anchor": True, "paper": "Lin et al., DPF", "protocol": "dpf"},
         **{"published": PUBLISHED.get(method, 90.0), "ours": OURS.get(method, 80.0), "ours_n": 3},
-        **{"verdict": "not comparable", "reason": "budget: 0.1 of the recipe's length", "difference": -10.0},
+        **{"verdict": "not comparable", "obstacles": (BUDGET,), "difference": math.nan},
     }
     return values | changes
 
@@ -66,8 +68,8 @@ def test_two_methods_are_no_order() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"reason": "unverified: nobody read this number in a source"},
-        {"reason": "budget: 0.1; variant: the paper's is dpf[x=1]"},
+        {"obstacles": (Obstacle(Kind.UNVERIFIED, "nobody read it"),)},
+        {"obstacles": (BUDGET, Obstacle(Kind.VARIANT, "the paper's is dpf[x=1]"))},
         {"paper": "Another"},
         {"protocol": "another"},
         {"point": 0.95},
@@ -98,18 +100,18 @@ def test_ties_of_all_have_no_order() -> None:
 
 def test_verdicts_by_method() -> None:
     networks = [
-        line("gmp", architecture=f"net{index}", verdict="reproduced", reason="", difference=0.1 * index)
+        line("gmp", architecture=f"net{index}", verdict="reproduced", obstacles=(), difference=0.1 * index)
         for index in range(5)
     ]
-    below = line("snip", verdict="below", reason="", difference=-2.0)
-    chance = line("snip", point=0.98, verdict="both collapsed", reason="", difference=5.0)
+    below = line("snip", verdict="below", obstacles=(), difference=-2.0)
+    chance = line("snip", point=0.98, verdict="both collapsed", obstacles=(), difference=5.0)
     (chapter,) = chapters([*networks, below, chance, line("dpf")])
     gmp, snip, dpf = ([text.text for text in row] for row in chapter.blocks[0].rows)
-    assert gmp[:8] == ["gmp", "5", "0", "0", "0", "0", "0", "+0.20"]
-    assert gmp[8].startswith("+0.0")
-    assert gmp[9] == "5"
-    assert snip == ["snip", "0", "0", "1", "0", "0", "1", "−2.00", "–", "1"]
-    assert dpf == ["dpf", "0", "0", "0", "0", "1", "0", "–", "–", "0"]
+    assert gmp[:9] == ["gmp", "5", "0", "0", "0", "0", "0", "0", "0"]
+    assert gmp[9] == "+0.20" and gmp[10].startswith("+0.0")
+    assert gmp[11] == "5"
+    assert snip == ["snip", "0", "0", "0", "1", "0", "0", "0", "1", "−2.00", "–", "1"]
+    assert dpf == ["dpf", "0", "0", "0", "0", "0", "0", "1", "0", "–", "–", "0"]
     assert "from 5 networks on" in chapter.notes[0]
 
 

@@ -11,7 +11,8 @@ import pytest
 from bench import grid as grids
 from bench import record, report
 from bench.errors import UserError
-from bench.grid import Grid
+from bench.grid import Grid, Plan
+from bench.published import Published, comparison
 from bench.report import kept
 from tests.bench import factories
 
@@ -162,6 +163,23 @@ def test_a_damaged_record_is_named(folder: Path) -> None:
     path.write_text("{}")
     with pytest.raises(UserError, match=rf"{path.name}: the field 'id' is missing\."):
         kept.read(folder)
+
+
+def test_a_grid_whose_seeds_are_added_says_so_to_the_rule(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def compare(plan: Plan, table: pd.DataFrame, rows: Published, *, looks: bool) -> pd.DataFrame:
+        seen.append(looks)
+        return pd.DataFrame(columns=list(comparison.COLUMNS))
+
+    monkeypatch.setattr(comparison, "compare", compare)
+    kept.rebuild(folder, tmp_path / "fixed", figures=False)
+    with (folder / "grid.yaml").open("a") as file:
+        file.write("looks: true\n")
+    kept.rebuild(folder, tmp_path / "added", figures=False)
+    assert seen == [False, True]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in REPRODUCTIONS.iterdir() if path.is_dir()))

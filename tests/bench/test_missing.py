@@ -52,7 +52,7 @@ PUBLISHED = published.Published(
 SMALL = PUBLISHED.rows[0].model_copy(update={"id": "small", "architecture": "resnet8_cifar"})
 
 
-def found(results: Path, *kept: Path, seeds: int = 2) -> dict[tuple[str, ...], Missing]:
+def found(results: Path, *kept: Path, seeds: int | None = 2) -> dict[tuple[str, ...], Missing]:
     return {
         tuple(one.id for one in each.rows): each for each in find(PUBLISHED, PUBLISHED.rows, seeds, results, list(kept))
     }
@@ -67,6 +67,28 @@ def test_rows_of_one_method_under_one_protocol_are_one_grid(tmp_path: Path) -> N
     assert len(gmp.plan.runs) == 2 + 4
     assert gmp.grid["sparsities"] == [0.9, 0.95] and "prunable" not in gmp.grid
     assert (both["conv",].grid["prunable"], both["conv",].grid["recipe"]) == ("conv", "cifar10[train.epochs=200]")
+
+
+def test_the_fewest_seeds_that_decide_are_planned(tmp_path: Path) -> None:
+    # Nothing is printed with these rows: .3 · .5 = .15 points are assumed of the seeds, and of one run of theirs. That
+    # single run leaves a power of 51 % at 20 seeds, and less with a reading error of .05: nothing is decidable.
+    gmp = found(tmp_path, seeds=None)["gmp-90", "gmp-95"]
+    assert len(gmp.grid["seeds"]) == 5 and gmp.decidable == ()
+    three = tuple(each.model_copy(update={"std": 0.1, "std_kind": "std", "n_seeds": 3}) for each in PUBLISHED.rows)
+    (first, *_) = find(replace(PUBLISHED, rows=three), three, None, tmp_path, [])
+    assert len(first.grid["seeds"]) == 3 and len(first.decidable) == 2
+    wide = tuple(each.model_copy(update={"std": 0.6, "std_kind": "std", "n_seeds": 3}) for each in PUBLISHED.rows)
+    (first, *_) = find(replace(PUBLISHED, rows=wide), wide, None, tmp_path, [])
+    assert len(first.grid["seeds"]) == 5 and first.decidable == ()
+
+
+def test_what_decides_nothing_comes_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sure = [SMALL.model_copy(update={"std": 0.6, "std_kind": "std", "n_seeds": 3})]
+    sure += [each.model_copy(update={"std": 0.1, "std_kind": "std", "n_seeds": 3}) for each in PUBLISHED.rows]
+    listing.show(replace(PUBLISHED, rows=tuple(sure)), sure, None, tmp_path, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert [each["rows"][0] for each in printed] == ["last", "conv", "gmp-90", "small"]  # the last is the cheapest
+    assert [each["decidable"] for each in printed] == [["last"], ["conv"], ["gmp-90", "gmp-95"], []]
 
 
 def test_the_cost_is_that_of_all_passes(tmp_path: Path) -> None:
@@ -134,7 +156,7 @@ def test_the_cheapest_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert [each["macs"] for each in printed] == sorted(each["macs"] for each in printed)
     listing.show(small, small.rows, 1, tmp_path, as_json=False)
     out = capsys.readouterr().out
-    assert "5 rows in 4 grids" in out
+    assert "5 rows in 4 grids, 0 of them decidable" in out
     assert out.count("snakemake --cores all --config") == 3
 
 

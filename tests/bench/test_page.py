@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.published import Published, comparison
+from bench.published.outcomes import Outcome
 from bench.report import measurements, page, sections, summary
 from bench.report.page import about, embed, overview, series
 from bench.report.page.heat import heat
@@ -47,9 +48,9 @@ def entry(material: Material, method: str, column: str) -> Entry:
 def test_a_cell_has_the_published_number_the_difference_and_the_verdict(material: Material) -> None:
     found = entry(material, "gmp", "90 %")
     assert (found.mean, found.spread, found.best) == ("91.00", "± 0.10 (3)", True)
-    assert (found.published, found.difference, found.verdict, found.letter) == ("91.00", "+0.00", "reproduced", "R")
+    assert (found.published, found.difference, found.verdict) == ("91.00", "+0.00", Outcome.REPRODUCED)
     unread = entry(material, "snip", "90 %")
-    assert (unread.published, unread.difference, unread.letter) == ("89.00", "−0.90", "N")
+    assert (unread.published, unread.difference, unread.verdict) == ("89.00", "", Outcome.NOT_COMPARABLE)
     assert entry(material, "dense", "0 %").published == ""
 
 
@@ -82,7 +83,11 @@ def test_what_opens_names_seeds_protocol_source_and_records(material: Material, 
     # t(0.975, 2) = 4.3027; 4.3027 · 0.1 / √3 = 0.2484
     assert ["95 % interval of the mean", "90.75 to 91.25"] in cell["facts"]
     (row,) = cell["published"]
-    assert row["verdict"] == "reproduced" and ["Read in", "the paper, page 7"] in row["facts"]
+    assert (row["verdict"], row["letter"], row["colour"]) == ("reproduced", "R", "reproduced")
+    assert ["Printed value", "inside of the margin around the printed number"] in row["facts"] and [
+        "Read in",
+        "the paper, page 7",
+    ] in row["facts"]
     assert ["Known deviations of our protocol", "a detail"] in row["facts"]
     unread = data["cells"][names.index("snip, 90 %")]["published"][0]
     assert (unread["verdict"], unread["why"]) == ("not comparable", ["unverified: nobody read this number in a source"])

@@ -35,7 +35,7 @@ def test_what_only_shares_a_method_s_name_has_no_method(paper: str, printed: str
     found = rows(paper, printed)
     assert len(found) == count
     assert {one.method for one in found} == {""}
-    assert all(f"method: no module for {what}" in hindrances(PUBLISHED, one) for one in found)
+    assert all(f"method: no module for {what}" in map(str, hindrances(PUBLISHED, one)) for one in found)
 
 
 def test_the_replication_of_rigl_never_prunes_the_first_layer_of_uniform_networks() -> None:

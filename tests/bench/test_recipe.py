@@ -71,5 +71,5 @@ def test_fields_can_be_changed_by_name():
 
 def test_differences_name_the_material_fields_only():
     ours = read(evaluate_every=5, name="a", label_smoothing=0.1)
-    assert differences(ours, read(name="b")) == ["label_smoothing: 0.1 instead of 0.0"]
-    assert differences(read().scaled(0.5), read()) == ["train.epochs: 5.0 instead of 10.0"]
+    assert [*map(str, differences(ours, read(name="b")))] == ["label_smoothing: 0.1 instead of 0.0"]
+    assert [*map(str, differences(read().scaled(0.5), read()))] == ["train.epochs: 5.0 instead of 10.0"]

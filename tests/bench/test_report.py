@@ -96,3 +96,29 @@ def test_only_collect_without_a_store_fails(
 def test_a_wrong_grid_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main([str(tmp_path / "none.yaml")]) == 2
     assert capsys.readouterr().err.strip().endswith("there is no such file.")
+
+
+def test_a_grid_of_which_nothing_has_run_says_so_in_every_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    where = [f"results={tmp_path}/results", f"reports={tmp_path}", f"tracking_uri=sqlite:///{tmp_path}/file/x.db"]
+    assert report.main(["configs/papers/rigl.yaml", *where]) == 0
+    folder = tmp_path / "papers" / "rigl"
+    compared = pd.read_csv(folder / "comparison.csv")
+    assert set(compared.loc[compared["anchor"], "verdict"]) == {"not run", "not comparable"}
+    assert compared["difference"].isna().all()
+    anchors = compared[compared["anchor"]]
+    able = (anchors["verdict"] == "not run").sum()
+    said = f"Nothing has run yet: {able} of {len(anchors)} published numbers can be tested"
+    assert said in " ".join(capsys.readouterr().out.split())
+    texts = {name: (folder / name).read_text() for name in ("table.md", "comparison.md", "table.txt", "report.html")}
+    assert said in " ".join(texts["comparison.md"].split()) and said in texts["report.html"]
+    for name, text in texts.items():
+        if name != "report.html":  # all words stand in the page's filter
+            assert "inconclusive" not in text.replace("I inconclusive", ""), name
+        if name != "comparison.md":
+            assert "No run has left a record yet." in " ".join(text.split()), name
+            assert "equal to the records" not in text
+    assert "What is missing" in texts["report.html"] and "What failed" not in texts["report.html"]
+    assert "not run" in texts["table.md"] and "not run" in texts["comparison.md"]

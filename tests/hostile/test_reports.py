@@ -13,6 +13,7 @@ import yaml
 
 from bench.grid import expand, load
 from bench.published import comparison as published_rows
+from bench.published.obstacles import Kind, Obstacle
 from bench.record import Record
 from bench.report import closing, measurements, origins, summary, terminal
 from bench.report.layout import Block, Chapter, Report, Section, Text
@@ -87,6 +88,7 @@ def page(tmp_path: Path, text: str) -> str:
     cells = summary.cells(plan, table)
     rows = dict.fromkeys(published_rows.COLUMNS, text) | {"dataset": "cifar10", "architecture": "resnet20_cifar"}
     rows |= {"method": "gmp", "point": 0.9, "anchor": True, "verdict": "not comparable", "ours_n": 1}
+    rows |= {"obstacles": (Obstacle(Kind.PROTOCOL, text),)}
     rows |= dict.fromkeys(("published", "published_std", "published_n", "published_drop", "ours", "ours_std"), 1.0)
     rows |= dict.fromkeys(("ours_drop", "difference", "half_width", "margin", "seeds_needed"), 1.0)
     config = factories.grid(tmp_path, title=text)

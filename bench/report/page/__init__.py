@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from bench.errors import UserError
 from bench.names import parse
+from bench.published.outcomes import Outcome
 from bench.report import origins
 from bench.report.layout import Section
 from bench.report.page import about, charts, embed, overview, series
@@ -25,7 +26,6 @@ from bench.report.page.heat import heat
 from bench.report.page.material import Material
 from bench.report.page.matrix import matrices
 from bench.report.palette import LIGHTER, PALETTE
-from bench.report.published_block import LETTERS
 from bench.report.tables import TEMPLATES, facts
 
 STYLES = ("page.css", "tables.css", "charts.css", "media.css")
@@ -74,7 +74,7 @@ def render(material: Material, library: str) -> str:
             failures=overview.failures(material),
             missing=overview.missing(material),
             families=sorted({family for family in map(_family, methods) if family}),
-            letters=LETTERS,
+            outcomes={str(outcome): outcome for outcome in Outcome},
             methods=about.methods(material),
             recipes=about.recipes(material),
             totals=origins.totals(material.plan, material.records),

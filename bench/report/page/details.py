@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from bench.published.outcomes import Outcome
 from bench.report.layout import points, signed
 from bench.report.measurements import key
 from bench.report.page.material import Line, Material, key_of, number, share
@@ -78,6 +79,7 @@ def _published(row: Line) -> dict[str, Any]:
         "Ours": number(row["ours"], row["ours_std"]) or "no result",
         "Difference": f"{difference}{half} points" if difference else "",
         "Margin": "" if math.isnan(row["margin"]) else f"± {row['margin']:g} points",
+        "Printed value": f"{row['printed']} of the margin around the printed number" if row["printed"] else "",
         "Drop from dense (theirs / ours)": " / ".join(drops),
         "Paper": ", ".join(filter(None, (str(row["paper"]), f"arXiv:{row['arxiv']}" if row["arxiv"] else ""))),
         "There": f"{row['table']}: {row['method_printed']}, {row['architecture_printed']} [{row['row']}]",
@@ -90,6 +92,8 @@ def _published(row: Line) -> dict[str, Any]:
     return {
         "anchor": bool(row["anchor"]),
         "verdict": row["verdict"],
-        "why": [part for part in str(row["reason"]).split("; ") if part],
+        "letter": Outcome(row["verdict"]).letter,
+        "colour": Outcome(row["verdict"]).colour,
+        "why": list(map(str, row["obstacles"])) or [row["reason"]] * bool(row["reason"]),
         "facts": [(name, str(text)) for name, text in texts.items() if text and text == text],
     }

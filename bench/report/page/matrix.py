@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.published.outcomes import Outcome
 from bench.report import per_input
 from bench.report.layout import signed
 from bench.report.page.material import Line, Material
-from bench.report.published_block import LETTERS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Entry:
         spread: standard deviation and number of seeds.
         outcome: what happened instead, where no run ended well.
         failed: whether some runs did not end well.
-        published, difference, verdict, letter: of the anchor row; empty if nothing is published.
+        published, difference, verdict: of the anchor row; empty if nothing is published.
     """
 
     number: int
@@ -35,8 +35,7 @@ class Entry:
     failed: bool
     published: str = ""
     difference: str = ""
-    verdict: str = ""
-    letter: str = ""
+    verdict: Outcome | None = None
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,9 @@ def _entry(material: Material, number: int) -> Entry:
     row = material.anchor(line)
     if row is None:
         return shown
-    verdict = row["verdict"] if line["n"] or row["verdict"] == "not comparable" else ""
     compared = {
         "published": f"{row['published']:.2f}",
         "difference": signed(row["difference"]),
-        "verdict": verdict,
-        "letter": LETTERS.get(verdict, ""),
+        "verdict": Outcome(row["verdict"]),
     }
     return Entry(**{**vars(shown), **compared})

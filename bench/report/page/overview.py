@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from bench.published.comparison import untested
+from bench.published.outcomes import JUDGED, Outcome
 from bench.report.page.material import Material
 from bench.report.page.material import number as printed
-from bench.report.published_block import LETTERS
 
 
 @dataclass(frozen=True)
@@ -72,20 +73,22 @@ def _runs(material: Material) -> Card:
 
 def _published(material: Material) -> Card:
     anchors = [row for row in (material.anchor(line) for line in material.lines) if row is not None]
-    counts = Counter("no result yet" if not row["ours_n"] else row["verdict"] for row in anchors)
-    parts = [
-        Part(counts[word], word, word.replace(" ", "-"), letter) for word, letter in LETTERS.items() if counts[word]
-    ]
-    parts += [Part(counts["no result yet"], "no result yet", "missing")] if counts["no result yet"] else []
-    judged = sum(counts[word] for word in LETTERS if word != "not comparable")
+    counts = Counter(Outcome(row["verdict"]) for row in anchors)
+    parts = [Part(counts[each], each, each.colour, each.letter) for each in Outcome if counts[each]]
+    judged = sum(counts[each] for each in (*JUDGED, Outcome.BOTH_COLLAPSED))
     if not len(material.compared):
         headline = "No published number is about a cell of this grid"
+    elif nothing := untested(material.compared):
+        headline, hint = nothing
+        return Card("Published numbers", headline, tuple(parts), "published", hint and f"{hint[0].upper()}{hint[1:]}.")
     elif not judged:
         known = len(anchors) or len(material.compared)
         which = "The one published number cannot" if known == 1 else f"None of the {known} published numbers can"
         headline = f"{which} be compared with these runs"
     else:
-        headline = f"{counts['reproduced']} of {judged} comparable published numbers reproduced"
+        headline = f"{counts[Outcome.REPRODUCED]} of {judged} comparable published numbers reproduced"
+        if counts[Outcome.LEVEL_ONLY]:
+            headline += f", {counts[Outcome.LEVEL_ONLY]} more in level only"
     if len(material.compared):
         return Card("Published numbers", headline, tuple(parts), "published")
     hint = "So there is nothing to reproduce here; methods are compared with each other."

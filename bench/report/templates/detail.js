@@ -32,14 +32,10 @@ function runTable(runs) {
 }
 
 function publishedRow(row) {
-  const letter =
-    { reproduced: "R", above: "A", below: "B", inconclusive: "I", "not comparable": "N", "both collapsed": "C" }[
-      row.verdict
-    ] ?? "";
   const pill = make(
     "span",
-    { className: `pill v-${row.verdict.replaceAll(" ", "-")}` },
-    make("b", { ariaHidden: "true" }, letter),
+    { className: `pill v-${row.colour}` },
+    make("b", { ariaHidden: "true" }, row.letter),
     row.verdict,
   );
   const why = row.why.length

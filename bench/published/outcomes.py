@@ -1,0 +1,67 @@
+"""The words of a verdict, each with the letter and the colour that stand for it: the one place for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Evidence(StrEnum):
+    """What of ours stands beside a published number, and hence which kind of rule judges."""
+
+    RETRAINED = "re-trained"
+    """Networks that we trained: means over seeds on both sides."""
+    RECOMPUTED = "recomputed"
+    """The authors' own network, evaluated by us: no chance in it."""
+    COUNTED = "counted"
+    """Arithmetic on a network's shape: parameters, multiply-adds."""
+
+
+class Outcome(StrEnum):
+    """What a verdict says; the values are the words, as they stand in every output."""
+
+    REPRODUCED = "reproduced"
+    LEVEL_ONLY = "reproduced (level only)"
+    """It would also reproduce another row of the same table: the level of accuracy holds, and no more is said."""
+    ABOVE = "above"
+    BELOW = "below"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not run"
+    NOT_COMPARABLE = "not comparable"
+    BOTH_COLLAPSED = "both collapsed"
+
+    @property
+    def letter(self) -> str:
+        """What stands for it beside an accuracy."""
+        return _SIGNS[self][0]
+
+    @property
+    def colour(self) -> str:
+        """The name of its colour on the page, a class of `templates/tables.css`."""
+        return _SIGNS[self][1]
+
+
+_SIGNS = {
+    Outcome.REPRODUCED: ("R", "reproduced"),
+    Outcome.LEVEL_ONLY: ("L", "level-only"),
+    Outcome.ABOVE: ("A", "above"),
+    Outcome.BELOW: ("B", "below"),
+    Outcome.INCONCLUSIVE: ("I", "inconclusive"),
+    Outcome.NOT_RUN: ("–", "missing"),
+    Outcome.NOT_COMPARABLE: ("N", "not-comparable"),
+    Outcome.BOTH_COLLAPSED: ("C", "both-collapsed"),
+}
+
+JUDGED = (Outcome.REPRODUCED, Outcome.LEVEL_ONLY, Outcome.ABOVE, Outcome.BELOW, Outcome.INCONCLUSIVE)
+"""Where two numbers were compared and neither is that of guessing."""
+
+
+class Printed(StrEnum):
+    """Where our true mean lies, seen from the printed number alone: within the margin of it, certainly not, or open.
+
+    That number is one draw of what its authors could have printed, so this reproduces nothing; it tells a reader who
+    wants to know whether the figure in the paper can be reached.
+    """
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    OPEN = "open"
