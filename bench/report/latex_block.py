@@ -184,7 +184,8 @@ class Body:
 
 
 def _set(shown: str, text: Text) -> str:
-    return rf"\textbf{{{shown}}}" if text.best else rf"\underline{{{shown}}}" if text.tied else shown
+    shown = f"{shown}?" if text.open else shown
+    return rf"\textbf{{{shown}}}" if text.best else rf"\underline{{{shown}}}" if text.within else shown
 
 
 def _guarded(shown: str) -> str:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Text:
-    """A cell of a printed table: a text, how it is set, and small marks behind it (a verdict, numbers of notes)."""
+    """A cell of a printed table: a text, how it is set, and small marks behind it (a verdict, numbers of notes).
+
+    It may be the `best` of its column, `within` the margin of the best, or `open`: neither within nor certainly worse.
+    """
 
     text: str
     best: bool = False
-    tied: bool = False
+    within: bool = False
+    open: bool = False
     marks: tuple[str, ...] = ()
 
 

@@ -67,7 +67,7 @@ class Standing:
         iqm, interval: interquartile mean of the scores, and its 95 % bootstrap interval.
         mean: of the scores, which shows what the middle half does not: a network that collapsed.
         beaten, beaten_interval: the probability that a run of the first method is better than one of this, in a cell.
-        tied: not distinguishable from the first.
+        open: not distinguishable from the first.
     """
 
     method: str
@@ -76,7 +76,7 @@ class Standing:
     mean: float
     beaten: float
     beaten_interval: Interval
-    tied: bool
+    open: bool
 
 
 def families(plan: Plan, table: pd.DataFrame) -> list[Family]:
@@ -179,7 +179,7 @@ def rank(family: Family) -> list[Standing]:
             mean=float(np.mean(np.concatenate(family.scores[method]))),
             beaten=float(improvement(_arrays(family.scores[first]), _arrays(family.scores[method]))),
             beaten_interval=percentiles(improvement(resampled[first], resampled[method]), degrees[method]),
-            tied=method != first and corrected[method] >= LEVEL,
+            open=method != first and corrected[method] >= LEVEL,
         )
         for method in order
     ]
@@ -223,7 +223,7 @@ def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
         first, length = index == 0, family.lengths[one.method]
         yield (
             Text(one.method),
-            Text(signed(one.iqm), best=first, tied=one.tied),
+            Text(signed(one.iqm), best=first, open=one.open),
             Text(_interval(*map(signed, one.interval))),
             Text(signed(one.mean)),
             Text("–" if first else f"{100 * one.beaten:.0f} %"),
@@ -245,8 +245,8 @@ _RULE = (
     "how it would come out with other seeds on the same cells. First is better: the probability that a run of the "
     "first method is better than one of this method in the same cell; where all are, a bootstrap has no interval for "
     "it. The first is set like the best of a column, and methods that cannot be told from it (at 5 %, corrected by "
-    "Holm's method for the number of methods) like those there. Methods that trained longer than others had an "
-    "advantage. Collapsed networks count with the accuracy that they have."
+    "Holm's method for the number of methods) like those that are open there. Methods that trained longer than others "
+    "had an advantage. Collapsed networks count with the accuracy that they have."
 )
 
 

@@ -22,6 +22,7 @@ from bench.report.paper_block import paper_block
 from bench.report.published_block import published_blocks, published_notes
 from bench.report.timm_versions import TimmVersions
 from bench.spelling import Spelling
+from bench.statistics.standing import Place
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -125,8 +126,9 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
     found = []
     if len(cells) and cells["best"].any():
         found.append(
-            "{best}: highest mean of the column. {tied}: not distinguishable from it (Welch's test at 5 %, corrected "
-            "by Holm's method for the number of comparisons in the column). No marks below three seeds."
+            "{best}: highest mean of the column. {within}: within the margin of it, if one is fixed for the data set. "
+            "{open}: open, neither within the margin nor certainly lower. Others are certainly lower (Welch's tests at "
+            "5 %, corrected by Holm's method for the number of comparisons in the column). No marks below three seeds."
         )
     if len(compared):
         letters = ", ".join(f"{outcome.letter} {outcome}" for outcome in Outcome)
@@ -159,7 +161,13 @@ def _section(
         rows = [{str(name): value for name, value in row.items()} for row in compared.to_dict("records")]
         blocks.insert(0, paper_block(grid.paper, lines, accuracy, rows))
     network = (lines[0]["dataset"], lines[0]["architecture"])
-    told = [*notes.texts, *_overridden(grid, lines), *_warnings(lines, spelling), *_unequal(lines)]
+    told = [
+        *notes.texts,
+        *_overridden(grid, lines),
+        *_warnings(lines, spelling),
+        *_unequal(lines),
+        *_open(lines, spelling),
+    ]
     others = [*versions.notes(network), *speeds.notes.get(network, []), *churned.notes.get(network, [])]
     return Section(
         dataset=lines[0]["dataset"],
@@ -189,7 +197,13 @@ def _accuracy(line: dict[str, Any], verdict: str | None, notes: _Notes, spelling
     spread = "" if math.isnan(line["std"]) else f" ± {line['std']:.2f}"
     count = f"{line['n']}" if line["n"] == line["expected"] else f"{line['n']}/{line['expected']}"
     marks = ((verdict,) if verdict else ()) + numbers
-    return Text(f"{line['mean']:.2f}{spread} ({count})", bool(line["best"]), bool(line["tied"]), marks)
+    return Text(
+        f"{line['mean']:.2f}{spread} ({count})",
+        bool(line["best"]),
+        line["standing"] == Place.WITHIN,
+        line["standing"] == Place.OPEN,
+        marks,
+    )
 
 
 def _note(line: dict[str, Any], failure: str, spelling: Spelling) -> str:
@@ -287,6 +301,13 @@ def _warnings(lines: list[dict[str, Any]], spelling: Spelling) -> list[str]:
         if line["warnings"]:
             targets.setdefault((line["method"], line["warnings"]), []).append(line["point"])
     return [f"{method}{spelling.at(*points)}: {text}." for (method, text), points in targets.items()]
+
+
+def _open(lines: list[dict[str, Any]], spelling: Spelling) -> list[str]:
+    """How many seeds would tell the methods of a column from its best one, where these do not."""
+    found = [line for line in lines if line["standing"] == Place.OPEN and not math.isnan(line["seeds_to_tell"])]
+    listed = ", ".join(f"{line['method']}{spelling.at(line['point'])} ({line['seeds_to_tell']:.0f})" for line in found)
+    return [f"Open, until about so many seeds if means and spreads stay as they are: {listed}."] if found else []
 
 
 def _unequal(lines: list[dict[str, Any]]) -> list[str]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.published import margins
 from bench.report import nested
 from bench.report.measurements import key
 from bench.report.per_input import DIAGNOSTICS, is_target
 from bench.statistics import interval, summarise
-from bench.statistics.ranking import distinguishable
+from bench.statistics.standing import Place, Standing, standings
 
 if TYPE_CHECKING:
     from bench.grid import Cell, Plan
@@ -52,8 +53,9 @@ def cells(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         drop: from the mean of our own dense network, in points.
         parameters_kept, macs_kept, effective_macs_kept: fractions of the dense network's.
         epochs_relative: passes over the data, parents included, as a multiple of the dense training's.
-        best, tied: the highest mean of its column, and what Welch's tests, corrected for their number, cannot tell
-            from it.
+        best: whether it is the highest mean of its column.
+        standing, seeds_to_tell: of the others, seen from it (`bench.statistics.standing`): within the margin, worse or
+            open, and how many seeds would tell.
         failures: what went wrong, a line per outcome and reason; empty if nothing did.
         and `MEANS`.
     """
@@ -70,7 +72,9 @@ def cells(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         line["epochs"] / base["epochs"] if base.get("epochs") else math.nan
         for base, line in zip(baselines, lines, strict=True)
     ]
-    frame["best"], frame["tied"] = _marks(plan, table, lines)
+    frame["best"], places = _marks(plan, table, lines)
+    frame["standing"] = [each.place if each else "" for each in places]
+    frame["seeds_to_tell"] = [each.seeds if each and each.seeds else math.nan for each in places]
     return frame
 
 
@@ -117,28 +121,30 @@ def _failures(runs: pd.DataFrame) -> str:
     return "\n".join(f"{what} (seed{'s' * (len(which) > 1)} {', '.join(which)})" for what, which in seeds.items())
 
 
-def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tuple[list[bool], list[bool]]:
-    """Which cells are best in their column, and which are not distinguishable from the best.
+def _marks(plan: Plan, table: pd.DataFrame, lines: list[dict[str, Any]]) -> tuple[list[bool], list[Standing | None]]:
+    """Which cells are best in their column, and where the others stand, seen from the best; None without a column.
 
     A column is a point within a data set, an architecture, a recipe and a prunable set. It has no marks if its highest
-    mean rests on fewer than `FEWEST` seeds or has no rival that does not. Points that are no sparsities (filters
-    chosen per input, thresholds that are learned) are no column: what they cost is an outcome.
+    mean rests on fewer than `FEWEST` seeds or has no rival that does not; rivals with fewer are open. Points that are
+    no sparsities (filters chosen per input, thresholds that are learned) are no column: what they cost is an outcome.
     """
     columns: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, line in enumerate(lines):
         if line["n"] and not math.isnan(line["point"]) and is_target(line["method"]):
             same = tuple(line[name] for name in ("dataset", "architecture", "recipe", "prunable", "point"))
             columns[same].append(index)
-    best, tied = [False] * len(lines), [False] * len(lines)
+    best: list[bool] = [False] * len(lines)
+    places: list[Standing | None] = [None] * len(lines)
     for column in columns.values():
         top = max(column, key=lambda index: float(lines[index]["mean"]))
         rivals = [index for index in column if index != top and lines[index]["n"] >= FEWEST]
         if lines[top]["n"] < FEWEST or not rivals:
             continue
         best[top] = True
-        below = distinguishable(
-            accuracies(table, plan.cells[top]), [accuracies(table, plan.cells[rival]) for rival in rivals]
-        )
-        for rival, distinct in zip(rivals, below, strict=True):
-            tied[rival] = not distinct
-    return best, tied
+        for index in column:
+            places[index] = None if index == top else Standing(Place.OPEN, FEWEST)
+        values = [accuracies(table, plan.cells[rival]) for rival in rivals]
+        delta = margins.margin(lines[top]["dataset"], lines[top]["architecture"], lines[top]["point"])
+        for rival, found in zip(rivals, standings(accuracies(table, plan.cells[top]), values, delta), strict=True):
+            places[rival] = found
+    return best, places

@@ -22,12 +22,12 @@ from bench.report.layout import Block, Report, Text
 TEMPLATES = Path(__file__).parent / "templates"
 
 STYLES = {
-    "md": ("Bold", "Italic"),
-    "tex": ("Bold", "Underlined"),
-    "html": ("Bold", "Underlined"),
-    "txt": ("*", "~"),
+    "md": ("Bold", "Italic", "?"),
+    "tex": ("Bold", "Underlined", "?"),
+    "html": ("Bold", "Underlined", "?"),
+    "txt": ("*", "=", "?"),
 }
-"""How each format sets the best of a column, and what is not distinguishable from it."""
+"""How each format sets the best of a column, what is within the margin of it, and what is open."""
 
 
 def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path) -> list[Path]:
@@ -69,8 +69,8 @@ def latex(report: Report) -> str:
 
 def facts(report: Report, style: str) -> list[str]:
     """The sentences that hold for all sections, with the marks explained as the format sets them."""
-    best, tied = STYLES[style]
-    return [*report.facts, *(line.format(best=best, tied=tied) for line in report.legend)]
+    best, within, open_ = STYLES[style]
+    return [*report.facts, *(line.format(best=best, within=within, open=open_) for line in report.legend)]
 
 
 def _tidy(text: str) -> str:
@@ -137,7 +137,8 @@ def code(text: str) -> str:
 
 def _pipe(text: Text) -> str:
     shown = prose(text.text)
-    if shown and (text.best or text.tied):
+    shown += " ?" * text.open
+    if shown and (text.best or text.within):
         shown = f"**{shown}**" if text.best else f"*{shown}*"
     return f"{shown} <sup>{' '.join(text.marks)}</sup>" if text.marks else shown
 

@@ -74,7 +74,7 @@ def _table(block: Block, title: str) -> Table:
 
 
 def _line(text: Text) -> Line:
-    line = Line(printable(text.text), "bold" if text.best else "underline" if text.tied else "")
-    if text.best or text.tied:  # a log or a pipe shows neither bold nor underlined
-        line.append(" *" if text.best else " ~")
+    line = Line(printable(text.text), "bold" if text.best else "underline" if text.within else "")
+    if text.best or text.within or text.open:  # a log or a pipe shows neither bold nor underlined
+        line.append(" *" if text.best else " =" if text.within else " ?")
     return line.append(f" {','.join(text.marks)}", "dim") if text.marks else line

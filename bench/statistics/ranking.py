@@ -52,16 +52,6 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def distinguishable(best: Sequence[float], rivals: Sequence[Sequence[float]]) -> list[bool]:
-    """Which rivals are certainly below the one that came out best, by Welch's tests corrected with `holm`.
-
-    The best was chosen by looking at the same numbers, which favours it. What is promised is therefore this: the truly
-    best of all is called distinguishable with a probability of at most `LEVEL`, however many rivals it has. Values
-    without any spread differ if their means do.
-    """
-    return [value < LEVEL for value in holm([welch(best, rival) for rival in rivals])]
-
-
 def agreement(ours: Sequence[float], theirs: Sequence[float]) -> Agreement:
     """Do two lists order the same things alike? The p value is of orders that have nothing to do with each other.
 

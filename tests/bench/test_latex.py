@@ -45,7 +45,7 @@ def test_a_table_as_papers_have_it() -> None:
     assert r"snip\_x & \underline{91.05}{\scriptsize\,$\pm$\,0.12} \\" in text
     assert "Each mean is over 3 values.\\par" in text
     assert r"\textsuperscript{1}~snip\_x: failed 100 \% \textbar{} really.\par" in text
-    assert "Bold: best. Underlined: tied." in text
+    assert "Bold: best. Underlined: within. ?: open." in text
 
 
 def test_different_numbers_of_seeds_stay_in_the_cells() -> None:

@@ -31,7 +31,8 @@ from bench.published import margins
         ("tiny_imagenet", "resnet18_cifar", 0.98, 2.0),
         ("imagenet", "resnet50", 0.9, 0.5),
         ("imagenet", "resnet50", 0.98, 1.0),
-        ("digits", "resnet8_cifar", 0.9, None),
+        ("digits", "resnet8_cifar", 0.9, 1.0),
+        ("signdigits", "resnet8_cifar", 0.9, None),
     ],
 )
 def test_margins(dataset: str, architecture: str, sparsity: float, expected: float | None) -> None:

@@ -49,7 +49,7 @@ def _plain(cell: Token) -> str:
 
 def given_to(block: Block) -> Cells:
     """The cells' texts as they should come out."""
-    shown = [[" ".join([*text.text.split(), *text.marks]) for text in row] for row in block.rows]
+    shown = [[" ".join([*text.text.split(), *"?" * text.open, *text.marks]) for text in row] for row in block.rows]
     return [[" ".join(name.split()) for name in block.head], *shown]
 
 
@@ -94,7 +94,7 @@ def test_all_kinds_of_tables() -> None:
 )
 def test_nothing_spills(nasty: str) -> None:
     block = Block(
-        nasty, ("Method", nasty), ((Text(nasty), Text(nasty, best=True)), (Text("x"), Text(nasty, tied=True)))
+        nasty, ("Method", nasty), ((Text(nasty), Text(nasty, best=True)), (Text("x"), Text(nasty, within=True)))
     )
     assert_tables_are(of(block), block)
 

@@ -26,8 +26,8 @@ def ours(**changes: Any) -> Any:
 
 
 def test_no_margin_is_not_comparable() -> None:
-    found = said(row(dataset="digits"), PROTOCOL, ours(dataset="digits"))
-    assert found == ["margin: none is fixed for ResNet-20 on digits (margins.yaml)"]
+    found = said(row(dataset="signdigits"), PROTOCOL, ours(dataset="signdigits"))
+    assert found == ["margin: none is fixed for ResNet-20 on signdigits (margins.yaml)"]
 
 
 def test_equal_protocols_are_comparable() -> None:

@@ -48,7 +48,7 @@ def test_ranks_by_hand(tmp_path: Path) -> None:
     assert first.mean == pytest.approx(-2.5)
     assert second.iqm == pytest.approx((-13.0 - 12.9 - 5.1 - 5.0) / 4)
     assert second.beaten == 1.0
-    assert not second.tied
+    assert not second.open
     assert first.interval[0] < -2.5 < first.interval[1]
 
 
@@ -60,7 +60,7 @@ def test_length_is_relative_to_dense(tmp_path: Path) -> None:
     assert family.lengths == {"gmp": 1.0, "snip": 2.5}
 
 
-def test_methods_alike_are_tied(tmp_path: Path) -> None:
+def test_methods_alike_are_open(tmp_path: Path) -> None:
     alike: factories.Accuracies = {
         ("dense", None): [93.0, 93.1, 93.2],
         **{("gmp", point): [91.0, 91.5, 90.5] for point in (0.9, 0.95)},
@@ -68,8 +68,8 @@ def test_methods_alike_are_tied(tmp_path: Path) -> None:
         **{("snip", point): [50.1, 50.4, 50.3] for point in (0.9, 0.95)},
     }
     ranked = {one.method: one for one in overall.rank(of(tmp_path, alike)[0])}
-    assert ranked["rigl"].tied or ranked["gmp"].tied
-    assert not ranked["snip"].tied
+    assert ranked["rigl"].open or ranked["gmp"].open
+    assert not ranked["snip"].open
 
 
 def test_methods_without_all_cells_are_named(tmp_path: Path) -> None:
@@ -129,6 +129,6 @@ def test_as_printed(tmp_path: Path) -> None:
     first, second = block.rows
     assert [text.text for text in first[:2]] == ["gmp", "−2.50"]
     assert [text.text for text in first[3:]] == ["−2.50", "–", "–", "1.00"]
-    assert (first[1].best, second[1].best, second[1].tied) == (True, False, False)
+    assert (first[1].best, second[1].best, second[1].open) == (True, False, False)
     assert [text.text for text in second[4:]] == ["100 %", "–", "1.00"]
     assert "resnet20_cifar on cifar10 at 90 %, 95 %" in chapter.notes[1]

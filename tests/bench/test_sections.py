@@ -148,6 +148,25 @@ def test_verdicts_stand_beside_accuracies_and_in_a_table_of_their_own(tmp_path: 
     assert "verdict on the published number" in made.legend[1]
 
 
+def test_open_places_are_marked_and_say_how_many_seeds_would_tell(tmp_path: Path) -> None:
+    plan, records = factories.plan(
+        {("gmp", 0.9): [92.0, 92.1, 92.2], ("rigl", 0.9): [91.9, 92.0, 91.8], ("snip", 0.9): [93.0, 91.0, 91.4]}
+    )
+    made = report(tmp_path, plan, records)
+    texts = {row[0].text: row[-1] for row in made.sections[0].blocks[0].rows}
+    assert [(texts[name].best, texts[name].within, texts[name].open) for name in ("gmp", "rigl", "snip")] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    seeds = summary.cells(
+        plan, measurements.from_records(plan, {one.id: measurements.Source(one, "", tmp_path) for one in records}, {})
+    )["seeds_to_tell"]
+    note = f"Open, until about so many seeds if means and spreads stay as they are: snip at 90 % ({seeds[2]:.0f})."
+    assert note in made.sections[0].notes
+    assert "{within}: within the margin of it" in made.legend[0] and "{open}: open" in made.legend[0]
+
+
 def test_long_lists_of_differences_are_cut_short(tmp_path: Path) -> None:
     other = recipe.load("cifar10[batch_size=64,data.flip=false,dropout=0.3,train.lr=0.2]")
     plan, records = factories.plan(ACCURACIES, recipe=other)

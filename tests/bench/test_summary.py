@@ -48,27 +48,29 @@ def test_best_and_what_cannot_be_told_from_it(tmp_path: Path) -> None:
         tmp_path,
         {
             ("gmp", 0.9): [92.0, 92.1, 92.2],
-            ("rigl", 0.9): [91.9, 92.1, 92.0],  # 0.1 ± 0.23 below: tied
+            ("rigl", 0.9): [91.9, 92.1, 92.0],  # 0.1 ± 0.23 below
             ("snip", 0.9): [90.0, 90.1, 90.2],
             ("gmp", 0.95): [80.0, 80.1, 80.2],
             ("snip", 0.95): [85.0, 85.1, 85.2],
         },
     )
     assert table["best"].tolist() == [True, False, False, False, True]
-    assert table["tied"].tolist() == [False, True, False, False, False]
+    assert table["standing"].tolist() == ["", "within", "worse", "worse", ""]
+    assert table["seeds_to_tell"].isna().all()
 
 
 @pytest.mark.parametrize("few", [[99.0], [99.0, 99.1]])
 def test_no_marks_when_the_highest_has_few_seeds(tmp_path: Path, few: list[float]) -> None:
     table = of(tmp_path, {("gmp", 0.9): few, ("rigl", 0.9): [91.0, 91.1, 91.2], ("snip", 0.9): [90.0, 90.1, 90.2]})
     assert not table["best"].any()
-    assert not table["tied"].any()
+    assert not table["standing"].any()
 
 
-def test_a_lower_cell_with_few_seeds_is_not_marked(tmp_path: Path) -> None:
+def test_a_lower_cell_with_few_seeds_is_open(tmp_path: Path) -> None:
     table = of(tmp_path, {("gmp", 0.9): [92.0, 92.1, 92.2], ("rigl", 0.9): [92.0, 92.1], ("snip", 0.9): [90.0] * 3})
     assert table["best"].tolist() == [True, False, False]
-    assert table["tied"].tolist() == [False, False, False]
+    assert table["standing"].tolist() == ["", "open", "worse"]
+    assert table["seeds_to_tell"].tolist()[1] == 3
 
 
 def test_a_column_of_one_has_no_best(tmp_path: Path) -> None:

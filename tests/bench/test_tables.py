@@ -15,7 +15,8 @@ BLOCK = Block(
     ("Method", "90 %"),
     (
         (Text("gmp[allocation=global]"), Text("91.10 ± 0.10 (3)", best=True, marks=("R", "1"))),
-        (Text("snip_x"), Text("91.05 ± 0.12 (3)", tied=True)),
+        (Text("snip_x"), Text("91.05 ± 0.12 (3)", within=True)),
+        (Text("grasp"), Text("85.00 ± 9.00 (3)", open=True)),
         (Text("<script>"), Text("failed | 5 %")),
     ),
 )
@@ -23,7 +24,7 @@ REPORT = Report(
     title="A & B <title>",
     warning="SCALED DOWN: 10 % only",
     facts=("Top-1 in % of 10,000 images.",),
-    legend=("{best}: best. {tied}: tied.",),
+    legend=("{best}: best. {within}: within. {open}: open.",),
     sections=(
         Section("cifar10", "resnet20_cifar", "0.27 M parameters.", (BLOCK,), ("snip_x: failed 100 % | really.",)),
     ),
@@ -36,9 +37,10 @@ def test_markdown() -> None:
     text = tables.markdown(REPORT)
     assert "**91.10 ± 0.10 (3)** <sup>R 1</sup>" in text
     assert "*91.05 ± 0.12 (3)*" in text
+    assert "| 85.00 ± 9.00 (3) ? " in " ".join(text.split())
     assert r"failed \| 5 %" in text  # a bare bar would open another column
     assert "> **SCALED DOWN: 10 % only**" in text
-    assert "Bold: best. Italic: tied." in text
+    assert "Bold: best. Italic: within. ?: open." in text
     assert "1. snip_x: failed 100 % \\| really." in text
     assert "* A note." in text
     header, rule = [line for line in text.splitlines() if line.startswith("|")][:2]
@@ -59,8 +61,9 @@ def test_no_comparison() -> None:
 def test_terminal() -> None:
     text = terminal.render(REPORT, [Path("reports/quick/table.md"), Path("reports/quick/a.svg")])
     assert "91.10 ± 0.10 (3) * R,1" in text
-    assert "91.05 ± 0.12 (3) ~" in text
-    assert "*: best. ~: tied." in text
+    assert "91.05 ± 0.12 (3) =" in text
+    assert "85.00 ± 9.00 (3) ?" in text
+    assert "*: best. =: within. ?: open." in text
     assert "reports/quick: a.svg, table.md" in text
     assert "A note." in text
     assert "\x1b" not in text

@@ -44,14 +44,14 @@ HOSTILE = (
 def everywhere(text: str) -> Report:
     """A report with the text in every place that takes one."""
     row = (Text(text, marks=("1",)), Text(text, best=True))
-    block = Block(text, (text, "other"), (row, (Text("plain"), Text(text, tied=True))))
+    block = Block(text, (text, "other"), (row, (Text("plain"), Text(text, within=True))))
     section = Section(text, text, text, (block,), (text,))
     chapter = Chapter(text, (block,), (text,))
     return Report(
         text,
         text,
         (text,),
-        ("{best} and {tied}",),
+        ("{best}, {within} and {open}",),
         (section,),
         chapters=(chapter,),
         claims=(block,),

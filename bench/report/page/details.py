@@ -10,6 +10,7 @@ from bench.published.outcomes import Outcome
 from bench.report.layout import points, signed
 from bench.report.measurements import key
 from bench.report.page.material import Line, Material, key_of, number, share
+from bench.statistics.standing import Place
 
 
 def details(material: Material, curves: Mapping[tuple[str, float | None], int]) -> list[dict[str, Any]]:
@@ -43,6 +44,7 @@ def _facts(line: Line) -> list[tuple[str, str]]:
     low, high = line["low"], line["high"]
     texts = {
         "95 % interval of the mean": "" if math.isnan(low) else f"{max(low, 0):.2f} to {min(high, 100):.2f}",
+        "Seen from the best of its column": _standing(line),
         "Drop from our dense network": points(line["drop"]) if not math.isnan(line["point"]) else "",
         "Sparsity of prunable weights": share(line["prunable_sparsity"]),
         "Effective sparsity": share(line["effective_sparsity"]),
@@ -54,6 +56,14 @@ def _facts(line: Line) -> list[tuple[str, str]]:
         "Prunable set": line["prunable"],
     }
     return [(name, text) for name, text in texts.items() if text]
+
+
+def _standing(line: Line) -> str:
+    """``open; about 12 seeds would tell``; nothing for the best itself."""
+    if line["standing"] != Place.OPEN:
+        return {Place.WITHIN: "within the margin", Place.WORSE: "certainly lower"}.get(line["standing"], "")
+    seeds = line["seeds_to_tell"]
+    return f"open; {'no number of' if math.isnan(seeds) else f'about {seeds:.0f}'} seeds would tell"
 
 
 def _run(material: Material, line: Line, seed: int, run: str) -> dict[str, Any]:

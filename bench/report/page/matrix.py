@@ -10,6 +10,7 @@ from bench.published.outcomes import Outcome
 from bench.report import per_input
 from bench.report.layout import signed
 from bench.report.page.material import Line, Material
+from bench.statistics.standing import Place
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Entry:
     mean: str
     spread: str
     best: bool
-    tied: bool
+    within: bool
+    open: bool
     outcome: str
     failed: bool
     published: str = ""
@@ -93,7 +95,8 @@ def _entry(material: Material, number: int) -> Entry:
         mean=f"{line['mean']:.2f}" if line["n"] else "",
         spread=f"{spread}({count})" if line["n"] else "",
         best=bool(line["best"]),
-        tied=bool(line["tied"]),
+        within=line["standing"] == Place.WITHIN,
+        open=line["standing"] == Place.OPEN,
         outcome="" if line["n"] else ", ".join(dict.fromkeys(each.outcome for each in failures)) or "no runs",
         failed=bool(failures),
     )

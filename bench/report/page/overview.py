@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
 from bench.published.comparison import untested
 from bench.published.outcomes import JUDGED, Outcome
-from bench.report.page.material import Material
+from bench.report.page.material import Line, Material
 from bench.report.page.material import number as printed
+from bench.statistics.standing import Place
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,14 @@ class Card:
 
 @dataclass(frozen=True)
 class Leader:
-    """The highest mean at an operating point, and what cannot be told from it."""
+    """The highest mean at an operating point, what is within the margin of it, and what is open."""
 
     network: str
     point: str
     method: str
     accuracy: str
-    tied: tuple[str, ...]
+    within: tuple[str, ...]
+    open: tuple[str, ...]
     cell: int
 
 
@@ -110,20 +113,26 @@ def leaders(material: Material) -> list[Leader]:
         for each in sorted(best, key=lambda one: float(material.lines[one]["point"])):
             line = material.lines[each]
             column = ("recipe", "prunable", "point")
-            rivals = (material.lines[other] for other in numbers)
-            tied = [one for one in rivals if one["tied"] and all(one[name] == line[name] for name in column)]
-            tied.sort(key=lambda one: -float(one["mean"]))
+            rivals = [material.lines[other] for other in numbers]
+            same = [one for one in rivals if one["n"] and all(one[name] == line[name] for name in column)]
+            same.sort(key=lambda one: -float(one["mean"]))
             found.append(
                 Leader(
                     f"{architecture} on {dataset}",
                     material.point_name(line),
                     line["method"],
                     printed(line["mean"], line["std"]),
-                    tuple(one["method"] for one in tied),
+                    tuple(one["method"] for one in same if one["standing"] == Place.WITHIN),
+                    tuple(_open(one) for one in same if one["standing"] == Place.OPEN),
                     each,
                 )
             )
     return found
+
+
+def _open(line: Line) -> str:
+    seeds = line["seeds_to_tell"]
+    return f"{line['method']} ({'no number of' if math.isnan(seeds) else f'about {seeds:.0f}'} seeds)"
 
 
 def methods(material: Material) -> list[str]:
