@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from bench.data import DATASETS
-from tests.contract.harness import Laboratory
+from tests.contract.harness import Laboratory, in_common
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     """One results folder for all contract tests."""
-    yield Laboratory(tmp_path_factory.mktemp("contract"))
+    yield in_common(tmp_path_factory)
     DATASETS.pop("tiny", None)

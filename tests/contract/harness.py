@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,19 +12,21 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from bench import catalog, record
 from bench.data import DATASETS, DataInfo
 from bench.data.prepare import fingerprint
 from bench.lineage import identify
-from bench.method import Stage
+from bench.locks import held
+from bench.method import Method, Stage
 from bench.recipe import Recipe
-from bench.record import Record
+from bench.record import Record, write_atomic
 from bench.run import execute
 from bench.spec import RunSpec
-from bench.stages import Workshop
+from bench.stages import Workshop, is_shared
 from bench.train import Trainer
+from bench.zeros import Gone
 
 RESNET, VIT = NETWORKS = ("test_resnet", "test_vit")
 POINT, OTHER_POINT = 0.7, 0.75
@@ -57,24 +62,44 @@ INFO = DataInfo("tiny", 4, 3, 32, 32, 96, 50, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25
 
 def write_tiny_images(folder: Path) -> None:
     """The data set of the contract tests, as `prepare` would write it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tiny_images(), folder / "tiny.safetensors", {"sha256": INFO.sha256})
+    write_atomic(folder / "tiny.safetensors", save(tiny_images(), {"sha256": INFO.sha256}))
 
 
 def quick(method: str) -> dict[str, Any]:
-    """Hyper-parameters that make a method's masks move within a few steps, whatever the method.
+    """Hyper-parameters with which a method's masks move within a few steps, and it takes few rounds.
 
-    Those that score in rounds have few: under FORCE's loss, sixty rounds of as few images as here can end a network.
+    Under FORCE's loss, sixty rounds of as few images as here can end a network.
     """
     made = catalog.create(method, {})
-    if not hasattr(made.schedule, "every"):
-        return {"ramp.steps": 5} if hasattr(made, "ramp") else {}
-    return {"of": f"{made.of}[schedule.every=4]"} if hasattr(made, "of") else {"schedule.every": 4}
+    fields: dict[str, Any] = {}
+    if hasattr(made, "ramp"):
+        fields["ramp.steps"] = 5
+    if hasattr(made, "fraction"):
+        fields["fraction"] = 0.5
+    if hasattr(made.schedule, "every"):
+        fields |= {"of": f"{made.of}[schedule.every=4]"} if hasattr(made, "of") else {"schedule.every": 4}
+    return fields
 
 
 def suits(method: str, network: str) -> bool:
     """Whether a method can do anything with a network: what decides per input gates convolutions."""
     return network != VIT or catalog.create(method, {}).meaning != "dynamic"
+
+
+EVERY_STEP = ("build", "effective", "penalty", "on_after_backward", "on_after_step")
+"""Hooks for work that is done in every step."""
+
+
+def default_or_long(method: str, network: str = RESNET) -> list[pytest.MarkDecorator]:
+    """The mark of a test that has a case for every method, and looks at what the engine does in a step.
+
+    By default it is done for methods with work of their own in every step, whichever they are, for two that stand for
+    all others, and for these two on both networks.
+    """
+    made = catalog.create(method, {})
+    own = made.zeros != Gone() or any(getattr(type(made), name) is not getattr(Method, name) for name in EVERY_STEP)
+    stands_for_others = method in ("dense", "rigl")
+    return [] if stands_for_others or (own and network == RESNET) else [pytest.mark.long]
 
 
 def spec_for(method: str, network: str = RESNET, point: float | None = None, **changes: Any) -> RunSpec:
@@ -102,7 +127,7 @@ def spec_for(method: str, network: str = RESNET, point: float | None = None, **c
 
 @dataclass
 class Laboratory:
-    """A results folder in which runs are carried out once and looked at by many tests."""
+    """A results folder in which runs are carried out once and looked at by many tests, also of other processes."""
 
     results: Path
 
@@ -112,7 +137,8 @@ class Laboratory:
         self.finished = cache(self._finished)
 
     def _finished(self, method: str, network: str) -> Record:
-        execute(spec_for(method, network), self.results)
+        with held(self.folder(method, network) / "lock", lambda: None):
+            execute(spec_for(method, network), self.results)
         return record.read(self.folder(method, network) / "record.json")
 
     def folder(self, method: str, network: str) -> Path:
@@ -127,10 +153,25 @@ class Laboratory:
             write_tiny_images(results / "data")
         return Workshop(spec, results or self.results, torch.device("cpu"))
 
+    def lend(self, spec: RunSpec, stages: Iterable[Stage], results: Path) -> Workshop:
+        """A workshop in another results folder that knows some of a run's stages, as they are in the shared one."""
+        ours, theirs = self.workshop(spec), self.workshop(spec, results)
+        for stage in stages:
+            ours.finish(stage)
+            with ours._lock(stage):
+                shutil.copytree(ours._folder(stage), theirs._folder(stage), dirs_exist_ok=True)
+        return theirs
+
+    def own(self, spec: RunSpec, results: Path) -> Workshop:
+        """A workshop in another results folder that has to train what is a run's own; all, if nothing is."""
+        stages = self.workshop(spec).stages
+        own = any(stage.phase is not None and not is_shared(stage) for stage in stages)
+        return self.lend(spec, filter(is_shared, stages) if own else (), results)
+
     def trainer(self, spec: RunSpec, results: Path) -> Trainer:
-        """A trainer at the start of a run's last stage; earlier ones are trained."""
-        workshop = self.workshop(spec, results)
-        *earlier, last = workshop.stages
+        """A trainer at the start of a run's last stage, in a results folder of its own; earlier ones are lent."""
+        *earlier, last = self.workshop(spec).stages
+        workshop = self.lend(spec, earlier, results)
         for stage in earlier:
             workshop.finish(stage)
         return self.begin(workshop, last)
@@ -144,3 +185,9 @@ class Laboratory:
         if stage.parents:
             start(run, dict(workshop.state(stage.parents[0])), with_extras=False)
         return workshop._trainer(stage, run)
+
+
+def in_common(factory: pytest.TempPathFactory) -> Laboratory:
+    """The laboratory of a session of tests: one for all of xdist's processes, whose folders are side by side."""
+    own = factory.getbasetemp()
+    return Laboratory((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "laboratory")

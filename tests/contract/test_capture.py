@@ -9,12 +9,10 @@ from bench import capture, catalog
 from bench.capture import Capture
 from bench.errors import Interrupted
 from bench.lineage import identify
-from bench.method import Method
 from bench.optimization import build, current_rate, set_rate
 from bench.recipe import Optimizer
 from bench.train import Trainer
-from bench.zeros import Gone
-from tests.contract.harness import ADAMW, RESNET, VIT, Laboratory, spec_for
+from tests.contract.harness import ADAMW, RESNET, VIT, Laboratory, default_or_long, spec_for
 from tests.contract.tape import tape
 
 STEPS = 14
@@ -23,6 +21,7 @@ STEPS = 14
 
 def pair(lab, folder, spec, monkeypatch):
     """Two trainers with the optimizer of recorded steps: one that records, and one that does not."""
+    lab.trainer(spec, folder / "earlier")  # trains what comes before the stage, which is not to be recorded
     monkeypatch.setattr(capture, "wanted", lambda run: True)
     monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
     usual, recorded = (lab.trainer(spec, folder / name) for name in ("usual", "recorded"))
@@ -46,18 +45,14 @@ def train(trainer, steps=STEPS):
         trainer._step(step)
 
 
-def cases():
-    """Methods with work of their own in every step, and two others; the rest, and attention, in the long run."""
-    hooks = ("build", "effective", "penalty", "on_after_backward", "on_after_step")
-    for method in catalog.names():
-        made = catalog.create(method, {})
-        own = made.zeros != Gone() or any(getattr(type(made), name) is not getattr(Method, name) for name in hooks)
-        by_default = own or method in ("dense", "rigl")
-        yield pytest.param(method, RESNET, marks=[] if by_default else [pytest.mark.long])
-        yield pytest.param(method, VIT, marks=[pytest.mark.long])
+CASES = [
+    pytest.param(method, network, marks=default_or_long(method, network))
+    for method in catalog.names()
+    for network in (RESNET, VIT)
+]
 
 
-@pytest.mark.parametrize(("method", "network"), cases())
+@pytest.mark.parametrize(("method", "network"), CASES)
 def test_replayed_steps_equal_usual_ones(lab: Laboratory, tmp_path, monkeypatch, method, network):
     usual, recorded = pair(lab, tmp_path, spec_for(method, network), monkeypatch)
     for trainer in (usual, recorded):
@@ -98,11 +93,11 @@ def of_all_methods():
 @pytest.mark.parametrize(("method", "fields"), of_all_methods())
 def test_nothing_moves_once_it_is_there(lab: Laboratory, tmp_path, monkeypatch, method, fields):
     """A stage is recorded once, and once more after it was cut off: what moved would have to be recorded anew."""
-    monkeypatch.setattr(capture, "wanted", lambda run: True)
-    monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
     spec = spec_for(method)
     spec = identify(spec.model_copy(update={"hyperparameters": spec.hyperparameters | fields}))
-    workshop, trainers, first, step_of = lab.workshop(spec, tmp_path), [], {}, Trainer._step
+    workshop, trainers, first, step_of = lab.own(spec, tmp_path), [], {}, Trainer._step
+    monkeypatch.setattr(capture, "wanted", lambda run: True)
+    monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
 
     def watched(trainer, step):
         step_of(trainer, step)

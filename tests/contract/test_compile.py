@@ -2,15 +2,21 @@
 
 import pytest
 import torch
-from torch._dynamo.testing import CompileCounterWithBackend
 
 from bench import catalog
-from tests.contract.harness import RESNET, VIT, Laboratory, spec_for
+from tests.contract.harness import RESNET, VIT, Laboratory, default_or_long, spec_for
+
+CASES = [
+    pytest.param(method, network, marks=default_or_long(method, network))
+    for method in catalog.names()
+    for network in (RESNET, VIT)
+]
 
 
-@pytest.mark.parametrize("network", [RESNET, pytest.param(VIT, marks=pytest.mark.long)])
-@pytest.mark.parametrize("method", catalog.names())
+@pytest.mark.parametrize(("method", "network"), CASES)
 def test_compiled_equals_eager_across_mask_updates(lab: Laboratory, tmp_path, method, network):
+    from torch._dynamo.testing import CompileCounterWithBackend  # takes seconds, also of processes without this test
+
     spec = spec_for(method, network)
     torch._dynamo.reset()
     eager, compiled = (lab.trainer(spec, tmp_path / name) for name in ("eager", "compiled"))

@@ -86,7 +86,7 @@ def test_what_waits_is_noticed(ask):
 @pytest.mark.parametrize("method", catalog.names())
 def test_no_value_is_asked_for_between_mask_updates(lab: Laboratory, tmp_path, monkeypatch, method):
     """Nor in updates that come with every step, but for the first: what it leaves behind is looked at."""
-    workshop = lab.workshop(of_every_step(spec_for(method)), tmp_path)
+    workshop = lab.own(of_every_step(spec_for(method)), tmp_path)
     waited, step_of = {}, Trainer._step
 
     def counted(trainer, step):

@@ -5,7 +5,7 @@ import torch
 
 from bench import catalog
 from bench.method import Method
-from tests.contract.harness import ADAMW, RESNET, VALUES, VIT, Laboratory, spec_for
+from tests.contract.harness import ADAMW, RESNET, VALUES, VIT, Laboratory, default_or_long, spec_for
 
 METHODS = [name for name in catalog.names() if name != "dense"]
 OPTIMIZERS = {"nesterov": VALUES["optimizer"], "adamw": ADAMW}
@@ -16,9 +16,19 @@ def outside(tensor, mask):
     return tensor[mask == 0]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("network", [RESNET, pytest.param(VIT, marks=pytest.mark.long)])
-@pytest.mark.parametrize("method", METHODS)
+CASES = [
+    pytest.param(
+        *(method, network, optimizer),
+        marks=pytest.mark.long if network == VIT else default_or_long(method) if optimizer == "adamw" else (),
+    )
+    for method in METHODS
+    for network in (RESNET, VIT)
+    for optimizer in OPTIMIZERS
+]
+"""Every method with the usual optimizer; with the other one those whose steps are not like any other method's."""
+
+
+@pytest.mark.parametrize(("method", "network", "optimizer"), CASES)
 def test_masked_entries_are_what_the_method_declares(lab: Laboratory, tmp_path, method, network, optimizer):
     trainer = lab.trainer(spec_for(method, network, optimizer=OPTIMIZERS[optimizer]), tmp_path)
     run, zeros = trainer.run, trainer.run.method.zeros
@@ -79,6 +89,6 @@ def test_with_nothing_pruned_training_is_dense_training_bit_for_bit(lab: Laborat
     if len(workshop.stages) > 1:
         pytest.skip("fine-tuning goes on where dense training ends")
     pruned = workshop.finish(workshop.stages[0]).export()
-    dense_workshop = lab.workshop(spec_for("dense"), tmp_path)
+    dense_workshop = lab.workshop(spec_for("dense"))
     dense = dense_workshop.finish(dense_workshop.stages[0]).export()
     assert all(torch.equal(dense[name] + 0.0, value + 0.0) for name, value in pruned.items())
