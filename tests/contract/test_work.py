@@ -59,9 +59,14 @@ def count(work):
     return operators.found.total() - operators.found["by mask"], waits
 
 
+def always(schedule):
+    """Whether a schedule fires in every step."""
+    return getattr(schedule, "every", 0) == 1
+
+
 def of_every_step(spec):
     """The spec, with the method's own schedule if that fires in every step."""
-    own = getattr(catalog.create(spec.method, {}).schedule, "every", 0) == 1
+    own = always(catalog.create(spec.method, {}).schedule)
     return identify(spec.model_copy(update={"hyperparameters": {}})) if own else spec
 
 
@@ -90,12 +95,11 @@ def test_no_value_is_asked_for_between_mask_updates(lab: Laboratory, tmp_path, m
     waited, step_of = {}, Trainer._step
 
     def counted(trainer, step):
-        schedule, timeline = trainer.run.method.schedule, trainer.run.timeline
-        always = schedule.fires(step, timeline) and schedule.fires(step + 1, timeline) and step > 0
-        if always or not schedule.fires(step, timeline):
-            _, waited[trainer.run.stage.name, step] = count(lambda: step_of(trainer, step))
-        else:
+        schedule = trainer.run.method.schedule
+        if schedule.fires(step, trainer.run.timeline) and not (always(schedule) and step > 0):
             step_of(trainer, step)
+        else:
+            _, waited[trainer.run.stage.name, step] = count(lambda: step_of(trainer, step))
 
     monkeypatch.setattr(Trainer, "_step", counted)
     for stage in workshop.stages:
