@@ -109,7 +109,7 @@ def test_nothing_moves_once_it_is_there(lab: Laboratory, tmp_path, monkeypatch, 
     monkeypatch.setattr(Trainer, "_step", watched)
     workshop.watch = trainers.append
     for stage in workshop.stages:
-        if stage.phase is not None:
+        if stage.phase is not None and not (workshop._folder(stage) / "final.pt").exists():  # else it was lent
             middle = lab.begin(workshop, stage).progress.step + 6
             with pytest.raises(Interrupted):
                 workshop.finish(stage)

@@ -48,6 +48,7 @@ def test_a_node_is_held_as_long_as_its_graph():
 @pytest.mark.parametrize("method", catalog.names())
 def test_no_node_is_alive_between_steps(lab: Laboratory, tmp_path, method, network):
     trainer = lab.trainer(spec_for(method, network), tmp_path)
+    trainer.run.at(0)
     trainer._update(trainer.run.method.on_train_start)
     for step in range(6):  # with an update in step 4
         trainer._step(step)
