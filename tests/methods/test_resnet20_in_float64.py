@@ -205,7 +205,9 @@ def test_grasp(lab, norm):
     assert pruned.equals(top(grasp(pruned, norm == "train"), round(KEEP * pruned.size)))
 
 
-@pytest.mark.parametrize(("norm", "steps"), [("train", 100), ("eval", 1)])
+@pytest.mark.parametrize(
+    ("norm", "steps"), [pytest.param("train", 100, marks=pytest.mark.long), ("train", 10), ("eval", 1)]
+)
 def test_synflow_in_inference_mode_whatever_the_recipe_scores_in(lab, norm, steps):
     pruned = Pruned(lab, "synflow", norm, **{"ramp.steps": steps})
     assert pruned.equals(synflow(pruned, steps))

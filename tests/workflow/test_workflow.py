@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
+LONG = pytest.mark.long
+"""Of what only the grid decides, a case or two go through Snakemake by default."""
 GRID = {
     "title": "Tiny",
     "recipe": "digits",
@@ -169,7 +171,7 @@ def test_snakemakes_own_report_holds_page_tables_and_figures(clone: Clone) -> No
 def test_another_seed_trains_only_what_is_new(clone: Clone) -> None:
     before = {run: path.stat().st_mtime_ns for run, path in clone.records.items()}
     clone.grid(seeds=[0, 1])
-    ended = clone.snakemake()
+    ended = clone.snakemake("--until", "train")
     assert ended.status == 0, ended
     assert ended.out.startswith("2 of 4 runs to train\n")
     after = {run: path.stat().st_mtime_ns for run, path in clone.records.items()}
@@ -181,8 +183,8 @@ def test_another_seed_trains_only_what_is_new(clone: Clone) -> None:
     ("change", "first", "listed"),
     [
         ({"methods": ["dense", "random", "snip"]}, "1 of 3 runs would be trained", "snip · 90 %"),
-        ({"sparsities": [0.9, 0.5]}, "1 of 3 runs would be trained", "random · 50 %"),
-        ({"budget": 0.04}, "2 of 2 runs would be trained", "random · 90 %"),
+        pytest.param({"sparsities": [0.9, 0.5]}, "1 of 3 runs would be trained", "random · 50 %", marks=LONG),
+        pytest.param({"budget": 0.04}, "2 of 2 runs would be trained", "random · 90 %", marks=LONG),
         ({"title": "Another"}, "Every run is finished.", ""),
     ],
 )
@@ -211,11 +213,11 @@ def test_a_field_can_be_changed_for_one_call(clone: Clone) -> None:
     ("change", "sentence"),
     [
         ("methods=[randon]", "there is no method 'randon' in methods/; did you mean 'random'?"),
-        ("architectures=[resnet8_cifr]", "resnet8_cifar"),
-        ("datasets=[digit]", "did you mean 'digits'?"),
-        ("sparsities=[1.5]", "1.5 is not in [0, 1)"),
+        pytest.param("architectures=[resnet8_cifr]", "resnet8_cifar", marks=LONG),
+        pytest.param("datasets=[digit]", "did you mean 'digits'?", marks=LONG),
+        pytest.param("sparsities=[1.5]", "1.5 is not in [0, 1)", marks=LONG),
         ("sparsity=[0.5]", "unknown field 'sparsity'"),
-        ("recipe=absent", "recipe 'absent'"),
+        pytest.param("recipe=absent", "recipe 'absent'", marks=LONG),
     ],
 )
 def test_a_wrong_grid_is_one_sentence_before_anything_starts(clone: Clone, change: str, sentence: str) -> None:
@@ -269,14 +271,14 @@ def test_an_error_is_a_result_that_fails_the_call_and_can_be_retried(clone: Clon
 def test_a_job_that_is_killed_leaves_no_record_and_is_run_again(clone: Clone) -> None:
     clone.method("killed", "os.kill(os.getpid(), signal.SIGKILL)")
     clone.grid(methods=["dense", "killed", "snip"])
-    ended = clone.snakemake()
+    ended = clone.snakemake("--until", "train")
     assert ended.status == 1
     assert re.search(r"killed · 90 % · seed 0 → failed: .*results/logs/train/", ended.out)
     assert re.search(r"snip · 90 % · seed 0 → \d", ended.out)  # the others went on
     assert not any("killed" in run for run in clone.records)
 
     (clone.folder / "mended").touch()
-    ended = clone.snakemake()
+    ended = clone.snakemake("--until", "train")
     assert ended.status == 0, ended
     assert ended.out.startswith("1 of 3 runs to train\n")
 
