@@ -32,7 +32,7 @@ def start(results):
 def finish(results):
     """Run the job to its end and read the record."""
     job = start(results)
-    _, errors = job.communicate(timeout=120)
+    _, errors = job.communicate(timeout=300)
     assert job.returncode == 0, errors.decode()
     return record.read(results / "runs" / spec_from(parser().parse_args(WORDS)).id / "record.json")
 
@@ -45,7 +45,7 @@ def kill_after(results, seconds, number):
         time.sleep(0.01)
     time.sleep(seconds)
     job.send_signal(number)
-    job.communicate(timeout=60)
+    job.communicate(timeout=300)
     return job.returncode
 
 
@@ -74,7 +74,7 @@ def test_two_jobs_of_the_same_run_at_once_train_it_once(tmp_path):
     prepare("digits", tmp_path / "data")
     first, second = start(tmp_path), start(tmp_path)
     for job in (first, second):
-        job.communicate(timeout=120)
+        job.communicate(timeout=300)
         assert job.returncode == 0
     log = next(tmp_path.glob("runs/*/log.txt")).read_text()
     assert "is being carried out by another job; waiting for it" in log

@@ -67,7 +67,7 @@ def test_the_search_works_from_disk(page: Any, site: str) -> None:
     page.keyboard.press("Control+k")
     page.locator("input:focus").wait_for()
     page.keyboard.type("four denominators")
-    page.get_by_text("Sparsity has four denominators").first.wait_for(timeout=15_000)
+    page.get_by_text("Sparsity has four denominators").first.wait_for(timeout=60_000)
     assert (_elsewhere(page, site), page.complaints) == ([], [])
 
 

@@ -189,10 +189,10 @@ def test_on_a_terminal_bars_are_drawn_and_ctrl_c_stops_at_a_checkpoint(tmp_path)
         start_new_session=True,
     ) as process:
         os.close(slave)
-        shown = _until(master, " 0.00 %", 120)  # the sparsity at the first evaluation
+        shown = _until(master, " 0.00 %", 300)  # the sparsity at the first evaluation
         process.send_signal(signal.SIGINT)
-        shown += _until(master, "the same command goes on from the checkpoint", 60)
-        assert process.wait(60) == 143
+        shown += _until(master, "the same command goes on from the checkpoint", 300)
+        assert process.wait(300) == 143
     os.close(master)
     assert "gmp · 90 % · seed 0" in shown and "━" in shown and "epoch" in shown
     (log,) = tmp_path.glob("runs/*/log.txt")

@@ -96,14 +96,14 @@ def start(command: list[str], *blows: Blow, environment: dict[str, str] | None =
 
 def ended(job: BaseProcess) -> int:
     """Wait for a job; its exit status, or minus the signal that ended it."""
-    job.join(timeout=240)
+    job.join(timeout=600)
     assert job.exitcode is not None, "the job hangs"
     return job.exitcode
 
 
 def wait_for(text: str, results: Path) -> None:
     """Wait until a job has said something."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while text not in ((results / "output.txt").read_text() if (results / "output.txt").exists() else ""):
         assert time.monotonic() < until, text
         time.sleep(0.02)
