@@ -96,13 +96,23 @@ def test_whose_rounds_differentiate_the_cross_entropy_say_so() -> None:
         assert {(name, fields.get("loss")) for name, fields in found} == {(method, "cross_entropy")}
 
 
+@pytest.mark.parametrize("paper", ["2304.02840", "2009.08576", "ramanujan"])
+def test_grasp_in_others_code_scores_the_weights_that_are_trained(paper: str) -> None:
+    """Two halves of the classes, and a classifier drawn anew, are the authors' own."""
+    found = [
+        names.parse(one.method)[1] for one in rows(paper, "GraSP") if one.method and one.protocol != "ntk_sap_imagenet"
+    ]
+    assert found
+    assert {(fields.get("parts"), fields.get("linear")) for fields in found} == {(1, "trained")}
+
+
 def test_ramanujan_s_scores_are_of_all_images() -> None:
     """45,000 images in batches of 256 are 176 of them; random masks come from one ranking over all layers."""
     methods = {one.method_printed: one.method for one in rows("ramanujan") if one.method != "random[allocation=erk]"}
     assert methods == {
         "Random (global)": "random[allocation=global]",
         "SNIP": "snip[batches=176]",
-        "GraSP": "grasp[batches=176,per_class=null]",
+        "GraSP": "grasp[batches=176,linear=trained,parts=1,per_class=null]",
         "Iterative SNIP": "force[batches=176,loss=cross_entropy,ramp.steps=100]",
         "SynFlow (of log-softmax outputs)": "",
     }
