@@ -42,6 +42,11 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv2_cifar": ("mobilenet_cifar", "MobileNetV2", {}),
     "convnet_small": ("convnet", "ConvNet", {"widths": (16, 32, 64)}),
     "convnet_strided": ("convnet", "StridedConvNet", {"widths": (16, 32, 64, 128)}),
+    "lenet_300_100": ("lenet", "Perceptron", {"widths": (300, 100)}),
+    "mlp_1000_1000_1000": ("lenet", "Perceptron", {"widths": (1000, 1000, 1000)}),
+    "lenet5": ("lenet", "LeNet5", {"channels": (6, 16), "widths": (120, 84), "padding": 2}),
+    "lenet5_caffe": ("lenet", "LeNet5", {"relu": False}),
+    "lenet5_caffe_relu": ("lenet", "LeNet5", {}),
 }
 
 _NAME = re.compile(r"\w{1,80}(\.\w{1,80})?", re.ASCII)
@@ -52,6 +57,9 @@ _REGISTERED = re.compile(r"^@register_model\s+def (\w+)\(", re.MULTILINE)
 OWN: tuple[str, ...] = tuple(_MODELS)
 """The names of our own architectures."""
 
+FLAT: frozenset[str] = frozenset(name for name, (module, _, _) in _MODELS.items() if module == "lenet")
+"""Those of our own that are built for one size of images, 28 pixels unless said."""
+
 
 def entry(name: str) -> tuple[str, str, dict[str, Any]]:
     """What one of `OWN` is made of: the module of this package, the class in it, and settings of the class."""
@@ -59,7 +67,7 @@ def entry(name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def own(name: str, **settings: Any) -> nn.Module:
-    """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``."""
+    """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``; ``img_size`` of `FLAT`."""
     module, cls, fixed = entry(name)
     model: nn.Module = getattr(import_module(f"bench.archs.{module}"), cls)(**fixed, **settings)
     return model
@@ -90,9 +98,10 @@ def create(
     check(name)
     if name in _MODELS and drop_path:
         raise UserError(f"architecture '{name}' has no paths to drop: the recipe's field 'drop_path' has to be 0.")
-    if name in _MODELS:
-        return own(name, num_classes=classes, in_chans=channels, drop_rate=dropout)
     shape = (size, size) if isinstance(size, int) else size
+    if name in _MODELS:
+        built_for = {"img_size": shape} if name in FLAT else {}
+        return own(name, num_classes=classes, in_chans=channels, drop_rate=dropout, **built_for)
     settings = {"num_classes": classes, "in_chans": channels} | ({"drop_rate": dropout} if dropout else {})
     settings |= {"drop_path_rate": drop_path} if drop_path else {}
     try:

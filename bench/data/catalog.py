@@ -78,6 +78,11 @@ DATASETS: dict[str, DataInfo] = {
             *("cifar100", 100, 3, 32, 32, 50_000, 10_000, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
             "61120ff40dbffaa23a9d17fe51a499d9f721ecb49309884e28088305a501f100",
         ),
+        # LeCun, Bottou, Bengio and Haffner 1998, "Gradient-Based Learning Applied to Document Recognition".
+        DataInfo(
+            *("mnist", 10, 1, 28, 28, 60_000, 10_000, (0.1307,), (0.3081,)),
+            "9cc25071a6d844895db8235772760f5ec8053d60984e6ea7c1636d40a9f3323c",
+        ),
         # Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747.
         DataInfo(
             *("fashion_mnist", 10, 1, 28, 28, 60_000, 10_000, (0.2860,), (0.3530,)),

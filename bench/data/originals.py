@@ -11,12 +11,15 @@ from pathlib import Path
 from bench.data.catalog import info
 
 _IDX = {"train-images": 16, "train-labels": 8, "t10k-images": 16, "t10k-labels": 8}
-"""The files of Fashion-MNIST, and the bytes of the header in front of the pixels or labels."""
+"""The files of MNIST and Fashion-MNIST, and the bytes of the header in front of the pixels or labels."""
+
+_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+"""Where these lie, by the data set's name."""
 
 
 def problem(name: str, root: Path) -> str:
     """The first file of a data set below `root` that is missing or not what it should be; empty if there is none."""
-    return _of_fashion(root) if name == "fashion_mnist" else _of_cifar(name, root)
+    return _of_mnist(name, root) if name in _FOLDERS else _of_cifar(name, root)
 
 
 def _of_cifar(name: str, root: Path) -> str:
@@ -37,13 +40,13 @@ def _of_cifar(name: str, root: Path) -> str:
     return ""
 
 
-def _of_fashion(root: Path) -> str:
-    expected = info("fashion_mnist")
+def _of_mnist(name: str, root: Path) -> str:
+    expected = info(name)
     for file, header in _IDX.items():
         part, what = file.split("-")
         each = expected.height * expected.width if what == "images" else 1
         size = header + each * (expected.train_images if part == "train" else expected.test_images)
-        path = root / "FashionMNIST" / "raw" / f"{file}-idx{3 if what == 'images' else 1}-ubyte"
+        path = root / _FOLDERS[name] / "raw" / f"{file}-idx{3 if what == 'images' else 1}-ubyte"
         if not path.is_file():
             return f"{path} is missing"
         if (found := path.stat().st_size) != size:

@@ -31,6 +31,7 @@ DEFAULT = Path("data")
 _TORCHVISION = {
     "cifar10": ("CIFAR10", "cifar-10-batches-py"),
     "cifar100": ("CIFAR100", "cifar-100-python"),
+    "mnist": ("MNIST", "MNIST/raw"),
     "fashion_mnist": ("FashionMNIST", "FashionMNIST/raw"),
 }
 """The class in torchvision.datasets, and the folder inside the data folder that it reads."""

@@ -26,8 +26,28 @@ LARGE = {"resnet34_cifar", "resnet50_cifar", "wrn28_8_cifar", "wrn28_10_cifar"}
 @pytest.mark.parametrize("name", archs.OWN)
 def test_other_images_and_classes(name: str) -> None:
     with torch.device("meta"):  # shapes without arithmetic
-        model = archs.create(name, 7, 1, 8).eval()
-        assert all(model(torch.zeros(2, 1, size, size)).shape == (2, 7) for size in (7, 8, 28))
+        sizes = [[16], [32]] if name in archs.FLAT else [[7, 8, 28]]
+        for fitting in sizes:
+            model = archs.create(name, 7, 1, fitting[0]).eval()
+            assert all(model(torch.zeros(2, 1, size, size)).shape == (2, 7) for size in fitting)
+
+
+def test_lenet5_is_not_for_images_that_its_convolutions_use_up() -> None:
+    with pytest.raises(UserError, match="^LeNet-5 takes images of 16 pixels or more, not 15x15"):
+        archs.create("lenet5_caffe", 10, 1, 15)
+
+
+@pytest.mark.parametrize(
+    ("name", "negative"), [("lenet5_caffe", True), ("lenet5_caffe_relu", False), ("lenet5", False)]
+)
+def test_caffes_lenet_has_no_relu_after_its_convolutions(name: str, negative: bool) -> None:
+    model = archs.create(name, 10, 1, 28)
+    seen: list[torch.Tensor] = []
+    model.get_submodule("fc1").register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model(torch.randn(4, 1, 28, 28))
+    assert bool((seen[0] < 0).any()) == negative
 
 
 @pytest.mark.parametrize(
@@ -112,13 +132,14 @@ def test_convolutions_of_vgg_have_a_bias_if_the_name_says_so(name: str, biases: 
     "name", [pytest.param(name, marks=pytest.mark.long) if name in LARGE else name for name in archs.OWN]
 )
 def test_effective_sparsity_is_defined_for_all_of_ours(name: str) -> None:
-    model = archs.create(name, 10, 1, 8)
+    size = 16 if name in archs.FLAT else 8
+    model = archs.create(name, 10, 1, size)
     masks = {key: torch.ones_like(weight) for key, weight in prunable(model, "all").items()}
     masks["fc.weight"][1:] = 0  # one class is read: all its weights are live, and nothing else of the layer
-    live = effective_masks(model, masks, (1, 8, 8))
+    live = effective_masks(model, masks, (1, size, size))
     assert live is not None
     assert torch.equal(live["fc.weight"], masks["fc.weight"].bool())
-    assert live["conv1.weight"].flatten(1).any(1).all()
+    assert live[next(iter(masks))].flatten(1).any(1).all()
 
 
 @pytest.mark.parametrize(

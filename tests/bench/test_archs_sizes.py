@@ -31,6 +31,8 @@ FAMILIES = {
     "MobileNetV2": ("MobileNet", "1801.04381"),
     "ConvNet": ("small, ours", ""),
     "StridedConvNet": ("small, ours", ""),
+    "Perceptron": ("LeNet, 28 pixels", ""),
+    "LeNet5": ("LeNet, 28 pixels", ""),
 }
 """Family and arXiv number, by class."""
 
@@ -94,6 +96,11 @@ PARAMETERS = {
     "mobilenetv2_cifar": 3_504_872 - 1_281_000 + 12_810 + 1_024 + 64,
     "convnet_small": 71_856 + 448 + 650,
     "convnet_strided": 97_200 + 480 + 1_290,
+    "lenet_300_100": 784 * 300 + 300 + 30_100 + 1_010,  # 266,610 (SNIP, sparse momentum, DNS)
+    "mlp_1000_1000_1000": 785_000 + 2 * 1_001_000 + 10_010,
+    "lenet5": 6 * 26 + 16 * 151 + 400 * 120 + 120 + 121 * 84 + 850,
+    "lenet5_caffe": 20 * 26 + 50 * 501 + 800 * 500 + 500 + 5_010,  # 431,080 (likewise)
+    "lenet5_caffe_relu": 431_080,
 }
 
 # With 10 classes at 32 pixels. Stages have twice the channels and a quarter of the pixels of the one before, so that a
@@ -132,6 +139,11 @@ MACS = {
     "mobilenetv1_cifar": 3_200 * 1024 + 26_304 * 256 + 101_760 * 64 + 1_467_136 * 16 + 1_586_688 * 4 + 10_240,
     "mobilenetv2_cifar": 59_136 * 1024 + 523_584 * 256 + 1_608_064 * 64 + 12_800,
     "convnet_strided": 432 * 256 + 4_608 * 64 + 18_432 * 16 + 73_728 * 4 + 1_280,
+    "lenet_300_100": 266_200,
+    "mlp_1000_1000_1000": 784_000 + 2_000_000 + 10_000,
+    "lenet5": 150 * 784 + 2_400 * 100 + 48_000 + 10_080 + 840,
+    "lenet5_caffe": 500 * 576 + 25_000 * 64 + 400_000 + 5_000,
+    "lenet5_caffe_relu": 500 * 576 + 25_000 * 64 + 405_000,
     "convnet_small": 432 * 1024 + 2_304 * 1024 + (4_608 + 9_216) * 256 + (18_432 + 36_864) * 64 + 640,
 }
 
@@ -144,12 +156,13 @@ def sizes(name: str) -> tuple[int, int]:
     def see(module: Any, inputs: Any, output: Tensor) -> None:
         macs.append(module.weight.numel() * (output[0, 0].numel() if isinstance(module, nn.Conv2d) else 1))
 
+    channels, size = (1, 28) if name in archs.FLAT else (3, 32)
     with torch.device("meta"):
-        model = archs.create(name, 10, 3, 32).eval()
+        model = archs.create(name, 10, channels, size).eval()
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 module.register_forward_hook(see)
-        model(torch.zeros(1, 3, 32, 32))
+        model(torch.zeros(1, channels, size, size))
     return sum(parameter.numel() for parameter in model.parameters()), sum(macs)
 
 

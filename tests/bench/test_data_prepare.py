@@ -210,6 +210,6 @@ def big_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "mnist", "fashion_mnist"])
 def test_real_data_have_the_registered_fingerprint_and_statistics(name: str, big_folder: Path) -> None:
     check_statistics(name, load_file(prepare(name, big_folder, folder_with(name))))

@@ -120,7 +120,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     from bench.imports import torchvision_ops
 
     torchvision_ops()
-    from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
+    from torchvision.datasets import CIFAR10, CIFAR100, MNIST, FashionMNIST
 
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -128,7 +128,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         address = f"http://127.0.0.1:{found.server_port}"
         for kind in (CIFAR10, CIFAR100):
             monkeypatch.setattr(kind, "url", f"{address}/{kind.filename}")
-        monkeypatch.setattr(FashionMNIST, "mirrors", [f"{address}/"])
+        for kind in (MNIST, FashionMNIST):
+            monkeypatch.setattr(kind, "mirrors", [f"{address}/"])
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found
         found.shutdown()
@@ -137,6 +138,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 FETCHED = {
     "cifar10": r"cifar-10-python\.tar\.gz was not fetched whole: its MD5 sum is",
     "cifar100": r"cifar-100-python\.tar\.gz was not fetched whole: its MD5 sum is",
+    "mnist": r"train-images-idx3-ubyte is missing",
     "fashion_mnist": r"train-images-idx3-ubyte is missing",
 }
 
