@@ -88,6 +88,7 @@ class Run:
         self._calls = 0
         self._parents = parents
         self._masked = self._masked_pairs()
+        self._pruning = method.meaning != "none"  # the masks of a dense network are all ones, always
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self._masked_names = [names[id(parameter)] for parameter, _ in self._masked]
 
@@ -249,13 +250,13 @@ class Run:
 
     def mask_gradients(self) -> None:
         """Zero the gradients of masked entries, unless the method wants them live."""
-        if self.method.zeros.gradient == "zero":
+        if self.method.zeros.gradient == "zero" and self._pruning:
             pairs = [(parameter.grad, mask) for parameter, mask in self._masked if parameter.grad is not None]
             torch._foreach_mul_([gradient for gradient, _ in pairs], [mask for _, mask in pairs])
 
     def mask_weights(self) -> None:
         """Zero the values of masked entries, unless they stay alive."""
-        if self.method.zeros.value == "zero":
+        if self.method.zeros.value == "zero" and self._pruning:
             with torch.no_grad():
                 torch._foreach_mul_([parameter for parameter, _ in self._masked], [mask for _, mask in self._masked])
 

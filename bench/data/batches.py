@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Part = Literal["train", "test"]
 """Which of a data set's images."""
 
+READY = 64 * 2**20
+"""Pixel values of a part of a data set up to which all its images are kept as the network sees them."""
+
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images, normalised floating-point (n, channels, height, width), and labels, int64 (n,); on the device."""
 
@@ -82,6 +85,7 @@ class Batches:
         self._mean = self._per_channel(recipe.data.mean or info.mean)
         self._std = self._per_channel(recipe.data.std or info.std)
         self.classes = info.classes
+        self._made: dict[Part, torch.Tensor] = {}
         self._order = lru_cache(maxsize=4)(self._shuffled)  # training and scoring take turns within an epoch
 
     def train(self, epoch: int, index: int, *, phase: str = "train", copy: int = 0) -> Batch:
@@ -171,14 +175,35 @@ class Batches:
             yield self._plain(part, chosen)
 
     def _plain(self, part: Part, chosen: torch.Tensor) -> Batch:
-        pixels = (self.images.train_x if part == "train" else self.images.test_x).index_select(0, chosen)
+        if (ready := self._ready(part)) is not None:
+            return self._in_format(ready.index_select(0, chosen)), self._labels(part)[chosen]
+        pixels = self._pixels(part).index_select(0, chosen)
         return self._finished(pixels, pixels), self._labels(part)[chosen]
+
+    def _ready(self, part: Part) -> torch.Tensor | None:
+        """All images of a part as the network sees them, where every epoch sees the same and they take little memory.
+
+        For a small network, making a batch anew would take a sixth of a step.
+        """
+        data, pixels = self.recipe.data, self._pixels(part)
+        if data.crop_padding or data.flip or data.normalise not in ("channel", "none") or pixels.numel() > READY:
+            return None
+        if part not in self._made:
+            self._made[part] = self._normalised(pixels, pixels)
+        return self._made[part]
+
+    def _pixels(self, part: Part) -> torch.Tensor:
+        return self.images.train_x if part == "train" else self.images.test_x
 
     def _labels(self, part: Part) -> torch.Tensor:
         return self.images.train_y if part == "train" else self.images.test_y
 
     def _finished(self, pixels: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         """From uint8 to what the network sees; `whole` are the images before they were cropped."""
+        # The format last, because arithmetic by channel is several times slower where channels are innermost.
+        return self._in_format(self._normalised(pixels, whole))
+
+    def _normalised(self, pixels: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         images = pixels.to(self._dtype).div_(255)
         if self.recipe.data.normalise == "channel":
             images = by_channel(images, self._mean, self._std)
@@ -186,8 +211,7 @@ class Batches:
             images = by_image(images)
         elif self.recipe.data.normalise == "whole_image":
             images = by_image(images, whole.to(self._dtype).div_(255))
-        # Last, because arithmetic by channel is several times slower where channels are innermost.
-        return self._in_format(images)
+        return images
 
     def _in_format(self, images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else images

@@ -33,7 +33,7 @@ def test_other_images_and_classes(name: str) -> None:
 
 
 def test_lenet5_is_not_for_images_that_its_convolutions_use_up() -> None:
-    with pytest.raises(UserError, match="^LeNet-5 takes images of 16 pixels or more, not 15x15"):
+    with pytest.raises(UserError, match=r"^LeNet-5 takes images of 16 pixels or more, not 15x15\."):
         archs.create("lenet5_caffe", 10, 1, 15)
 
 

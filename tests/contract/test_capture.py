@@ -96,6 +96,7 @@ def test_nothing_moves_once_it_is_there(lab: Laboratory, tmp_path, monkeypatch, 
     spec = spec_for(method)
     spec = identify(spec.model_copy(update={"hyperparameters": spec.hyperparameters | fields}))
     workshop, trainers, first, step_of = lab.own(spec, tmp_path), [], {}, Trainer._step
+    middle = -1  # no step is it while a stage is trained again up to where this one begins
     monkeypatch.setattr(capture, "wanted", lambda run: True)
     monkeypatch.setattr(capture, "Capture", partial(Capture, record=tape))
 
