@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,8 @@ PUBLISHED = Path(__file__).parents[2] / "published"
 SAME_SPARSITY = 5e-4
 """Targets closer than this are the same target: papers round 89.26 % to 89.3 %."""
 
+Letter = Annotated[str, Field(pattern="^[B-Z]$")]
+
 Report = Literal["last", "best", "best_validation", "unknown"]
 Structure = Literal[
     "dense", "unstructured", "filter", "N:M", "dynamic channels", "dynamic positions", "nested", "ensemble"
@@ -38,6 +40,7 @@ class Protocol(Strict):
     Attributes:
         recipe: of `configs/recipes/`, ``name`` or ``name[field=value]``; None if no recipe can state it.
         reason: why there is no recipe; its rows are not comparable for this reason.
+        readings: recipes of what an unclear protocol may mean besides, by letters from B on; `recipe` is reading A.
         prunable: the set of tensors its methods may zero.
         report: accuracy on the test set after the ``last`` epoch, in the ``best`` epoch, in the epoch that was best on
             a validation set, or ``unknown``.
@@ -47,6 +50,7 @@ class Protocol(Strict):
 
     recipe: str | None
     reason: str = ""
+    readings: dict[Letter, str] = Field(default_factory=dict)
     prunable: str
     report: Report
     source: str
@@ -57,7 +61,14 @@ class Protocol(Strict):
     def _explained(self) -> Self:
         if (self.recipe is None) != bool(self.reason):
             raise ValueError("give either a 'recipe' or the 'reason' why there is none")
+        if self.readings and self.recipe is None:
+            raise ValueError("'readings' come after a 'recipe', which is reading A")
         return self
+
+    @property
+    def recipes(self) -> dict[str, str]:
+        """Every reading's recipe by its letter, A first; empty if there is none."""
+        return {"A": self.recipe, **self.readings} if self.recipe is not None else {}
 
 
 class Row(Strict):

@@ -12,8 +12,9 @@ import pandas as pd
 
 from bench.names import parse
 from bench.published import Published, Row
-from bench.published.obstacles import Obstacle, counted, obstacles, spelled
+from bench.published.obstacles import Obstacle, counted, obstacles, reading, spelled
 from bench.published.outcomes import JUDGED, Outcome
+from bench.published.readings import level, settle
 from bench.published.verdict import Scale, Verdict, judge, margin
 from bench.report.measurements import key
 from bench.spec import RunSpec
@@ -58,6 +59,7 @@ COLUMNS = (
     "seeds_needed",
     "stands_to",
     "printed",
+    "under",
     "protocol",
     "deviations",
     "source",
@@ -110,11 +112,23 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
     """
     ours = _Ours(table, plan)
-    lines: list[dict[str, Any]] = []
-    for cell, row, blocked, anchor in matched(plan, published):
-        blocked_by = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
-        verdict = blocked_by if blocked else _judged(ours, cell, row, published, looks)
-        lines.append(_compared(ours, cell, row, verdict, published) | {"anchor": anchor})
+    found = list(matched(plan, published))
+    specs = {spec.id: spec for spec in plan.runs}
+    verdicts = [
+        Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
+        if blocked
+        else _judged(ours, cell, row, published, looks, specs[cell.runs[0][1]])
+        for cell, row, blocked, _ in found
+    ]
+    protocols = [published.protocols[row.protocol] for _, row, _, _ in found]
+    told = [
+        (row.id, protocol, verdict)
+        for (_, row, _, _), protocol, verdict in zip(found, protocols, verdicts, strict=True)
+    ]
+    lines = [
+        _compared(ours, cell, row, verdict, published) | {"anchor": anchor}
+        for (cell, row, _, anchor), verdict in zip(found, settle(told), strict=True)
+    ]
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
@@ -135,9 +149,11 @@ def _preference(row: Row, blocked: list[Obstacle], spec: RunSpec) -> tuple[bool,
     return row.canonical_method != spec.method_text, len(blocked), _TRUST.index(row.verified), row.id
 
 
-def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool) -> Verdict:
-    values, scale = ours.values(cell, _column(row)), Scale.of(cell.dataset)
-    verdict = judge(values, row, scale, looks=looks)
+def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool, spec: RunSpec) -> Verdict:
+    values, scale, protocol = ours.values(cell, _column(row)), Scale.of(cell.dataset), published.protocols[row.protocol]
+    verdict = judge(values, row, scale, level=level(protocol), looks=looks)
+    if protocol.readings:
+        verdict = replace(verdict, reading=reading(protocol, spec))
     if verdict.outcome is Outcome.NOT_RUN and ours.started(cell):
         return Verdict(Outcome.INCONCLUSIVE, "none of our runs ended well")
     if verdict.outcome is Outcome.REPRODUCED:
@@ -166,6 +182,7 @@ def _column(row: Row) -> str:
 def _compared(ours: _Ours, cell: Cell, row: Row, verdict: Verdict, published: Published) -> dict[str, Any]:
     n, mean, std = summarise(ours.values(cell, _column(row)))
     named = {each.name: getattr(verdict, each.name) for each in fields(verdict)}
+    named["under"] = named.pop("reading")
     return {
         "dataset": cell.dataset,
         "architecture": cell.architecture,

@@ -89,9 +89,15 @@ def obstacles(row: Row, protocol: Protocol, spec: RunSpec) -> list[Obstacle]:
     if row.report == "best_validation" and not held_out:
         found.append(Obstacle(Kind.EPOCH, "the best on held-out images, of which our recipe has none"))
     if protocol.recipe is not None:
-        differing = _recipe_differences(spec, protocol.recipe)
+        differing = min((_recipe_differences(spec, text) for text in protocol.recipes.values()), key=len)
         found += [Obstacle(Kind.RECIPE, str(difference), difference.field) for difference in differing]
     return found
+
+
+def reading(protocol: Protocol, spec: RunSpec) -> str:
+    """The letter of the reading of a protocol under which a run was made; empty if of none."""
+    made = (letter for letter, text in protocol.recipes.items() if not _recipe_differences(spec, text))
+    return next(made, "")
 
 
 def _recipe_differences(spec: RunSpec, text: str) -> list[recipe.Difference]:

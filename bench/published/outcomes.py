@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     REPRODUCED = "reproduced"
     LEVEL_ONLY = "reproduced (level only)"
     """It would also reproduce another row of the same table: the level of accuracy holds, and no more is said."""
+    UNDER_READING = "reproduced under a reading"
+    """Of the readings of an unclear protocol, this one reproduces; which one its authors had is not known."""
     ABOVE = "above"
     BELOW = "below"
     INCONCLUSIVE = "inconclusive"
@@ -43,6 +45,7 @@ class Outcome(StrEnum):
 _SIGNS = {
     Outcome.REPRODUCED: ("R", "reproduced"),
     Outcome.LEVEL_ONLY: ("L", "level-only"),
+    Outcome.UNDER_READING: ("U", "under-reading"),
     Outcome.ABOVE: ("A", "above"),
     Outcome.BELOW: ("B", "below"),
     Outcome.INCONCLUSIVE: ("I", "inconclusive"),
@@ -51,7 +54,14 @@ _SIGNS = {
     Outcome.BOTH_COLLAPSED: ("C", "both-collapsed"),
 }
 
-JUDGED = (Outcome.REPRODUCED, Outcome.LEVEL_ONLY, Outcome.ABOVE, Outcome.BELOW, Outcome.INCONCLUSIVE)
+JUDGED = (
+    Outcome.REPRODUCED,
+    Outcome.LEVEL_ONLY,
+    Outcome.UNDER_READING,
+    Outcome.ABOVE,
+    Outcome.BELOW,
+    Outcome.INCONCLUSIVE,
+)
 """Where two numbers were compared and neither is that of guessing."""
 
 

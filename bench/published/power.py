@@ -17,7 +17,8 @@ from scipy.special import chdtri, ndtr
 
 from bench.published import Published, Row
 from bench.published.margins import EXTREME_SPARSITY
-from bench.published.rule import Source, half_width, source, spread
+from bench.published.readings import level
+from bench.published.rule import LEVEL, Source, half_width, source, spread
 from bench.published.verdict import COLLAPSED, Scale, margin
 
 MOST_SEEDS = 20
@@ -68,7 +69,7 @@ def fewest(found: Iterable[Prospect]) -> int | None:
     return max((each.seeds for each in found if each.seeds is not None), default=None)
 
 
-def power(std: float, n: int, of: Source, reading_error: float, delta: float) -> float:
+def power(std: float, n: int, of: Source, reading_error: float, delta: float, level: float = LEVEL) -> float:
     """How often n seeds of ours that scatter by `std` end in ``reproduced`` if the paper is exactly right.
 
     The paper's mean then differs from ours by chance alone: by the error that it prints, or one as if its runs
@@ -76,7 +77,7 @@ def power(std: float, n: int, of: Source, reading_error: float, delta: float) ->
     """
     quantiles = (np.arange(STEPS) + 0.5) / STEPS
     measured = std * np.sqrt(chdtri(n - 1, 1 - quantiles) / (n - 1))
-    half = half_width(measured, n, of, reading_error)
+    half = half_width(measured, n, of, reading_error, level)
     theirs = std**2 / of.runs if of.error is None else of.error**2
     inside = 2 * ndtr((delta - half) / math.sqrt(std**2 / n + theirs)) - 1
     return float(np.maximum(inside, 0).mean())
@@ -90,7 +91,9 @@ def prospect(published: Published, row: Row) -> Prospect:
     if row.value <= COLLAPSED * scale.chance:
         return Prospect(row, guess, None)
     of, std = source(row, scale.image), float(spread(guess.std, scale.image))
-    enough = (n for n in range(of.fewest, MOST_SEEDS + 1) if power(std, n, of, row.reading_error, delta) >= POWER)
+    held_to = level(published.protocols[row.protocol])
+    numbers = range(of.fewest, MOST_SEEDS + 1)
+    enough = (n for n in numbers if power(std, n, of, row.reading_error, delta, held_to) >= POWER)
     return Prospect(row, guess, next(enough, None))
 
 

@@ -30,6 +30,7 @@ class Verdict:
         printed: of our mean against the printed number alone; None where nothing was compared.
         stands_to: the largest ratio of their spread over seeds to ours at which the verdict stands, where theirs is not
             printed.
+        reading: the letter of the reading of the protocol under which ours was trained, where there are several.
     """
 
     outcome: Outcome
@@ -42,6 +43,7 @@ class Verdict:
     stands_to: float = math.nan
     obstacles: tuple[Obstacle, ...] = ()
     kind: Evidence = Evidence.RETRAINED
+    reading: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def test_reading_errors_are_those_of_printed_digits() -> None:
 
 def test_each_cell_has_one_row_per_protocol() -> None:
     cells = Counter(
-        (one.dataset, one.architecture, one.canonical_method, one.point, one.protocol, one.variant)
+        (one.dataset, one.architecture, one.canonical_method, one.point, one.protocol, one.variant, one.table)
         for one in PUBLISHED.rows
         if one.metric == "top1" and one.architecture and one.method and not one.duplicate_of
     )
