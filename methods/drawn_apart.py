@@ -1,12 +1,15 @@
 """A mask scored on weights that were drawn apart from those that are trained."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bench import catalog, names
 from bench.errors import UserError
 from bench.method import Method, Run
 from bench.schedule import AtInit
 from bench.structure import Weights
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DrawnApart(Method):

@@ -67,7 +67,7 @@ def entry(name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def own(name: str, **settings: Any) -> nn.Module:
-    """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``; `FLAT` has ``img_size``."""
+    """Build one of `OWN`; `settings` are timm's: ``num_classes``, ``in_chans``, ``drop_rate``, ``img_size``."""
     module, cls, fixed = entry(name)
     model: nn.Module = getattr(import_module(f"bench.archs.{module}"), cls)(**fixed, **settings)
     return model
