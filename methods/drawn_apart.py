@@ -62,7 +62,7 @@ class DrawnApart(Method):
             for name, parameter in run.parameters.items():
                 parameter.copy_(trained[name])
 
-    def _draw(self, parameter: "torch.nn.Parameter", draws: "torch.Generator") -> None:
+    def _draw(self, parameter: "torch.Tensor", draws: "torch.Generator") -> None:
         from torch.nn import init
 
         if self.weights == "xavier_normal":
