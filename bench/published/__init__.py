@@ -94,6 +94,7 @@ class Row(Strict):
         reading_error: half a unit of the last printed digit, or of the reading from a figure; in points.
         verified: read in the authors' own paper, repository or reply (``primary``), in somebody else's (``secondary``),
             or recalled and never read (``unverified``).
+        pilot: what had been seen of a re-run before the rule that judges this row was fixed; empty if nothing.
         duplicate_of: the row that stands for the same number.
     """
 
@@ -126,6 +127,7 @@ class Row(Strict):
     source: str = Field(min_length=1)
     verified: Literal["primary", "secondary", "unverified"]
     note: str = ""
+    pilot: str = ""
     duplicate_of: str = ""
 
     @model_validator(mode="after")

@@ -64,6 +64,7 @@ COLUMNS = (
     "deviations",
     "source",
     "note",
+    "pilot",
 )
 
 EPOCHS = {"best": "best_accuracy", "best_validation": "selected_accuracy"}
@@ -218,6 +219,7 @@ _COPIED = (
     "protocol",
     "source",
     "note",
+    "pilot",
 )
 
 

@@ -48,7 +48,8 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
     texts = (
         f"{line['method']}{spelling.at(line['point'])}, {line['architecture']}, {line['dataset']}",
         f"{_paper(line)}, {line['table']}: {line['method_printed']} [{line['row']}]",
-        f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}",
+        f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}"
+        f"{', pilot' if line['pilot'] else ''}",
         f"{ours}{best}",
         "" if math.isnan(line["difference"]) else f"{signed(line['difference'])}{half}",
         "" if math.isnan(line["margin"]) else f"{line['margin']:g}",
@@ -58,6 +59,10 @@ def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
         brief(line["obstacles"]) or line["reason"],
     )
     return tuple(map(Text, texts))
+
+
+def _pilots(compared: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(row, seen) for row, seen in zip(compared["row"], compared["pilot"], strict=True) if seen]
 
 
 def _paper(line: dict[str, Any]) -> str:
@@ -91,5 +96,6 @@ def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
         "that has fewer runs; reading error added) lies within the margin; level only: ours reproduces another row of "
         "the same table, too. Printed value: where our mean lies, seen from the margin around the printed number as if "
         "that were exact, which reproduces nothing. Rows nobody read in a source are never compared.",
+        *(f"Seen before the rule was fixed (pilot), {row}: {seen}." for row, seen in _pilots(compared)),
         *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),
     )

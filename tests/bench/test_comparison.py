@@ -11,6 +11,7 @@ import pytest
 from bench import recipe
 from bench.published import Protocol, Published, Row, comparison
 from bench.report import measurements
+from bench.report.published_block import published_blocks, published_notes
 from tests.bench import factories
 from tests.bench.test_verdict import PRINTED, ROW
 
@@ -181,3 +182,11 @@ def test_shares_count_anchors(tmp_path: Path) -> None:
     ]
     found = compare(tmp_path, GMP, *rows).reset_index()
     assert comparison.shares(found) == {"gmp": {"above": 1, "reproduced": 1}}
+
+
+def test_a_row_that_was_looked_at_before_the_rule_says_so_in_every_table(tmp_path: Path) -> None:
+    row = ROW.model_copy(update={**PRINTED, "pilot": "one seed, 91.2"})
+    compared = compare(tmp_path, GMP, row).reset_index()
+    (block,) = published_blocks(compared)
+    assert "primary, pilot" in block.rows[0][2].text
+    assert "Seen before the rule was fixed (pilot), row: one seed, 91.2." in published_notes(compared)

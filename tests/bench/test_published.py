@@ -59,13 +59,15 @@ def test_there_are_rows() -> None:
 
 @pytest.mark.parametrize("file", sorted(published.PUBLISHED.glob("*.csv")), ids=lambda file: file.stem)
 def test_every_file_has_all_columns(file: Path) -> None:
+    """In one order; `pilot` is only in files of which a number was looked at before its rule."""
     with file.open(encoding="utf-8", newline="") as stream:
-        assert next(csv.reader(stream)) == list(published.Row.model_fields)
+        columns = next(csv.reader(stream))
+    assert columns == [name for name in published.Row.model_fields if name != "pilot" or name in columns]
 
 
 def test_rows_speak_our_language() -> None:
     for dataset in {one.dataset for one in PUBLISHED.rows}:
-        assert dataset in data.names() or dataset in ("tiny_imagenet", "imagenette", "mnist")
+        assert dataset in data.names() or dataset in ("tiny_imagenet", "imagenette")
     for architecture in {one.architecture for one in PUBLISHED.rows} - {""}:
         archs.check(architecture)
     for method in {one.method for one in PUBLISHED.rows} - {""}:
