@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bench import data, flops
+from bench import archs, data, flops
 from bench.listing.archs import sizes
 from bench.listing.printing import emit, plain_table
 from bench.published import Published, Row
@@ -70,7 +70,7 @@ def describe(found: Missing, results: Path) -> dict[str, Any]:
         "points": sorted({row.point or 0.0 for row in found.rows}),
         "recipe": found.grid["recipe"],
         "runs": len(found.plan.runs),
-        "macs": found.cost(_macs(architecture, dataset, results)),
+        "macs": found.cost(macs(architecture, dataset, results)),
         "grid": found.grid,
         "plan": " ".join(["reprune plan configs/quick.yaml", *words]),
         "command": " ".join(["snakemake --cores all --config", *words]),
@@ -119,10 +119,11 @@ def _points(points: list[float]) -> str:
     return f"{', '.join(f'{100 * point:.4g}' for point in points)} %"
 
 
-def _macs(architecture: str, dataset: str, results: Path) -> int:
-    """Multiply-adds per image; of our networks on images of 32 pixels from the list, whatever the classes."""
+def macs(architecture: str, dataset: str, results: Path) -> int:
+    """Multiply-adds per image; of our networks on images of their usual size from the list, whatever the classes."""
     info = data.info(dataset)
-    if architecture in sizes() and (info.channels, info.height, info.width) == (3, 32, 32):
+    usual = (1, 28, 28) if architecture in archs.FLAT else (3, 32, 32)
+    if architecture in sizes() and (info.channels, info.height, info.width) == usual:
         return int(sizes()[architecture]["macs"])
     return sum(flops.count(architecture, info, results / "archs").values())
 

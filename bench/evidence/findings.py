@@ -1,0 +1,144 @@
+"""What ours says about published numbers, one finding a number and kind, from kept folders and the data in `published`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import counts
+from bench.counts.show import why
+from bench.counts.verdict import judge
+from bench.published import Published
+from bench.published.comparison import compare
+from bench.published.outcomes import UNDECIDED, Evidence, Outcome
+from bench.recompute import keeping, tables
+from bench.recompute.cells import load, sources
+from bench.recompute.records import read_all
+from bench.report import kept, measurements
+
+REPRODUCTIONS = Path(__file__).parents[2] / "reports" / "reproductions"
+RECOMPUTED = "recomputed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What ours says about one published number.
+
+    Attributes:
+        number: the id of its row, cell or count.
+        about: network, data set, method and sparsity, or what was done to the file.
+        printed, ours: as texts, ours empty where there is none.
+        why: what the outcome rests on.
+        source: where it is printed.
+        folder: of `REPRODUCTIONS`, where ours is kept; empty where nothing is.
+    """
+
+    kind: Evidence
+    outcome: Outcome
+    number: str
+    paper: str
+    arxiv: str
+    table: str
+    about: str
+    printed: str
+    ours: str
+    why: str
+    source: str
+    folder: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the evidence is in, one way or the other."""
+        return self.outcome not in UNDECIDED
+
+
+def gather(published: Published, folder: Path = REPRODUCTIONS) -> list[Finding]:
+    """All findings: a number may have one of each kind."""
+    return [*retrained(published, folder), *recomputed(folder), *counted()]
+
+
+def folders(folder: Path = REPRODUCTIONS) -> list[Path]:
+    """Every folder that `reprune keep` made, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{kept.GRID}"))
+
+
+def retrained(published: Published, folder: Path = REPRODUCTIONS) -> list[Finding]:
+    """Of the rows that a kept grid can be compared with, the best there is of each; rows that none can are left out."""
+    best: dict[tuple[str, str], Finding] = {}
+    for path in folders(folder):
+        found = kept.read(path)
+        table = measurements.from_records(found.plan, found.records, {})
+        lines = compare(found.plan, table, published, looks=found.grid.looks).to_dict("records")
+        for line in lines:
+            if line["verdict"] is Outcome.NOT_COMPARABLE:
+                continue
+            finding = Finding(
+                Evidence.RETRAINED,
+                line["verdict"],
+                line["row"],
+                line["paper"],
+                line["arxiv"],
+                line["table"],
+                _cell(line["method"], line["architecture"], line["dataset"], line["point"]),
+                _mean(line["published"], line["published_std"]),
+                f"{_mean(line['ours'], line['ours_std'])} ({line['ours_n']:.0f})" if line["ours_n"] else "",
+                line["reason"],
+                line["source"],
+                path.name,
+            )
+            key = (finding.number, line["under"])
+            if key not in best or not best[key].decided:
+                best[key] = finding
+    return list(best.values())
+
+
+def recomputed(folder: Path = REPRODUCTIONS) -> Iterator[Finding]:
+    """Every cell of every source, those included that nobody has measured."""
+    for name in sources():
+        source, path = load(name), folder / RECOMPUTED / name
+        records = read_all(path / keeping.RECORDS) if path.is_dir() else []
+        for line in tables.lines(source, records):
+            yield Finding(
+                Evidence.RECOMPUTED,
+                line.verdict.outcome,
+                f"{name}/{line.cell.id}",
+                source.facts.paper,
+                source.facts.arxiv,
+                line.cell.table,
+                f"{line.cell.file}, {line.cell.procedure}",
+                ", ".join(line.cell.printed),
+                ", ".join(line.values) if line.ours else "",
+                line.verdict.reason,
+                line.cell.source,
+                f"{RECOMPUTED}/{name}" if line.ours else "",
+            )
+
+
+def counted() -> Iterator[Finding]:
+    """Every count; nothing has to be kept, since counting takes no time."""
+    for verdict in judge(counts.load()):
+        count = verdict.count
+        yield Finding(
+            Evidence.COUNTED,
+            verdict.outcome,
+            count.id,
+            count.paper,
+            count.arxiv,
+            count.table,
+            f"{count.quantity.replace('_', ' ')} of {count.network}, {count.method_printed}",
+            f"{count.printed} {count.unit}".strip(),
+            f"{verdict.ours:.7g}",
+            why(verdict),
+            count.source,
+            "counts",
+        )
+
+
+def _cell(method: str, architecture: str, dataset: str, point: float) -> str:
+    where = "" if point != point else f" at {100 * point:.5g} %"
+    return f"{method}{where}, {architecture}, {dataset}"
+
+
+def _mean(mean: float, std: float) -> str:
+    return f"{mean:.2f}" if std != std else f"{mean:.2f} ± {std:.2f}"
