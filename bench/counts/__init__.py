@@ -58,9 +58,9 @@ class Count(Strict):
         convention: a name in `bench.counts.conventions.CONVENTIONS`.
         network: a name in `bench.counts.networks.NETWORKS`.
         method_printed: what pruned it, in the source's words.
-        distribution: of the zeros. ``dense``: there are none; ``uniform`` and ``erk`` over layers; ``layers``: each layer
-            has the sparsity that the source lists; ``overall``: only that of the whole network is known; ``filters``:
-            whole ones are gone.
+        distribution: of the zeros. ``dense``: there are none; ``uniform`` and ``erk`` over layers; ``layers``: each
+            layer has the sparsity that the source lists; ``overall``: only that of the whole network is known;
+            ``filters``: whole ones are gone.
         sparsity: of the layers that are pruned, in [0, 1), as the method was told; under ``layers`` and ``overall`` as
             the source prints it for the network.
         kept_dense: kinds of layers that the method leaves alone.
@@ -71,7 +71,7 @@ class Count(Strict):
         part: what is counted of; the backbone is the network without its classifier.
         printed: as it stands in the source, digits and all, in `unit`.
         own_figures: other figures of the source from which the printed one should follow, as printed there.
-        own_rule: how. ``same``: they are the same number; ``quotient``: the first over the second; ``kept``: of the first,
+        own_rule: how. ``same``: it is the same number; ``quotient``: the first over the second; ``kept``: of the first,
             what is left if the second, in percent, are zeros.
         verified: read at the source (``primary``), in somebody else's (``secondary``), or recalled (``unverified``).
     """
@@ -126,6 +126,10 @@ class Count(Strict):
         if bool(self.own_rule) != bool(self.own_source):
             raise ValueError("'own_figures' and 'own_source' belong together")
         return self
+
+    def fits(self, paper: str) -> bool:
+        """Whether `paper` is a part of the source's authors, title or arXiv number, or of the count's id."""
+        return paper.casefold() in f"{self.id} {self.paper} {self.arxiv}".casefold()
 
     @property
     def claim(self) -> Printed:

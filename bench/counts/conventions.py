@@ -24,23 +24,28 @@ class Convention:
         measure: the first counter, from the shapes of layers.
         check: the second one, on layers that were traced; None where there is none for a count.
         inferred: the name of a convention that the source does not state, looked at where this one does not agree.
+        brief: what sets it apart where it is the inferred one.
     """
 
     text: str
     measure: Callable[[Count], Measured]
     check: Callable[[Count], float | None] = lambda count: None
     inferred: str = ""
+    brief: str = ""
 
 
 _MICRONET = (
-    "MicroNet's rules in RigL's code: a multiplication a weight and an addition less for each output, a bias, a ReLU; 32 "
-    "bits a kept weight, a bit more for each weight of a sparse layer; a depthwise layer has one bias; maps as padded by "
-    "Keras (115 pixels after ResNet-50's first layer). Zeros of a layer are rounded {}"
+    "MicroNet's rules in RigL's code: a multiplication a weight and an addition less for each output, a bias, a ReLU; "
+    "32 bits a kept weight, a bit more for each weight of a sparse layer; a depthwise layer has one bias; maps as "
+    "padded by Keras (115 pixels after ResNet-50's first layer). Before ERK, the zeros of a layer are rounded {}"
 )
 
 CONVENTIONS = {
     "micronet-up": Convention(
-        _MICRONET.format("up, as in the code of January 2020"), MicroNet(math.ceil), Size(math.ceil)
+        _MICRONET.format("up, as in the code of January 2020"),
+        MicroNet(math.ceil),
+        Size(math.ceil),
+        brief="the zeros of a layer rounded up",
     ),
     "micronet-down": Convention(
         _MICRONET.format("down, as in the code of November 2020"),
@@ -61,8 +66,8 @@ CONVENTIONS = {
         pruned_filters,
     ),
     "modulewise": Convention(
-        "Torch-Pruning's counter: multiply-adds of convolutions and the linear layer with its biases, two for each output of "
-        "BN, one of a ReLU, one for each input of a pooling; all parameters",
+        "Torch-Pruning's counter: multiply-adds of convolutions and the linear layer with its biases, two for each "
+        "output of BN, one of a ReLU, one for each input of a pooling; all parameters",
         modulewise,
     ),
 }

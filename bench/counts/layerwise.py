@@ -1,7 +1,7 @@
 """How STR counts: kept weights of convolutions and linear layers, their multiply-adds, and one for each pooled value.
 
-Read in RAIVNLab/STR, `budgets/STR_Budgets_ResNet50.csv`, which lists weights, multiply-adds and the sparsity of every layer
-under 16 budgets; `published/counts/layers/2002.03231.csv` has the sparsities. Biases and BN are not counted.
+Read in RAIVNLab/STR, `budgets/STR_Budgets_ResNet50.csv`, which lists weights, multiply-adds and the sparsity of every
+layer under 16 budgets; `published/counts/layers/2002.03231.csv` has the sparsities. Biases and BN are not counted.
 """
 
 from __future__ import annotations

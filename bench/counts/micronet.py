@@ -1,12 +1,13 @@
 """How RigL's code counts: by the rules of the MicroNet challenge, on the layers of Keras' networks.
 
-Read in google-research/rigl (`rigl/sparse_utils.py`, `get_stats`) and google-research (`micronet_challenge/counting.py`):
+Read in google-research/rigl (`get_stats` of `rigl/sparse_utils.py`) and in google-research/google-research
+(`micronet_challenge/counting.py`):
 
-* Every output of a convolution or linear layer costs a multiplication a weight, one addition less, one for its bias, and one
-  operation for a ReLU, the classifier's outputs too. BN, pooling and sums cost nothing.
+* Every output of a convolution or linear layer costs a multiplication a weight, one addition less, one for its bias,
+  and one operation for a ReLU, the classifier's outputs too. BN, pooling and sums cost nothing.
 * Weights are 32 bits, and a layer that is sparse has one more bit for each of its weights. Biases are dense.
-* Keras pads some layers before they see the image, and the padded map is then counted as if it were padded again: the first
-  layer of ResNet-50 on 115 pixels a side instead of 112, MobileNet's strided layers on 113, 57, 29, 15 and 8.
+* Keras pads the maps of some layers beforehand, and the padded map is then counted as if it were padded again: the
+  first layer of ResNet-50 on 115 pixels a side instead of 112, MobileNet's strided layers on 113, 57, 29, 15 and 8.
 * A depthwise layer is a convolution with one output channel: one bias, and one ReLU a pixel.
 """
 

@@ -1,8 +1,8 @@
 """How Torch-Pruning counts: every module of a network, by forward hooks.
 
-Read in VainF/Torch-Pruning (`torch_pruning/utils/op_counter.py`): a convolution and a linear layer cost their multiply-adds and
-one for each bias added; BN two and a ReLU one for each output; pooling one for each input; sums of shortcuts are no modules
-and cost nothing. Parameters are all there are.
+Read in VainF/Torch-Pruning (`torch_pruning/utils/op_counter.py`): a convolution and a linear layer cost their
+multiply-adds and one for each bias added; BN two and a ReLU one for each output; pooling one for each input; sums of
+shortcuts are no modules and cost nothing. Parameters are all there are.
 """
 
 from __future__ import annotations

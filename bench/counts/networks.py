@@ -81,7 +81,9 @@ def resnet50() -> list[Layer]:
     return [*layers, Layer("fc", (1000, inputs))]
 
 
-def _basic(stem: Layer, side: int, blocks: Sequence[int], widths: Sequence[int], classes: int, kept: Kept) -> list[Layer]:
+def _basic(
+    stem: Layer, side: int, blocks: Sequence[int], widths: Sequence[int], classes: int, kept: Kept
+) -> list[Layer]:
     """A ResNet of basic blocks; shortcuts that change the width are 1x1 convolutions."""
     layers, inputs, number = [stem], stem.outputs, 2
     for stage, (repeats, width) in enumerate(zip(blocks, widths, strict=True)):
@@ -96,7 +98,9 @@ def _basic(stem: Layer, side: int, blocks: Sequence[int], widths: Sequence[int],
     return [*layers, Layer("fc", (classes, inputs))]
 
 
-def imagenet_resnet(blocks: Sequence[int], kept: Kept = all_kept, widths: Sequence[int] = (64, 128, 256, 512)) -> list[Layer]:
+def imagenet_resnet(
+    blocks: Sequence[int], kept: Kept = all_kept, widths: Sequence[int] = (64, 128, 256, 512)
+) -> list[Layer]:
     """ResNet-18 or -34 for 1,000 classes at 224 pixels."""
     return _basic(Layer("conv1", (widths[0], 3, 7, 7), 224, 2), 56, blocks, widths, 1000, kept)
 

@@ -1,9 +1,9 @@
-"""The second counter: layers as fvcore finds them in networks that torch builds, counted without `bench.counts.networks`.
+"""The second counter: layers as fvcore finds them in real networks, counted without `bench.counts.networks`.
 
-A verdict that a number differs needs two counters of ours that agree. This one reads `traced.csv`, a line per weight tensor of
-a real network with its shape and multiply-adds (`bench.flops`), and counts in another way than the first: ERK's scale is found
-by bisection, and pruned filters are fractions of tensors instead of smaller networks. `tests/bench/test_counts_traced.py`
-holds the file to the code.
+A verdict that a number differs needs two counters of ours that agree. This one reads `traced.csv`, a line per weight
+tensor of a network that torch has built, with its shape and multiply-adds (`bench.flops`), and counts in another way
+than the first: ERK's scale is found by bisection, and pruned filters are fractions of tensors instead of smaller
+networks. `tests/bench/test_counts_traced.py` holds the file to the code.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def tensors(network: str) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Size:
-    """In bytes, by RigL's rules (`bench.counts.micronet`); None for what is no size, or of a depthwise network.
+    """In bytes, by RigL's rules (`bench.counts.micronet`); None for what is no size.
 
     Attributes:
         zeros: how each layer's number of zeros becomes whole.
@@ -63,18 +63,19 @@ class Size:
         found = tensors(count.network)
         if count.quantity != "size" or not found:
             return None
-        left = [each for each in found if not _dense(each, count)] if count.sparsity is not None else []
+        pruned = [each for each in found if count.sparsity is not None and not _dense(each, count)]
+        shares = self._shares(count, pruned)
+        gone = sum((1 - share) * each.weights for share, each in zip(shares, pruned, strict=True))
+        masks = sum(each.weights for share, each in zip(shares, pruned, strict=True) if share < 1)
         biases = sum(1 if _depthwise(each) else each.shape[0] for each in found)
-        weights = sum(each.weights for each in found) - sum(each.weights for each in left)
-        if count.sparsity is not None:
-            whole = sum(each.weights for each in left)
-            cut = sum(self.zeros(count.sparsity * each.weights) for each in left)
-            alone = count.distribution == "uniform"
-            share = [1 - count.sparsity] * len(left) if alone else _erk([_conv(each) for each in left], whole - cut)
-            weights_left = sum(one * each.weights for one, each in zip(share, left, strict=True))
-            masks = sum(each.weights for one, each in zip(share, left, strict=True) if one < 1)
-            return 4 * (weights + weights_left + biases) + masks / 8
-        return 4.0 * (weights + biases)
+        return 4 * (sum(each.weights for each in found) - gone + biases) + masks / 8
+
+    def _shares(self, count: Count, pruned: list[Tensor]) -> list[float]:
+        """The fraction of each tensor's weights that is kept."""
+        if count.sparsity is None or count.distribution == "uniform":
+            return [1 - (count.sparsity or 0.0)] * len(pruned)
+        budget = sum(each.weights - self.zeros(count.sparsity * each.weights) for each in pruned)
+        return _erk([_conv(each) for each in pruned], budget)
 
 
 def _depthwise(tensor: Tensor) -> bool:
@@ -110,17 +111,17 @@ def pruned_filters(count: Count) -> float | None:
     found = tensors(count.network)
     if not found:
         return None
+    cost = [each.macs if count.quantity.startswith("flops") else each.weights for each in found]
     stages = sorted({each.shape[0] for each in found[:-1]})
-    costs, left, number, share = [], [], 0, 1.0
-    for tensor in found:
-        number += "downsample" not in tensor.name
-        filters = tensor.shape[0]
-        if number % 2 == 0 and "downsample" not in tensor.name:
+    left, number, share = 0.0, 0, 1.0
+    for tensor, one in zip(found[:-1], cost, strict=False):
+        shortcut, filters = "downsample" in tensor.name, tensor.shape[0]
+        number += not shortcut
+        if number % 2 == 0 and not shortcut:
             share = kept(count)(number, filters, stages.index(filters)) / filters
-        cost = tensor.macs if count.quantity.startswith("flops") else tensor.weights
-        costs.append(cost)
-        left.append(cost if number == 1 or "downsample" in tensor.name or tensor == found[-1] else cost * share)
-    return 1 - sum(left) / sum(costs) if count.quantity.endswith("_reduction") else sum(left)
+        left += one if number == 1 or shortcut else one * share
+    left += cost[-1]
+    return 1 - left / sum(cost) if count.quantity.endswith("_reduction") else left
 
 
 def kept_weights(count: Count) -> float | None:

@@ -50,7 +50,7 @@ class CountVerdict:
 
 
 def judge(counts: Iterable[Count]) -> list[CountVerdict]:
-    """The verdicts, in the order of the counts; whole tables must be given, since an inferred convention has to explain all."""
+    """The verdicts, in the order of the counts, on whole tables: an inferred convention has to explain all of one."""
     tables: dict[tuple[str, str], list[Count]] = {}
     listed = list(counts)
     for count in listed:

@@ -20,7 +20,7 @@ import pandas as pd
 from bench.names import parse
 from bench.published.comparison import shares
 from bench.published.obstacles import Kind
-from bench.published.outcomes import JUDGED, RETRAINED, Outcome
+from bench.published.outcomes import JUDGED, RETRAINED
 from bench.report.layout import Block, Chapter, Text, signed
 from bench.spelling import Spelling
 from bench.statistics import bootstrap

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.published import Row, rule, verdict
-from bench.published.outcomes import Outcome, Printed
+from bench.published.outcomes import RETRAINED, Outcome, Printed
 from bench.published.verdict import Scale, Verdict
 from bench.report.tables import TEMPLATES
 
