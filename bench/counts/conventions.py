@@ -60,7 +60,7 @@ CONVENTIONS = {
         kept_weights,
     ),
     "filters": Convention(
-        "the paper's section 3 and table 2: weights and multiply-adds of convolutions and linear layers, without "
+        "section 3 and table 2 of Li et al.: weights and multiply-adds of convolutions and linear layers, without "
         "biases, BN and pooling; of n filters the whole part of n(1 - rate) stays",
         filters,
         pruned_filters,

@@ -112,11 +112,30 @@ def _own(rule: str | None, figures: Sequence[str]) -> str:
     return f"its {figures[0]}"
 
 
+def sources(verdicts: Iterable[CountVerdict]) -> list[str]:
+    """Where a source contradicts itself: where the number is printed, and the figures that it does not follow from."""
+    return [
+        f"{count.id}: {count.printed} in {count.source}; {' and '.join(count.own_figures)} in {count.own_source}."
+        for count in (each.count for each in verdicts if each.outcome is Outcome.CONTRADICTS_ITSELF)
+    ]
+
+
+def conventions(verdicts: Iterable[CountVerdict]) -> list[str]:
+    """Where each table stands, and what it is counted by."""
+    tables = {_table(each): (each.count.source, each.count.convention) for each in verdicts}
+    texts = [f"{name}: read in {source}, counted by {convention}." for name, (source, convention) in tables.items()]
+    used = dict.fromkeys(convention for _, convention in tables.values())
+    return [*texts, *(f"{each}: {CONVENTIONS[each].text}." for each in used)]
+
+
 def page(verdicts: Sequence[CountVerdict], every: bool = False) -> Group:
     """For the terminal: the tables in numbers, then each count that does not simply agree, or `every` one."""
     listed = [verdict for verdict in verdicts if every or verdict.outcome is not Outcome.AGREES]
     parts = [Text(TITLE, "bold"), _rich(summary(verdicts)), Text(LEGEND, "dim")]
-    return Group(*parts, *([Text(), _rich(listing(listed))] if listed else []))
+    if listed:
+        below = [*sources(listed), *(conventions(listed) if every else [])]
+        parts += [Text(), _rich(listing(listed)), Text(), *(Text(line, "dim") for line in below)]
+    return Group(*parts)
 
 
 def _rich(lines: Lines) -> Any:
@@ -164,11 +183,10 @@ def _csv(verdicts: Iterable[CountVerdict]) -> str:
 def markdown(verdicts: Sequence[CountVerdict]) -> str:
     """The page of a folder."""
     others = [verdict for verdict in verdicts if verdict.outcome is not Outcome.AGREES]
-    notes = [f"* `{each.count.id}`: {each.count.note}" for each in others if each.count.note]
-    tables: dict[str, dict[str, None]] = {}
-    for verdict in verdicts:
-        tables.setdefault(verdict.count.convention, {})[_table(verdict)] = None
-    conventions = [f"* {'; '.join(names)}: {CONVENTIONS[each].text}." for each, names in tables.items()]
+    notes: dict[str, list[str]] = {}
+    for verdict in others:
+        if verdict.count.note:
+            notes.setdefault(verdict.count.note, []).append(f"`{verdict.count.id}`")
     paragraphs = (
         f"# {TITLE[0].upper()}{TITLE[1:]}",
         "Parameters, multiply-adds, sizes and sparsities that papers print, counted again. `reprune counts -o FOLDER` "
@@ -177,15 +195,19 @@ def markdown(verdicts: Sequence[CountVerdict]) -> str:
         LEGEND,
         "## What does not simply agree",
         _pipes(listing(others)),
-        "\n".join(notes),
+        _items([*sources(others), *(f"{', '.join(ids)}: {note}" for note, ids in notes.items())]),
         "## What each table is counted by",
-        "\n".join(conventions),
+        _items(conventions(verdicts)),
     )
     return "\n\n".join(paragraphs) + "\n"
 
 
 def _table(verdict: CountVerdict) -> str:
     return f"{short(verdict.count.paper)}, {verdict.count.table}"
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)
 
 
 def _pipes(lines: Lines) -> str:
