@@ -163,8 +163,12 @@ def load(folder: Path = COUNTS) -> tuple[Count, ...]:
             if count.id in counts:
                 raise UserError(f"{place}: field 'id': '{count.id}' is there twice.")
             if count.convention not in CONVENTIONS:
-                known = ", ".join(CONVENTIONS)
-                raise UserError(f"{place}: field 'convention': '{count.convention}' is none of {known}.")
+                listed = ", ".join(CONVENTIONS)
+                raise UserError(f"{place}: field 'convention': '{count.convention}' is none of {listed}.")
+            convention = CONVENTIONS[count.convention]
+            for name, known in (("quantity", convention.quantities), ("distribution", convention.distributions)):
+                if (value := getattr(count, name)) not in known:
+                    raise UserError(f"{place}: field '{name}': '{value}' is nothing that {count.convention} counts.")
             if conventions.setdefault((count.paper, count.table), count.convention) != count.convention:
                 raise UserError(f"{place}: field 'convention': the table '{count.table}' is counted by another one.")
             counts[count.id] = count

@@ -13,6 +13,7 @@ from bench.allocation import DIGITS
 from bench.counts import Count
 from bench.counts.measured import Measured
 from bench.counts.networks import NETWORKS, Kept, Layer, all_kept
+from bench.errors import UserError
 
 
 def filters(count: Count) -> Measured:
@@ -26,11 +27,13 @@ def filters(count: Count) -> Measured:
 
 
 def kept(count: Count) -> Kept:
-    """How many filters of a convolution stay."""
+    """How many filters of a convolution stay; asking raises `UserError` where no rate is given for its stage."""
 
     def number_kept(number: int, filters: int, stage: int) -> int:
         if not count.rates or number in count.skipped:
             return filters
+        if stage >= len(count.rates):
+            raise UserError(f"count '{count.id}': field 'rates': {len(count.rates)} are fewer than stages.")
         return math.floor(round(filters * (1 - count.rates[stage]), DIGITS))
 
     return number_kept

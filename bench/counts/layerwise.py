@@ -12,6 +12,7 @@ from functools import cache
 from bench.counts import COUNTS, Count
 from bench.counts.measured import Measured
 from bench.counts.networks import NETWORKS, all_kept
+from bench.errors import UserError
 
 LAYERS = COUNTS / "layers" / "2002.03231.csv"
 HALF_UNIT = 0.005 / 100
@@ -42,12 +43,18 @@ def layerwise(count: Count) -> Measured:
 
 
 def budget(count: Count) -> dict[str, float]:
-    """The sparsity of each layer by its name, as a fraction; that of the whole network where no more is known."""
+    """The sparsity of each layer by its name, as a fraction; that of the whole network where no more is known.
+
+    Raises `UserError` if the source lists no such sparsity.
+    """
     if count.sparsity is None:
         return {}
     if count.distribution == "overall":
         return dict.fromkeys((layer.name for layer in NETWORKS[count.network](all_kept)), count.sparsity)
-    return _budgets()[f"{100 * count.sparsity:.2f}"]
+    name = f"{100 * count.sparsity:.2f}"
+    if name not in _budgets():
+        raise UserError(f"count '{count.id}': field 'sparsity': {LAYERS} has no column '{name}'.")
+    return _budgets()[name]
 
 
 @cache

@@ -67,7 +67,7 @@ def _tally(name: str, counted: Counter[Outcome]) -> tuple[str, ...]:
 
 def listing(verdicts: Iterable[CountVerdict]) -> Lines:
     """A line per count: what was claimed, what we count, and what follows."""
-    heads = ("Count", "Network or method", "Quantity", "Printed", "Ours", "Verdict", "Why")
+    heads = ("Count", "Method as printed", "Quantity", "Printed", "Ours", "Verdict", "Why")
     rows: list[tuple[str, ...]] = []
     for verdict in verdicts:
         count, ours = verdict.count, number(verdict, verdict.ours)

@@ -46,7 +46,7 @@ def count(**changes: Any) -> Count:
 
 def counter(value: float, second: float | None = None, error: float = 0.0) -> Convention:
     """A convention by which everything comes out the same."""
-    return Convention("", lambda _: Measured(value, error), lambda _: second)
+    return Convention("", lambda _: Measured(value, error), check=lambda _: second)
 
 
 def outcome(value: float, second: float | None = None, error: float = 0.0, **changes: Any) -> Outcome:
@@ -127,7 +127,7 @@ def test_an_inferred_convention_must_explain_every_count_of_the_table(
     def measure(values: dict[str, float]) -> Callable[[Count], Measured]:
         return lambda row: Measured(values[row.id])
 
-    stated = Convention("", measure({"a-1": 0.2, "a-2": 0.12, "b-1": 0.2}), lambda _: 0.2, inferred="guess")
+    stated = Convention("", measure({"a-1": 0.2, "a-2": 0.12, "b-1": 0.2}), check=lambda _: 0.2, inferred="guess")
     guess = Convention("", measure({"a-1": 0.12, "a-2": other, "b-1": 0.2}))
     monkeypatch.setattr(conventions, "CONVENTIONS", {"filters": stated, "guess": guess})
     monkeypatch.setattr("bench.counts.verdict.CONVENTIONS", {"filters": stated, "guess": guess})
@@ -190,6 +190,25 @@ def test_a_table_has_one_convention_and_counts_have_ids(second: dict[str, str], 
     with pytest.raises(UserError) as error:
         counts.load(tmp_path)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"distribution": "filters", "rates": "0.1 0.1"},
+            "count 'a-1': field 'rates': 2 are fewer than stages.",
+        ),
+        (
+            {"network": "resnet50", "convention": "layerwise", "distribution": "layers", "sparsity": "0.5"},
+            "count 'a-1': field 'sparsity': ",
+        ),
+    ],
+)
+def test_what_only_counting_finds_is_one_sentence(changes: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UserError) as error:
+        judge([count(**changes)])
+    assert str(error.value).startswith(sentence)
 
 
 def test_the_committed_page_is_what_counting_again_gives(tmp_path: Path) -> None:
