@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "archs",
         "recipes",
         "published",
+        "counts",
     ),
     "Run": (
         "plan",

@@ -265,11 +265,11 @@ def load(folder: Path = PUBLISHED) -> Published:
 
 
 def _rows(file: Path) -> list[tuple[int, Row]]:
-    return [(line, Row.read(values, f"{file}, line {line}")) for line, values in _lines(file)]
+    return [(line, Row.read(values, f"{file}, line {line}")) for line, values in lines(file)]
 
 
-def _lines(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """The filled fields of each line by their names, with the line's number."""
+def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """The filled fields of each line of a CSV by their names, with the line's number. Raises `UserError`."""
     try:
         with file.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream, restkey="more fields than the first line has", restval="")

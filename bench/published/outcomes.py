@@ -30,6 +30,13 @@ class Outcome(StrEnum):
     NOT_RUN = "not run"
     NOT_COMPARABLE = "not comparable"
     BOTH_COLLAPSED = "both collapsed"
+    AGREES = "agrees"
+    """Counted by the source's own convention, within half a unit of the last printed digit."""
+    AGREES_AS_INFERRED = "agrees under an inferred convention"
+    """Not by what the source states, but by one convention that explains every cell of its table."""
+    DIFFERS = "differs"
+    """Two counters of ours agree with each other and not with what is printed."""
+    CONTRADICTS_ITSELF = "does not follow from the source's own figures"
 
     @property
     def letter(self) -> str:
@@ -52,6 +59,10 @@ _SIGNS = {
     Outcome.NOT_RUN: ("–", "missing"),
     Outcome.NOT_COMPARABLE: ("N", "not-comparable"),
     Outcome.BOTH_COLLAPSED: ("C", "both-collapsed"),
+    Outcome.AGREES: ("✓", "reproduced"),
+    Outcome.AGREES_AS_INFERRED: ("~", "level-only"),
+    Outcome.DIFFERS: ("≠", "below"),
+    Outcome.CONTRADICTS_ITSELF: ("!", "not-comparable"),
 }
 
 JUDGED = (
@@ -63,6 +74,12 @@ JUDGED = (
     Outcome.INCONCLUSIVE,
 )
 """Where two numbers were compared and neither is that of guessing."""
+
+COUNTED = (Outcome.AGREES, Outcome.AGREES_AS_INFERRED, Outcome.DIFFERS, Outcome.CONTRADICTS_ITSELF)
+"""What only arithmetic can end in."""
+
+RETRAINED = tuple(outcome for outcome in Outcome if outcome not in COUNTED)
+"""What a comparison with runs of ours can end in."""
 
 
 class Printed(StrEnum):

@@ -1,5 +1,7 @@
 """The last step of a call: print the table and where the reports lie; fail if any run ended in an error.
 
+The default grid's has a second table: published counts, which can be judged without data.
+
 ``python -m bench.report.closing configs/quick.yaml`` exits with status 1 when a record of the grid has outcome
 ``error``. It reads files that are there and needs neither torch nor pandas.
 """
@@ -10,8 +12,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from bench.commands.arguments import QUICK
 from bench.errors import UserError, discreet
 from bench.grid import Grid, Plan, expand, load
+from bench.listing.printing import emit
 from bench.record import glance
 from bench.workflow.flow import changes
 from bench.workflow.progress import label
@@ -22,6 +26,8 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
     print()
     print((grid.report_folder / "table.txt").read_text(encoding="utf-8").rstrip())
     print(f"Every curve and record: {view(grid.tracking_uri or f'sqlite:///{grid.results}/mlflow.db')}")
+    if Path(shlex.split(source)[0]) == QUICK:
+        _count()
     failed = errors(grid, plan)
     if not failed:
         return 0
@@ -30,6 +36,15 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
         print(f"  {run}: {reason}")
     print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
     return 1
+
+
+def _count() -> None:
+    """Print what `reprune counts` prints."""
+    from bench.counts import load, show
+    from bench.counts.verdict import judge
+
+    print()
+    emit(show.page(judge(load())))
 
 
 def view(uri: str) -> str:

@@ -14,7 +14,7 @@ from bench import recipe
 from bench.latency import block as latency_block
 from bench.latency.block import Speeds
 from bench.names import parse
-from bench.published.outcomes import Outcome
+from bench.published.outcomes import RETRAINED, Outcome
 from bench.report import churn, findings, nested, per_input
 from bench.report.churn import Churn
 from bench.report.layout import Block, Chapter, Report, Section, Text, points, same
@@ -131,7 +131,7 @@ def _legend(cells: pd.DataFrame, compared: pd.DataFrame) -> tuple[str, ...]:
             "5 %, corrected by Holm's method for the number of comparisons in the column). No marks below three seeds."
         )
     if len(compared):
-        letters = ", ".join(f"{outcome.letter} {outcome}" for outcome in Outcome)
+        letters = ", ".join(f"{outcome.letter} {outcome}" for outcome in RETRAINED)
         found.append(f"Beside an accuracy, the verdict on the published number: {letters}.")
     return tuple(found)
 

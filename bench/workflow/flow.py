@@ -86,7 +86,7 @@ class Flow:
     @property
     def sources(self) -> list[str]:
         """What the report is made of besides the records: when one changes, the report is written again."""
-        return [self.source, *sorted(str(path) for path in Path("published").iterdir())]
+        return [self.source, *sorted(str(path) for path in Path("published").iterdir() if path.is_file())]
 
     def record(self, run: str) -> str:
         """A run's record."""

@@ -52,6 +52,20 @@ def test_a_collapsed_run_is_a_result_and_no_error(grid: Grid, plan: Plan) -> Non
     assert close(grid, plan, "configs/synthetic.yaml") == 0
 
 
+def test_the_default_grid_has_published_counts_as_a_second_table(
+    grid: Grid, plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    close(grid, plan, "configs/quick.yaml budget=0.5")
+    first, title, second = capsys.readouterr().out.partition(
+        "\npublished counts: arithmetic only, no accuracy was tested\n"
+    )
+    assert title and "method  90 %" in first
+    assert "Evci et al. 2020, README, ResNet-50" in second
+    assert second.index("rigl-resnet50-uniform-8-size") < second.index("1 of 3 runs ended in an error:")  # read last
+    close(grid, plan, "configs/cifar10.yaml")
+    assert "published counts" not in capsys.readouterr().out
+
+
 def test_a_wrong_grid_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["configs/absent.yaml"]) == 2
     assert capsys.readouterr().err == "reprune: configs/absent.yaml: there is no such file.\n"

@@ -27,6 +27,7 @@ PRINT_JSON = {
     "archs": ("wrn*",),
     "recipes": ("digits",),
     "published": ("--paper", "2006.07253"),
+    "counts": ("--paper", "2301.12900"),
     "plan": ("--no-probe",),
     "status": (),
     "show": (RECORD,),
