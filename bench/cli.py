@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "status",
         "retry",
         "rerun",
+        "recompute",
     ),
     "Results": (
         "report",

@@ -28,6 +28,13 @@ class Outcome(StrEnum):
     NOT_RUN = "not run"
     NOT_COMPARABLE = "not comparable"
     BOTH_COLLAPSED = "both collapsed"
+    EQUAL = "equal to the digit"
+    """Recomputed from the authors' network, it rounds to what is printed."""
+    EQUAL_WITHIN_IMAGES = "equal within k images"
+    """It would, if the k images answered otherwise on which float32's rounding decides."""
+    DIFFERS = "differs"
+    OTHER_FILE = "file is not the printed run"
+    """The source names no file, or another one, as that behind the number."""
 
     @property
     def letter(self) -> str:
@@ -49,10 +56,20 @@ _SIGNS = {
     Outcome.NOT_RUN: ("–", "missing"),
     Outcome.NOT_COMPARABLE: ("N", "not-comparable"),
     Outcome.BOTH_COLLAPSED: ("C", "both-collapsed"),
+    Outcome.EQUAL: ("=", "reproduced"),
+    Outcome.EQUAL_WITHIN_IMAGES: ("≈", "reproduced"),
+    Outcome.DIFFERS: ("≠", "below"),
+    Outcome.OTHER_FILE: ("F", "not-comparable"),
 }
 
 JUDGED = (Outcome.REPRODUCED, Outcome.LEVEL_ONLY, Outcome.ABOVE, Outcome.BELOW, Outcome.INCONCLUSIVE)
 """Where two numbers were compared and neither is that of guessing."""
+
+RECOMPUTED = (Outcome.EQUAL, Outcome.EQUAL_WITHIN_IMAGES, Outcome.DIFFERS, Outcome.OTHER_FILE)
+"""What only a network of the authors can get."""
+
+RETRAINED = tuple(outcome for outcome in Outcome if outcome not in RECOMPUTED)
+"""What a comparison with runs of ours can end in."""
 
 
 class Printed(StrEnum):

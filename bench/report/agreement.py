@@ -20,7 +20,7 @@ import pandas as pd
 from bench.names import parse
 from bench.published.comparison import shares
 from bench.published.obstacles import Kind
-from bench.published.outcomes import JUDGED, Outcome
+from bench.published.outcomes import JUDGED, RETRAINED
 from bench.report.layout import Block, Chapter, Text, signed
 from bench.spelling import Spelling
 from bench.statistics import bootstrap
@@ -166,7 +166,7 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in JUDGED and line["ours_n"]]
     if not judged:
         return ()
-    head = ("Method", *(word.capitalize() for word in Outcome), "Mean difference", "95 % interval", "Networks")
+    head = ("Method", *(word.capitalize() for word in RETRAINED), "Mean difference", "95 % interval", "Networks")
     rows = tuple(_tally(method, counted, judged) for method, counted in shares(compared).items())
     note = (
         "Mean difference: ours minus the published value in points, over all cells whose numbers are comparable and "
@@ -183,7 +183,7 @@ def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> t
             networks[line["dataset"], line["architecture"]].append(line["difference"])
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
-    texts = [method, *(str(counted[word]) for word in Outcome)]
+    texts = [method, *(str(counted[word]) for word in RETRAINED)]
     texts += [signed(sum(values) / len(values)) if values else "–"]
     texts += ["–" if math.isnan(low) else f"{signed(low)} to {signed(high)}", str(len(networks))]
     return tuple(map(Text, texts))
