@@ -59,6 +59,8 @@ class Facts(Strict):
         licence: of the files, by its SPDX name; ``none`` if nobody stated one.
         files: by the key that cells name.
         aside: metrics that are compared and shown, but are not part of a cell's verdict; `why_aside` says why.
+        trailing_zeros: whether the source prints them. A program that writes bare floating-point numbers does not: its
+            91.7 has as many digits as its 91.71000000000001.
         note: what a reader of the tables must know.
     """
 
@@ -69,6 +71,7 @@ class Facts(Strict):
     files: dict[str, NetworkFile] = Field(min_length=1)
     aside: tuple[Metric, ...] = ()
     why_aside: str = ""
+    trailing_zeros: bool = True
     note: str = ""
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from bench import data
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PIECE = 250
+PIECE = 100
 """Images that go through a network together, which bounds memory and moves nothing but last bits."""
 
 

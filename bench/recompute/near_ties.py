@@ -19,4 +19,4 @@ def near_ties(logits: Tensor, k: int = 1) -> Tensor:
     """
     found = logits.topk(k + 1, dim=1).values.double()
     last, next_ = found[:, k - 1], found[:, k]
-    return (last - next_) < CLOSE * last.abs().maximum(next_.abs())
+    return (last - next_) <= CLOSE * last.abs().maximum(next_.abs())

@@ -14,12 +14,12 @@ from bench.recompute.cells import SEPARATOR, Cell, Source
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
 from bench.recompute.records import Record
-from bench.recompute.verdict import Verdict, compare, judge
+from bench.recompute.verdict import Verdict, compare, judge, printed
 
 _FREE = "Whoever measures brings the files, which may be passed on and are not in this repository."
 _NO_LICENCE = (
-    "Nobody stated a licence, so the files are not shipped: whoever measures fetches them by hand, and checksums say that "
-    "they are the right ones."
+    "Nobody stated a licence, so the files are not shipped: whoever measures fetches them by hand, and checksums say "
+    "that they are the right ones."
 )
 
 COLUMNS = ("cell", "table", "file", "procedure", "metrics", "printed", "ours", "near_ties", "verdict", "source")
@@ -48,9 +48,7 @@ class Line:
 def lines(source: Source, found: Iterable[Record]) -> list[Line]:
     """The verdict on every cell of a source, from records alone."""
     ours = {cell: record.measurements(cell) for record in found for cell in record.numbers}
-    return [
-        Line(cell, ours.get(cell.id, {}), judge(cell, ours.get(cell.id), source.facts.aside)) for cell in source.cells
-    ]
+    return [Line(cell, ours.get(cell.id, {}), judge(cell, ours.get(cell.id), source.facts)) for cell in source.cells]
 
 
 def counts(found: Sequence[Line]) -> dict[str, Counter[Outcome]]:
@@ -65,9 +63,9 @@ def aside(source: Source, found: Sequence[Line]) -> dict[Metric, Counter[Outcome
     """The same for the metrics that are no part of verdicts."""
     shown: dict[Metric, Counter[Outcome]] = {metric: Counter() for metric in source.facts.aside}
     for line in found:
-        for metric, text in zip(line.cell.metrics, line.cell.printed, strict=True):
+        for metric, text in printed(line.cell):
             if metric in shown and metric in line.ours and line.cell.names_file:
-                shown[metric][compare(metric, line.ours[metric], text)] += 1
+                shown[metric][compare(metric, line.ours[metric], text, source.facts.trailing_zeros)] += 1
     return shown
 
 
@@ -83,7 +81,7 @@ def as_json(source: Source, found: Sequence[Line]) -> list[dict[str, Any]]:
             "source": source.name,
             "cell": line.cell.id,
             "table": line.cell.table,
-            "printed": dict(zip(line.cell.metrics, line.cell.printed, strict=True)),
+            "printed": dict(printed(line.cell)),
             "ours": {
                 metric: {"value": each.value, "near_ties": each.near_ties, "reach": each.reach}
                 for metric, each in line.ours.items()

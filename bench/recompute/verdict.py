@@ -8,12 +8,12 @@ rounding decides could make up for what is left of the difference. Otherwise it 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bench.published.outcomes import Evidence, Outcome
-from bench.recompute.cells import Cell
+from bench.recompute.cells import Cell, Facts
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
 
@@ -41,13 +41,13 @@ class Verdict:
         return f"{self.outcome} ({self.reason})" if self.reason else str(self.outcome)
 
 
-def judge(cell: Cell, found: Mapping[Metric, Measurement] | None, aside: Collection[Metric] = ()) -> Verdict:
-    """The verdict on a cell: that of its worst number, metrics that stand `aside` left out.
+def judge(cell: Cell, found: Mapping[Metric, Measurement] | None, facts: Facts) -> Verdict:
+    """The verdict on a cell: that of its worst number, metrics that stand aside left out.
 
     Args:
         cell: with the printed numbers.
         found: ours by metric; None if nothing was measured.
-        aside: see `bench.recompute.cells.Facts`.
+        facts: of the cell's source.
     """
     if cell.verified == "unverified":
         return Verdict(Outcome.NOT_COMPARABLE, reason="nobody read the number in a source")
@@ -55,7 +55,11 @@ def judge(cell: Cell, found: Mapping[Metric, Measurement] | None, aside: Collect
         return Verdict(Outcome.NOT_RUN)
     if not cell.names_file:
         return Verdict(Outcome.OTHER_FILE)
-    judged = {metric: compare(metric, found[metric], text) for metric, text in printed(cell) if metric not in aside}
+    judged = {
+        metric: compare(metric, found[metric], text, facts.trailing_zeros)
+        for metric, text in printed(cell)
+        if metric not in facts.aside
+    }
     worst = max(judged.values(), key=WORST_LAST.index)
     if worst is Outcome.DIFFERS and len(judged) > 1:
         return Verdict(worst, reason=", ".join(metric for metric, each in judged.items() if each is worst))
@@ -69,9 +73,9 @@ def printed(cell: Cell) -> list[tuple[Metric, str]]:
     return list(zip(cell.metrics, cell.printed, strict=True))
 
 
-def compare(metric: Metric, ours: Measurement, text: str) -> Outcome:
-    """One number against its printed text."""
-    half = half_unit(text, metric.digits)
+def compare(metric: Metric, ours: Measurement, text: str, trailing_zeros: bool = True) -> Outcome:
+    """One number against its printed text; `trailing_zeros` as in `bench.recompute.cells.Facts`."""
+    half = half_unit(text, metric.digits, trailing_zeros)
     difference = abs(Decimal(repr(ours.value)) - Decimal(text))
     if difference <= half:
         return Outcome.EQUAL
@@ -80,10 +84,15 @@ def compare(metric: Metric, ours: Measurement, text: str) -> Outcome:
     return Outcome.DIFFERS
 
 
-def half_unit(text: str, digits: int) -> Decimal:
-    """Half a unit of the last printed digit, or of the last of `digits` significant ones if that is larger."""
+def half_unit(text: str, digits: int, trailing_zeros: bool = True) -> Decimal:
+    """Half a unit of the last digit that is compared: the last printed one, but no more than `digits` significant ones.
+
+    Where the source leaves out `trailing_zeros`, all `digits` are compared, for the text doesn't say how many it has.
+    """
     number = Decimal(text)
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int)
-    last = max(exponent, number.adjusted() - digits + 1) if number else exponent
-    return Decimal(5).scaleb(last - 1)
+    if not number:
+        return Decimal(5).scaleb(exponent - 1)
+    last = number.adjusted() - digits + 1
+    return Decimal(5).scaleb((max(exponent, last) if trailing_zeros else last) - 1)
