@@ -17,7 +17,7 @@ PIECE = 100
 
 
 @dataclass(frozen=True)
-class TestImages:
+class ImageSet:
     """The test images of a data set, in its order.
 
     Attributes:
@@ -53,15 +53,15 @@ class Material:
     files: Mapping[str, Path]
     data_folder: Path
     data_dir: Path | None = None
-    _images: dict[str, TestImages] = field(default_factory=dict)
+    _images: dict[str, ImageSet] = field(default_factory=dict)
 
-    def test_images(self, dataset: str) -> TestImages:
+    def test_images(self, dataset: str) -> ImageSet:
         """The test images of a data set, decoded where that was not done yet. Raises `UserError` without originals."""
         if dataset not in self._images:
             data.prepare(dataset, self.data_folder, self.data_dir)
             found = data.load(dataset, self.data_folder)
             assert isinstance(found, data.Images), "a folder of photographs is no data set of a published table so far"
-            self._images[dataset] = TestImages(found.test_x, found.test_y)
+            self._images[dataset] = ImageSet(found.test_x, found.test_y)
         return self._images[dataset]
 
 

@@ -1,4 +1,7 @@
-"""Measures that several sources use, and how far rounding could move them; others stand in a source's module."""
+"""Measures that several sources use, and how far rounding could move them; others stand in a source's module.
+
+A change of what stands here measures every source anew.
+"""
 
 from __future__ import annotations
 
