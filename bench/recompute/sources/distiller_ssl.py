@@ -1,0 +1,97 @@
+"""ResNets that distiller's example of structured sparsity trained, their layers removed or their channels thinned.
+
+A layer that was regularised to zero is taken out with its batch normalisation; where both of a block go, the block is
+its input, added to itself. A thinned file says by its shapes which channels are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from bench import archs
+from bench.archs.resnet_cifar import CifarResNet
+from bench.recompute import metrics
+from bench.recompute.material import Material, logits
+from bench.recompute.metric import Metric
+from bench.recompute.question import Question
+from bench.recompute.sources import Answers
+from bench.weights import fit, load_state
+
+HALF = (0.5, 0.5, 0.5)
+"""Mean and deviation of its normalisation."""
+
+BATCH = 256
+
+
+class Recipe(tuple[Any, ...]):
+    """Stands in for the tool's class in which a thinned file says how it was thinned; nothing of it is needed."""
+
+    def __new__(cls, *values: Any) -> Self:
+        """Whatever the pickle holds."""
+        return super().__new__(cls, values)
+
+
+def measure(questions: Sequence[Question], material: Material) -> Answers:
+    """Accuracies and loss of one file's network, as it is or with its zero layers taken out."""
+    test = material.test_images("cifar10")
+    images = test.normalised(HALF, HALF).contiguous(memory_format=torch.channels_last)
+    return {
+        question.cell: _asked(question, logits(_network(question, material), images), test.labels)
+        for question in questions
+    }
+
+
+def _network(question: Question, material: Material) -> nn.Module:
+    network = load(material.files[question.file])
+    if question.procedure == "remove_zero_layers":
+        remove_zero_layers(network)
+    return network
+
+
+def load(path: Path) -> CifarResNet:
+    """A ResNet-20 with as many channels as a file has, in evaluation mode, channels innermost."""
+    with torch.serialization.safe_globals([(Recipe, "distiller.thinning.ThinningRecipe")]):
+        state = load_state(path)
+    network = archs.create("resnet20_cifar", 10, 3, 32)
+    assert isinstance(network, CifarResNet)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            _replace(network, name, _conv(module, state[f"{name}.weight"]))
+        elif isinstance(module, nn.BatchNorm2d):
+            _replace(network, name, nn.BatchNorm2d(len(state[f"{name}.weight"])))
+    network.load_state_dict(fit(network, state, f"{path}: the weights"))
+    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def remove_zero_layers(network: CifarResNet) -> None:
+    """Take every convolution of zeros out of its block, with its batch normalisation."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d) and not module.weight.any():
+            for each in (name, name.replace("conv", "bn")):
+                _replace(network, each, nn.Identity())
+
+
+def _conv(old: nn.Conv2d, weight: Tensor) -> nn.Conv2d:
+    outputs, inputs, *_ = weight.shape
+    size: tuple[Any, ...] = (old.kernel_size, old.stride, old.padding)
+    return nn.Conv2d(inputs, outputs, *size, bias=False)
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)
+
+
+def _asked(question: Question, answers: Tensor, labels: Tensor) -> dict[Metric, metrics.Measurement]:
+    found = {
+        Metric.TOP1: metrics.accuracy(answers, labels),
+        Metric.TOP5: metrics.accuracy(answers, labels, 5),
+        Metric.BATCH_LOSS: metrics.mean_of_batch_losses(answers, labels, BATCH),
+    }
+    return {metric: found[metric] for metric in question.metrics}
