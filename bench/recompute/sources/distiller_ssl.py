@@ -40,17 +40,16 @@ def measure(questions: Sequence[Question], material: Material) -> Answers:
     """Accuracies and loss of one file's network, as it is or with its zero layers taken out."""
     test = material.test_images("cifar10")
     images = test.normalised(HALF, HALF).contiguous(memory_format=torch.channels_last)
+    found: dict[str, dict[Metric, metrics.Measurement]] = {}
+    for procedure in {question.procedure: None for question in questions}:
+        network = load(material.files[questions[0].file])
+        if procedure == "remove_zero_layers":
+            remove_zero_layers(network)
+        found[procedure] = _numbers(logits(network, images), test.labels)
     return {
-        question.cell: _asked(question, logits(_network(question, material), images), test.labels)
+        question.cell: {metric: found[question.procedure][metric] for metric in question.metrics}
         for question in questions
     }
-
-
-def _network(question: Question, material: Material) -> nn.Module:
-    network = load(material.files[question.file])
-    if question.procedure == "remove_zero_layers":
-        remove_zero_layers(network)
-    return network
 
 
 def load(path: Path) -> CifarResNet:
@@ -79,8 +78,8 @@ def remove_zero_layers(network: CifarResNet) -> None:
 
 def _conv(old: nn.Conv2d, weight: Tensor) -> nn.Conv2d:
     outputs, inputs, *_ = weight.shape
-    size: tuple[Any, ...] = (old.kernel_size, old.stride, old.padding)
-    return nn.Conv2d(inputs, outputs, *size, bias=False)
+    size, padding = old.kernel_size[0], int(old.padding[0])
+    return nn.Conv2d(inputs, outputs, size, old.stride[0], padding, bias=False)
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
@@ -88,10 +87,9 @@ def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
     setattr(network.get_submodule(parent), child, module)
 
 
-def _asked(question: Question, answers: Tensor, labels: Tensor) -> dict[Metric, metrics.Measurement]:
-    found = {
+def _numbers(answers: Tensor, labels: Tensor) -> dict[Metric, metrics.Measurement]:
+    return {
         Metric.TOP1: metrics.accuracy(answers, labels),
         Metric.TOP5: metrics.accuracy(answers, labels, 5),
         Metric.BATCH_LOSS: metrics.mean_of_batch_losses(answers, labels, BATCH),
     }
-    return {metric: found[metric] for metric in question.metrics}
