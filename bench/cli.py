@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "status",
         "retry",
         "rerun",
+        "recompute",
     ),
     "Results": (
         "report",

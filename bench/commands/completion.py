@@ -41,6 +41,11 @@ def datasets(incomplete: str) -> list[str]:
     return _beginning(incomplete, data.names())
 
 
+def networks(incomplete: str) -> list[str]:
+    """Sources whose authors' networks can be evaluated, by their files."""
+    return _beginning(incomplete, (file.stem for file in ROOT.glob("published/networks/*.yaml")))
+
+
 def grids(incomplete: str) -> list[str]:
     """Grids below ``configs`` of the folder one is in; where none begins so, shells complete any file."""
     files = (*Path("configs").glob("*.yaml"), *Path("configs").glob("papers/*.yaml"))

@@ -30,12 +30,18 @@ class Outcome(StrEnum):
     NOT_RUN = "not run"
     NOT_COMPARABLE = "not comparable"
     BOTH_COLLAPSED = "both collapsed"
+    EQUAL = "equal to the digit"
+    """Recomputed from the authors' network, it rounds to what is printed."""
+    EQUAL_WITHIN_IMAGES = "equal within k images"
+    """It would, if the k images answered otherwise on which float32's rounding decides."""
+    OTHER_FILE = "file is not the printed run"
+    """The source names no file, or another one, as that behind the number."""
     AGREES = "agrees"
     """Counted by the source's own convention, within half a unit of the last printed digit."""
     AGREES_AS_INFERRED = "agrees under an inferred convention"
     """Not by what the source states, but by one convention that explains every cell of its table."""
     DIFFERS = "differs"
-    """Two counters of ours agree with each other and not with what is printed."""
+    """Recomputed, it is another number; or two counters of ours agree with each other and not with what is printed."""
     CONTRADICTS_ITSELF = "does not follow from the source's own figures"
 
     @property
@@ -59,6 +65,9 @@ _SIGNS = {
     Outcome.NOT_RUN: ("–", "missing"),
     Outcome.NOT_COMPARABLE: ("N", "not-comparable"),
     Outcome.BOTH_COLLAPSED: ("C", "both-collapsed"),
+    Outcome.EQUAL: ("=", "reproduced"),
+    Outcome.EQUAL_WITHIN_IMAGES: ("≈", "reproduced"),
+    Outcome.OTHER_FILE: ("F", "not-comparable"),
     Outcome.AGREES: ("✓", "reproduced"),
     Outcome.AGREES_AS_INFERRED: ("~", "level-only"),
     Outcome.DIFFERS: ("≠", "below"),
@@ -75,11 +84,17 @@ JUDGED = (
 )
 """Where two numbers were compared and neither is that of guessing."""
 
+RECOMPUTED = (Outcome.EQUAL, Outcome.EQUAL_WITHIN_IMAGES, Outcome.DIFFERS, Outcome.OTHER_FILE)
+"""What only a network of the authors can end in."""
+
 COUNTED = (Outcome.AGREES, Outcome.AGREES_AS_INFERRED, Outcome.DIFFERS, Outcome.CONTRADICTS_ITSELF)
 """What only arithmetic can end in."""
 
-RETRAINED = tuple(outcome for outcome in Outcome if outcome not in COUNTED)
+RETRAINED = tuple(outcome for outcome in Outcome if outcome not in {*RECOMPUTED, *COUNTED})
 """What a comparison with runs of ours can end in."""
+
+UNDECIDED = (Outcome.INCONCLUSIVE, Outcome.NOT_RUN, Outcome.NOT_COMPARABLE, Outcome.OTHER_FILE)
+"""Where nothing is known yet of the number itself."""
 
 
 class Printed(StrEnum):

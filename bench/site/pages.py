@@ -43,7 +43,7 @@ def lay_out(root: Path, into: Path) -> None:
         shutil.copytree(root / name, pages / name, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
     for name in sorted(_linked(root, pages)):
         _copy(root, pages, name)
-    for page in (pages / "reports" / "reproductions").glob("*/*.md"):
+    for page in (pages / "reports" / "reproductions").glob("*/**/*.md"):
         write_atomic(page, UNSEARCHED + page.read_bytes())
     for name, text in generated(root):
         (pages / name).parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ PRINT_JSON = {
     "status": (),
     "show": (RECORD,),
     "compare": (RECORD, RECORD),
+    "recompute": ("--list",),
 }
 """Quick calls; other commands have tests of their own."""
 

@@ -1,0 +1,34 @@
+"""A folder to be committed: the records of a source, and the tables that follow from them and from what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.recompute import tables
+from bench.recompute.cells import NETWORKS, Source, load
+from bench.recompute.records import Record, read_all
+from bench.record import write_atomic
+
+RECORDS, TABLE, CELLS = "records", "table.md", "cells.csv"
+
+
+def keep(source: Source, found: Sequence[Record], folder: Path) -> None:
+    """Write the records of a source and its tables; records of parts that are no more are removed."""
+    for path in (folder / RECORDS).glob("*.json"):
+        path.unlink()
+    for record in found:
+        record.write(folder / RECORDS)
+    for name, text in rebuilt(source, found).items():
+        write_atomic(folder / name, text.encode())
+
+
+def rebuilt(source: Source, found: Sequence[Record]) -> dict[str, str]:
+    """The tables of a source by the names of their files."""
+    lines = tables.lines(source, found)
+    return {TABLE: tables.markdown(source, lines, found), CELLS: tables.as_csv(lines)}
+
+
+def from_records(folder: Path, networks: Path = NETWORKS) -> dict[str, str]:
+    """What the tables of a kept folder, named like its source, have to be: from its records and the CSV alone."""
+    return rebuilt(load(folder.name, networks), read_all(folder / RECORDS))

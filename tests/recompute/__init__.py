@@ -1,0 +1,1 @@
+"""Published numbers recomputed from their authors' own networks."""
