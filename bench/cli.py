@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "recipes",
         "published",
         "counts",
+        "evidence",
     ),
     "Run": (
         "plan",

@@ -1,4 +1,4 @@
-"""What ours says about published numbers, one finding a number and kind, from kept folders and the data in `published`."""
+"""What ours says about published numbers, a finding for a number and a kind, from kept folders and `published`."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def retrained(published: Published, folder: Path = REPRODUCTIONS) -> list[Findin
         table = measurements.from_records(found.plan, found.records, {})
         lines = compare(found.plan, table, published, looks=found.grid.looks).to_dict("records")
         for line in lines:
-            if line["verdict"] is Outcome.NOT_COMPARABLE:
+            if line["verdict"] == Outcome.NOT_COMPARABLE:
                 continue
             finding = Finding(
                 Evidence.RETRAINED,
-                line["verdict"],
+                Outcome(line["verdict"]),
                 line["row"],
                 line["paper"],
                 line["arxiv"],

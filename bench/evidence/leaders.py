@@ -59,10 +59,10 @@ def boards(folder: Path = REPRODUCTIONS) -> list[Board]:
         scaled = f", SCALED DOWN to {one.grid.budget:g} of its length" if one.grid.budget != 1 else ""
         older = f"; {len(one.outdated)} of {len(one.records)} records are of older code" if one.outdated else ""
         for (dataset, architecture), part in ended.groupby(["dataset", "architecture"], sort=True):
-            scores = {
-                (str(method), float(point)): (len(rows), *summarise(list(rows["accuracy"]))[1:])
-                for (method, point), rows in part.groupby(["method", "point"], dropna=False, sort=True)
-            }
+            scores: dict[tuple[str, float], Score] = {}
+            for _, rows in part.groupby(["method", "point"], dropna=False, sort=True):
+                cell = str(rows["method"].iloc[0]), float(rows["point"].iloc[0])
+                scores[cell] = len(rows), *summarise(list(rows["accuracy"]))[1:]
             note = f"recipe {one.grid.recipe}{scaled}{older}"
             found.append(Board(path.name, str(dataset), str(architecture), note, scores))
     return found

@@ -48,12 +48,12 @@ def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: P
 
 def markdown(report: Report) -> str:
     """All sections as GitHub's Markdown."""
-    return _tidy(template("table.md.j2").render(report=report, facts=facts(report, "md")))
+    return tidy(template("table.md.j2").render(report=report, facts=facts(report, "md")))
 
 
 def comparison(report: Report) -> str:
     """The published rows as GitHub's Markdown."""
-    return _tidy(template("comparison.md.j2").render(report=report))
+    return tidy(template("comparison.md.j2").render(report=report))
 
 
 def template(name: str) -> Template:
@@ -64,7 +64,7 @@ def template(name: str) -> Template:
 def latex(report: Report) -> str:
     r"""A ``table`` environment per block, to be ``\input``; the first lines say what it needs."""
     made = list(latex_tables(report, facts(report, "tex")))
-    return _tidy(_latex().get_template("table.tex.j2").render(report=report, tables=made))
+    return tidy(_latex().get_template("table.tex.j2").render(report=report, tables=made))
 
 
 def facts(report: Report, style: str) -> list[str]:
@@ -73,7 +73,7 @@ def facts(report: Report, style: str) -> list[str]:
     return [*report.facts, *(line.format(best=best, within=within, open=open_) for line in report.legend)]
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """At most one empty line in a row, and one newline at the end."""
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -35,18 +35,18 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
         _say(console, report.warning, "bold red")
     for section in report.sections:
         console.print()
-        console.print(_table(section.blocks[0], f"{section.architecture} on {section.dataset}"))
+        console.print(table(section.blocks[0], f"{section.architecture} on {section.dataset}"))
         for index, note in enumerate(section.notes, 1):
             _say(console, f"{index}. {note}", "dim")
         for block in section.blocks[1:]:
             if block.terminal:
-                console.print(_table(block, block.title))
+                console.print(table(block, block.title))
     for block in (block for chapter in report.chapters for block in chapter.blocks if block.terminal):
         console.print()
-        console.print(_table(block, block.title))
+        console.print(table(block, block.title))
     for block in report.claims:
         console.print()
-        console.print(_table(block, block.title))
+        console.print(table(block, block.title))
         for note in report.claims_notes:
             _say(console, note, "dim")
     console.print()
@@ -64,7 +64,8 @@ def _say(console: Console, text: str, style: str) -> None:
     console.print(Line(printable(text), style), width=WIDTH)
 
 
-def _table(block: Block, title: str) -> Table:
+def table(block: Block, title: str) -> Table:
+    """A block without lines; columns are as wide as what is in them."""
     table = Table(title=Line(printable(title)), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, name in enumerate(block.head):
         table.add_column(Line(printable(name)), justify="left" if index == 0 else "right", no_wrap=True)

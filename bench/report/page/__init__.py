@@ -63,7 +63,7 @@ def render(material: Material, library: str) -> str:
     )
     common, varying = origins.blocks(material.records)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             report=material.report,
@@ -124,7 +124,8 @@ def _breakable(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of pages, which escape what is put into them."""
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
