@@ -13,7 +13,8 @@ from bench.commands.arguments import AsJson
 
 def evidence(
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Write evidence.md and evidence.html there.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FOLDER", help="Write index.md, evidence.md and evidence.html there."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -107,14 +107,13 @@ AMONG_PAPERS = (
 
 PAPERS_NOTES = (
     "Rows: numbers in published/*.csv without copies. Read: in a source. Comparable: with a run of ours. Decidable: "
-    "with at most 20 seeds. To run: multiply-adds of the runs that comparable rows still need, in 10^15. Recomputed and "
-    "counted numbers have lists of their own, so they are not part of the rows.",
+    "with at most 20 seeds. To run: 10^15 multiply-adds of the runs that comparable rows still need. Recomputed and "
+    "counted numbers have lists of their own, and are not part of the rows.",
 )
 
 BOARD_NOTES = (
-    "Top-1 accuracy in % of the test images, mean ± sample standard deviation (seeds that ended well), the best method "
-    "first. Boards are of one grid each: recipes differ between them. docs/comparing.md says which differences are more "
-    "than chance.",
+    "Top-1 accuracy in % of the test images, mean ± sample standard deviation (seeds that ended well), the best first. "
+    "Boards are of one grid each: recipes differ between them. The reports say which differences are more than chance.",
 )
 
 

@@ -23,11 +23,6 @@ class Replication:
         """Between the highest and the lowest, in points."""
         return self.rows[0].value - self.rows[-1].value
 
-    @property
-    def same_protocol(self) -> bool:
-        """Whether all state one recipe."""
-        return len({row.protocol for row in self.rows}) == 1
-
 
 def replications(published: Published) -> list[Replication]:
     """Every such group, the largest difference first; only of numbers that were read in their papers.

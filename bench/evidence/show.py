@@ -16,9 +16,11 @@ from bench.evidence.findings import REPRODUCTIONS, folders, gather
 from bench.evidence.leaders import boards
 from bench.evidence.papers import papers
 from bench.evidence.replications import replications
+from bench.grid import load
 from bench.published.outcomes import Evidence, Outcome
 from bench.record import write_atomic
 from bench.report import tables
+from bench.report.kept import GRID
 from bench.report.layout import Block
 from bench.report.page import embed, environment
 from bench.report.terminal import table
@@ -60,9 +62,15 @@ def page(found: State) -> str:
     )
 
 
+def index(found: State, folder: Path = REPRODUCTIONS) -> str:
+    """``index.md``: where to begin, for readers who only browse the repository."""
+    grids = [(path.name, load(path / GRID).title or path.name) for path in folders(folder)]
+    return tables.tidy(tables.template("evidence_index.md.j2").render(headline=headline(found), folders=grids))
+
+
 def write(found: State, folder: Path) -> list[Path]:
-    """Write ``evidence.md`` and ``evidence.html``; returns their paths."""
-    texts = {"evidence.md": markdown(found), "evidence.html": page(found)}
+    """Write ``index.md``, ``evidence.md`` and ``evidence.html``; returns their paths."""
+    texts = {"index.md": index(found), "evidence.md": markdown(found), "evidence.html": page(found)}
     for name, text in texts.items():
         write_atomic(folder / name, text.encode())
     return [folder / name for name in texts]

@@ -1,0 +1,88 @@
+"""The state of evidence in words and tables, on findings made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.evidence.chapters import State, board_block, chapters, headline
+from bench.evidence.findings import Finding
+from bench.evidence.leaders import Board
+from bench.evidence.replications import replications
+from bench.published import Protocol, Published, Row
+from bench.published.outcomes import Evidence, Outcome
+from tests.bench.test_verdict import ROW
+
+NAN = float("nan")
+
+
+def finding(kind: Evidence, outcome: Outcome, number: str = "one", **changes: Any) -> Finding:
+    values = {"paper": "Someone, A Paper, 2020", "arxiv": "", "table": "Table 1", "about": "gmp", "printed": "91.0"}
+    rest = {"ours": "91.1", "why": "", "source": "here"}
+    return Finding(kind, outcome, number, **(values | rest | changes))
+
+
+def state(*findings: Finding, boards: Any = (), found: Any = ()) -> State:
+    return State(findings, (), found, boards)
+
+
+def test_kinds_are_counted_apart_and_undecided_numbers_are_not_decided() -> None:
+    lines = headline(
+        state(
+            finding(Evidence.RETRAINED, Outcome.REPRODUCED),
+            finding(Evidence.RETRAINED, Outcome.INCONCLUSIVE),
+            finding(Evidence.RETRAINED, Outcome.NOT_RUN),
+            finding(Evidence.COUNTED, Outcome.AGREES),
+            finding(Evidence.COUNTED, Outcome.DIFFERS, table="Table 2"),
+        )
+    )
+    assert lines == (
+        "Re-trained at the paper's protocol: 1 of 3 numbers decided in 1 table of 1 source (1 reproduced).",
+        "Recomputed from the authors' networks: 0 of 0 numbers decided in 0 tables of 0 sources.",
+        "Counted (arithmetic only, no accuracy): 2 of 2 numbers decided in 2 tables of 1 source (1 agrees, 1 differs).",
+    )
+
+
+def test_a_file_that_is_not_the_printed_run_decides_nothing() -> None:
+    line = headline(state(finding(Evidence.RECOMPUTED, Outcome.OTHER_FILE)))[1]
+    assert line.startswith("Recomputed from the authors' networks: 0 of 1 number decided")
+
+
+def test_what_disagrees_comes_first_and_what_agrees_is_only_on_the_page() -> None:
+    found = state(
+        finding(Evidence.COUNTED, Outcome.DIFFERS, "differs"),
+        finding(Evidence.RETRAINED, Outcome.REPRODUCED, "agrees"),
+        finding(Evidence.RETRAINED, Outcome.BELOW, "below"),
+    )
+    short, full = (chapters(found, everything=everything) for everything in (False, True))
+    assert [row[0].text.rpartition(" ")[2] for row in short[0].blocks[0].rows] == ["below", "differs"]
+    assert "Every number" not in [chapter.title for chapter in short]
+    every = next(chapter for chapter in full if chapter.title == "Every number")
+    assert sum(len(block.rows) for block in every.blocks) == 3
+
+
+def test_papers_are_compared_where_they_print_the_same_thing() -> None:
+    def row(number: str, paper: str, **changes: Any) -> Row:
+        return ROW.model_copy(update={"id": number, "paper": paper} | changes)
+
+    rows = (
+        row("a", "A", value=91.0),
+        row("b", "B", value=93.5),
+        row("c", "C", value=92.0, protocol="q"),
+        row("other sparsity", "B", sparsity=0.8),
+        row("unread", "D", value=10.0, verified="unverified"),
+        row("other layers", "B", value=20.0, method="gmp[allocation=global]"),
+        row("same paper", "A", value=90.0, sparsity=0.5),
+        row("same paper too", "A", value=80.0, sparsity=0.5),
+    )
+    protocol = Protocol(recipe="cifar10", prunable="all", report="last", source="here")
+    (one,) = replications(Published(rows, {"p": protocol, "q": protocol}))
+    assert [each.id for each in one.rows] == ["b", "c", "a"]
+    assert one.difference == 2.5
+
+
+def test_a_board_has_the_best_method_first_and_marks_the_best_of_a_column() -> None:
+    scores = {("dense", NAN): (3, 93.0, 0.1), ("snip", 0.9): (3, 90.0, 0.2), ("gmp", 0.9): (3, 91.0, NAN)}
+    block = board_block(Board("here", "digits", "resnet8_cifar", "recipe digits", scores))
+    assert block.title == "resnet8_cifar on digits (here): recipe digits, dense 93.00 ± 0.10 (3)"
+    assert [[cell.text for cell in row] for row in block.rows] == [["gmp", "91.00 (3)"], ["snip", "90.00 ± 0.20 (3)"]]
+    assert [row[1].best for row in block.rows] == [True, False]
