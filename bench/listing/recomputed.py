@@ -73,9 +73,9 @@ def _print(source: Source, lines: Sequence[Line]) -> None:
     """The counts of each table, and every cell that is not equal to the digit."""
     print(f"{source.name}: {source.facts.paper}")
     for name, counted in tables.counts(lines).items():
-        print(f"  {name}: {sum(counted.values())} cells, {tables.spelled(counted)}")
+        print(f"  {name}, {tables.spelled(counted)}")
     for metric, shown in tables.aside(source, lines).items():
-        print(f"  {metric}, no part of a verdict: {tables.spelled(shown) or 'not measured'}")
+        print(f"  {metric} (no part of a verdict), {tables.spelled(shown)}")
     others = [line for line in lines if line.verdict.outcome is not Outcome.EQUAL]
     if others:
         table = Table("", "Cell", "Printed", "Ours", "Verdict", box=None, pad_edge=False)

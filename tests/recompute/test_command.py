@@ -28,7 +28,7 @@ def test_measuring_prints_counts_and_what_is_not_equal(
     status = recomputed.measure([made_up.load()], made_up.results, made_up.data, kept, as_json=False)
     out, err = capsys.readouterr()
     assert status == 0
-    assert "table 1: 3 cells, 2 equal to the digit, 1 differs" in out
+    assert "table 1, 3 cells: 2 equal to the digit, 1 differs" in out
     assert "double" in out
     assert "large" not in out
     assert "made_up: small (1 of 2, 2 cells)" in err
