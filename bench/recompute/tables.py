@@ -118,7 +118,7 @@ def markdown(source: Source, found: Sequence[Line], measured: Sequence[Record]) 
         for metric, counted in aside(source, found).items()
         if counted
     ]
-    return "\n\n".join([*parts, _cells(found)]) + "\n"
+    return "\n\n".join([*parts, _cells(found), *_notes(found)]) + "\n"
 
 
 def _origin(source: Source) -> str:
@@ -153,6 +153,12 @@ def _cells(found: Sequence[Line]) -> str:
         for line in found
     ]
     return _table(("cell", "procedure", "metric", "printed", "ours", "verdict"), rows)
+
+
+def _notes(found: Sequence[Line]) -> list[str]:
+    """What is said about single cells, if anything is: why a file is not the printed run, say."""
+    noted = [f"* {line.cell.id}: {line.cell.note}" for line in found if line.cell.note]
+    return ["\n".join(noted)] if noted else []
 
 
 def _short(values: Iterable[str]) -> list[str]:
