@@ -36,15 +36,17 @@ def show(sources: Sequence[Source], data_dir: Path | None, as_json: bool) -> Non
 
 
 def measure(sources: Sequence[Source], results: Path, data_dir: Path | None, output: Path | None, as_json: bool) -> int:
-    """Measure what can be, print and keep the verdicts; 1 if network files are missing."""
+    """Measure what can be, print and keep the verdicts; 1 if files are missing of networks not measured yet."""
     measured: list[dict[str, Any]] = []
     complete = True
     for source in sources:
         records, files = run(source, results, data_dir, say=lambda text: print(text, file=sys.stderr))
         lines = tables.lines(source, records)
-        complete &= not files.missing
-        for sentence in files.missing.values():
-            print(f"{source.name}: {sentence}", file=sys.stderr)
+        unanswered = {line.cell.file for line in lines if not line.ours}
+        for key, sentence in files.missing.items():
+            if key in unanswered:
+                complete = False
+                print(f"{source.name}: {sentence}", file=sys.stderr)
         if output and records:
             keep(source, records, output / source.name)
         if as_json:
