@@ -22,26 +22,11 @@ import torch
 from torch import Tensor
 
 from bench.errors import UserError
+from bench.recompute.pickled import Module
 from bench.weights import save_state
 
 SHA256 = "1496712e34326fa36054ed49b9a2f7958d329c0602b2f6af5daa465c9f811808"
 """Of ckps/pruned_models/vgg16_cifar10_0.3M.ckp in youzhonghui/gate-decorator-pruning at 05e4c312."""
-
-
-class Module:
-    """Stands for every class of modules: attributes, and no behaviour."""
-
-    _parameters: dict[str, Tensor | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module]
-
-    def state(self, prefix: str = "") -> dict[str, Tensor]:
-        """Parameters and buffers by their names, as `nn.Module.state_dict` would give them."""
-        own = {**self._parameters, **self._buffers}
-        found = {prefix + name: tensor for name, tensor in own.items() if tensor is not None}
-        for name, child in self._modules.items():
-            found |= child.state(f"{prefix}{name}.")
-        return found
 
 
 def _storage(content: bytes) -> Any:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from bench.errors import UserError
-from bench.weights import load_state
 
 
-def filled(network: nn.Module, path: Path, names: Mapping[str, str]) -> nn.Module:
-    """The network with the weights of a file, in evaluation mode.
+def filled(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[str, str], path: Path) -> nn.Module:
+    """The network with weights of a file, in evaluation mode.
 
     Args:
         network: ours.
-        path: a file of weights, `bench.weights.load_state`.
+        weights: what is in the file.
         names: our name of each layer by the name that the file has for it.
+        path: of the file, for errors.
 
     Raises:
-        UserError: if the file is no such network.
+        UserError: if these are not the weights of such a network.
     """
     state = {}
-    for name, tensor in load_state(path).items():
+    for name, tensor in weights.items():
         layer, _, kind = name.rpartition(".")
         state[f"{names.get(layer, layer)}.{kind}"] = tensor
     try:

@@ -63,6 +63,6 @@ def test_removing_is_zeroing_outgoing_weights() -> None:
 
 
 def test_the_published_network_is_the_expected_one() -> None:
-    dense = source.filled(Perceptron(source.WIDTHS), brought("neuron_merging", "lenet-300-100"), source.NAMES)
+    dense = source.load(brought("neuron_merging", "lenet-300-100"))
     thin = source.smaller(dense, 0.8, merge=True)
     assert (thin.fc1.out_features, thin.fc2.out_features) == (60, 20)

@@ -11,6 +11,7 @@ are multiplied by a matrix of these ratios. Both layers are ranked and compared 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from bench.recompute.metric import Metric
 from bench.recompute.question import Question
 from bench.recompute.renamed import filled
 from bench.recompute.sources import Answers
+from bench.weights import load_state
 
 WIDTHS = (300, 100)
 NAMES = {"ip1": "fc1", "ip2": "fc2", "ip3": "fc"}
@@ -33,8 +35,7 @@ THRESHOLD = 0.45
 
 def measure(questions: Sequence[Question], material: Material) -> Answers:
     """Accuracy of the dense network and of those that procedures make of it."""
-    file = questions[0].file
-    dense, images = filled(Perceptron(WIDTHS), material.files[file], NAMES), material.test_images("fashion_mnist")
+    dense, images = load(material.files[questions[0].file]), material.test_images("fashion_mnist")
     pixels = images.normalised(MEAN, STD)
     answers = {}
     for question in questions:
@@ -43,6 +44,11 @@ def measure(questions: Sequence[Question], material: Material) -> Answers:
             network = smaller(dense, float(question.arguments["ratio"]), merge=question.procedure == "merge")
         answers[question.cell] = {Metric.TOP1: metrics.accuracy(logits(network, pixels), images.labels)}
     return answers
+
+
+def load(path: Path) -> nn.Module:
+    """The dense network of a file."""
+    return filled(Perceptron(WIDTHS), load_state(path), NAMES, path)
 
 
 def smaller(network: nn.Module, ratio: float, merge: bool) -> nn.Module:

@@ -27,6 +27,7 @@ from bench.recompute.metrics import Measurement
 from bench.recompute.question import Question
 from bench.recompute.renamed import filled
 from bench.recompute.sources import Answers
+from bench.weights import load_state
 
 MEAN, STD = (0.1307,), (0.3081,)
 """Of LeNet-5's images; those of the other network are not normalised."""
@@ -55,7 +56,7 @@ def load(key: str, path: Path) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.register_parameter("bias", None)
-    return filled(network, path, names)
+    return filled(network, load_state(path), names, path)
 
 
 def subset_sums(network: nn.Module, numbers: int, seed: int) -> tuple[int, int]:
