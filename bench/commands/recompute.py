@@ -34,7 +34,7 @@ def recompute(
     Nothing is trained. Network files are brought by hand and checked by their checksums; what is measured already is
     not measured again.
 
-    Exit status 1: files are missing, and a line says which and where they come from.
+    Exit status 1: files are missing of networks not measured yet; a line says which, and where they come from.
 
     Examples:
         reprune recompute --list

@@ -36,15 +36,17 @@ def show(sources: Sequence[Source], data_dir: Path | None, as_json: bool) -> Non
 
 
 def measure(sources: Sequence[Source], results: Path, data_dir: Path | None, output: Path | None, as_json: bool) -> int:
-    """Measure what can be, print and keep the verdicts; 1 if network files are missing."""
+    """Measure what can be, print and keep the verdicts; 1 if files are missing of networks not measured yet."""
     measured: list[dict[str, Any]] = []
     complete = True
     for source in sources:
         records, files = run(source, results, data_dir, say=lambda text: print(text, file=sys.stderr))
         lines = tables.lines(source, records)
-        complete &= not files.missing
-        for sentence in files.missing.values():
-            print(f"{source.name}: {sentence}", file=sys.stderr)
+        unanswered = {line.cell.file for line in lines if not line.ours}
+        for key, sentence in files.missing.items():
+            if key in unanswered:
+                complete = False
+                print(f"{source.name}: {sentence}", file=sys.stderr)
         if output and records:
             keep(source, records, output / source.name)
         if as_json:
@@ -73,9 +75,9 @@ def _print(source: Source, lines: Sequence[Line]) -> None:
     """The counts of each table, and every cell that is not equal to the digit."""
     print(f"{source.name}: {source.facts.paper}")
     for name, counted in tables.counts(lines).items():
-        print(f"  {name}: {sum(counted.values())} cells, {tables.spelled(counted)}")
+        print(f"  {name}, {tables.spelled(counted)}")
     for metric, shown in tables.aside(source, lines).items():
-        print(f"  {metric}, no part of a verdict: {tables.spelled(shown) or 'not measured'}")
+        print(f"  {metric} (no part of a verdict), {tables.spelled(shown)}")
     others = [line for line in lines if line.verdict.outcome is not Outcome.EQUAL]
     if others:
         table = Table("", "Cell", "Printed", "Ours", "Verdict", box=None, pad_edge=False)

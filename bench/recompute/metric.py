@@ -19,8 +19,12 @@ class Metric(StrEnum):
     ERROR = "top1 error"
     BATCH_TOP1 = "mean of batch accuracies"
     """Every batch weighs the same, a partial last one too."""
+    CORRECT = "right images"
+    """How many; the source may leave out a few."""
     LOSS = "loss"
     BATCH_LOSS = "mean of batch losses"
+    SOFTMAXED_LOSS = "loss of softmax outputs"
+    """Probabilities taken for logits: softmax twice before the logarithm."""
     PARAMETERS = "parameters"
     MEGA_PARAMETERS = "million parameters"
     WEIGHTS_LEFT = "weights left"
@@ -35,4 +39,4 @@ class Metric(StrEnum):
     @property
     def digits(self) -> int:
         """How many significant digits are compared: a loss is what float32 made of logits, all else is counted."""
-        return SINGLE if self in (Metric.LOSS, Metric.BATCH_LOSS) else DOUBLE
+        return SINGLE if self in (Metric.LOSS, Metric.BATCH_LOSS, Metric.SOFTMAXED_LOSS) else DOUBLE

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.published.outcomes import Outcome
+from bench.published.outcomes import RECOMPUTED, Outcome
 from bench.recompute.cells import SEPARATOR, Cell, Source
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
@@ -70,8 +70,10 @@ def aside(source: Source, found: Sequence[Line]) -> dict[Metric, Counter[Outcome
 
 
 def spelled(counted: Counter[Outcome]) -> str:
-    """``583 equal to the digit, 2 differs`` in the order of the outcomes."""
-    return ", ".join(f"{counted[outcome]} {outcome}" for outcome in Outcome if counted[outcome])
+    """``585 cells: 583 equal to the digit, 2 differs``, the words of this kind of evidence first."""
+    total, order = sum(counted.values()), dict.fromkeys((*RECOMPUTED, *Outcome))
+    words = ", ".join(f"{counted[outcome]} {outcome}" for outcome in order if counted[outcome])
+    return f"{total} cell{'' if total == 1 else 's'}: {words}"
 
 
 def as_json(source: Source, found: Sequence[Line]) -> list[dict[str, Any]]:
@@ -110,15 +112,13 @@ def as_csv(found: Sequence[Line]) -> str:
 def markdown(source: Source, found: Sequence[Line], measured: Sequence[Record]) -> str:
     """The page of a source: what its files are, what came out, and every cell."""
     parts = [f"# {source.facts.paper}", _origin(source), _files(source, measured)]
+    parts += [f"**{table}**, {spelled(counted)}." for table, counted in counts(found).items()]
     parts += [
-        f"**{table}**: {sum(counted.values())} cells, {spelled(counted)}." for table, counted in counts(found).items()
-    ]
-    parts += [
-        f"*{metric}*, shown but no part of a verdict ({source.facts.why_aside}): {spelled(counted)}."
+        f"*{metric}*, shown but no part of a verdict ({source.facts.why_aside}), {spelled(counted)}."
         for metric, counted in aside(source, found).items()
         if counted
     ]
-    return "\n\n".join([*parts, _cells(found)]) + "\n"
+    return "\n\n".join([*parts, _cells(found), *_notes(found)]) + "\n"
 
 
 def _origin(source: Source) -> str:
@@ -153,6 +153,12 @@ def _cells(found: Sequence[Line]) -> str:
         for line in found
     ]
     return _table(("cell", "procedure", "metric", "printed", "ours", "verdict"), rows)
+
+
+def _notes(found: Sequence[Line]) -> list[str]:
+    """What is said about single cells, if anything is: why a file is not the printed run, say."""
+    noted = [f"* {line.cell.id}: {line.cell.note}" for line in found if line.cell.note]
+    return ["\n".join(noted)] if noted else []
 
 
 def _short(values: Iterable[str]) -> list[str]:

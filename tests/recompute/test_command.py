@@ -28,7 +28,7 @@ def test_measuring_prints_counts_and_what_is_not_equal(
     status = recomputed.measure([made_up.load()], made_up.results, made_up.data, kept, as_json=False)
     out, err = capsys.readouterr()
     assert status == 0
-    assert "table 1: 3 cells, 2 equal to the digit, 1 differs" in out
+    assert "table 1, 3 cells: 2 equal to the digit, 1 differs" in out
     assert "double" in out
     assert "large" not in out
     assert "made_up: small (1 of 2, 2 cells)" in err
@@ -45,3 +45,14 @@ def test_programs_get_values_and_verdicts(made_up: Synthetic, capsys: pytest.Cap
     assert small["verdict"] == "equal to the digit"
     assert (large["ours"], large["verdict"]) == ({}, "not run")
     assert "made_up: there is no " in err
+
+
+def test_a_file_is_not_asked_for_once_its_network_is_measured(
+    made_up: Synthetic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up.run()
+    made_up.file("large").unlink()
+    assert recomputed.measure([made_up.load()], made_up.results, made_up.data, None, as_json=False) == 0
+    out, err = capsys.readouterr()
+    assert "3 equal to the digit" in out
+    assert err == ""

@@ -112,5 +112,5 @@ def test_kept_tables_follow_from_records_and_prints_alone(made_up: Synthetic) ->
     texts = from_records(folder, made_up.networks)
     assert {name: (folder / name).read_text() for name in texts} == texts
     assert "| small | `size` | parameters | 4 | 3 | equal within 2 images |" in texts["table.md"]
-    assert "**table 1**: 3 cells, 1 equal to the digit, 1 equal within k images, 1 differs." in texts["table.md"]
+    assert "**table 1**, 3 cells: 1 equal to the digit, 1 equal within k images, 1 differs." in texts["table.md"]
     assert "double,table 1,small,size[times=2],parameters,9,6.0,2,differs,page 1" in texts["cells.csv"]
