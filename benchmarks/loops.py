@@ -1,4 +1,4 @@
-"""ResNet-20 on CIFAR-10 at batch 128: as the engine trains it, and as the barest loop would.
+"""ResNet-20 on CIFAR-10, and LeNet-300-100 on MNIST: as the engine trains them, and as the barest loop would.
 
 The images are random, their shape is real: nothing here depends on what is in them.
 """
@@ -6,7 +6,7 @@ The images are random, their shape is real: nothing here depends on what is in t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from bench import data
+from bench import recipe as recipes
 from bench.catalog import create
 from bench.context import Run
 from bench.data import Images
@@ -22,44 +23,67 @@ from bench.initialise import build
 from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
 from bench.prunable import prunable
-from bench.recipe import Phase, Recipe, load
+from bench.recipe import Phase, Recipe
 from bench.train import Trainer
 
-BATCH, LONG = 128, 1000
+LONG = 1000
 RATE = 1e-6
 """So low that weights hardly move: noise as data must not make a network diverge."""
 
 
-def recipe(**changes: Any) -> Recipe:
-    """The recipe ``cifar10`` (random crops and flips, SGD with Nesterov momentum), at a low rate."""
+@dataclass(frozen=True)
+class Load:
+    """A network, its data set, and the recipe that says what happens to images and weights."""
+
+    architecture: str
+    dataset: str
+    recipe: str
+
+    @property
+    def batch(self) -> int:
+        """Images in a batch."""
+        return recipes.load(self.recipe).batch_size
+
+
+RESNET = Load("resnet20_cifar", "cifar10", "cifar10")
+LENET = Load("lenet_300_100", "mnist", "snfs_mnist[data.validation=0]")
+BATCH = RESNET.batch
+
+
+def recipe(load: Load = RESNET, **changes: Any) -> Recipe:
+    """Its recipe, at a low rate, with fields changed."""
     phase = Phase(epochs=LONG, lr=RATE, schedule="multistep", milestones=(LONG / 2, LONG * 3 / 4))
-    return load("cifar10").model_copy(update={"train": phase} | changes)
+    return recipes.load(load.recipe).model_copy(update={"train": phase} | changes)
 
 
-def images(train: int, test: int) -> Images:
-    """So many random images of CIFAR-10's shape, with labels."""
-    drawn = torch.Generator().manual_seed(0)
+def images(train: int, test: int, load: Load = RESNET) -> Images:
+    """So many random images of the data set's shape, with labels."""
+    drawn, info = torch.Generator().manual_seed(0), data.info(load.dataset)
+    shape = info.channels, info.height, info.width
     parts = [
         part
         for count in (train, test)
         for part in (
-            torch.randint(256, (count, 3, 32, 32), generator=drawn, dtype=torch.uint8),
-            torch.randint(10, (count,), generator=drawn),
+            torch.randint(256, (count, *shape), generator=drawn, dtype=torch.uint8),
+            torch.randint(info.classes, (count,), generator=drawn),
         )
     ]
     return Images(*parts)
 
 
-def network() -> nn.Module:
-    """ResNet-20 as a run starts with it."""
-    return build("resnet20_cifar", 10, 3, (32, 32), recipe(), 0)
+def network(load: Load = RESNET) -> nn.Module:
+    """The network as a run starts with it."""
+    info = data.info(load.dataset)
+    return build(load.architecture, info.classes, info.channels, (info.height, info.width), recipe(load), 0)
 
 
-def trainer(method: str, sparsity: float = 0.9, steps: int = 64, test: int = BATCH, **changes: Any) -> Trainer:
+def trainer(
+    method: str, sparsity: float = 0.9, steps: int = 64, test: int = BATCH, load: Load = RESNET, **changes: Any
+) -> Trainer:
     """The engine's trainer of a method, with epochs of so many steps."""
-    info = replace(data.info("cifar10"), train_images=steps * BATCH, test_images=test)
-    batches = Batches(images(info.train_images, test), info, recipe(**changes), 0)
-    model, made = network(), create(method, {}) if method != "dense" else Dense()
+    info = replace(data.info(load.dataset), train_images=steps * load.batch, test_images=test)
+    batches = Batches(images(info.train_images, test, load), info, recipe(load, **changes), 0)
+    model, made = network(load), create(method, {}) if method != "dense" else Dense()
     run = Run(made, model, prunable(model, "all"), batches.recipe, batches, Stage("train", sparsity), 0)
     made.build(run)
     sizes = {name: weight.numel() for name, weight in run.weights.items()}
@@ -76,9 +100,9 @@ def steps_of(one: Trainer, steps: int = 1) -> Callable[[], None]:
     return go
 
 
-def bare_epoch(steps: int, test: int) -> Callable[[], None]:
+def bare_epoch(steps: int, test: int, load: Load = RESNET) -> Callable[[], None]:
     """An epoch without engine: float images that are normalised and in place, no augmentation, nothing noted."""
-    model, parts = network(), images(steps * BATCH, test)
+    model, parts, batch = network(load), images(steps * load.batch, test, load), load.batch
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
     train_x, test_x = (
         part.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
@@ -87,7 +111,7 @@ def bare_epoch(steps: int, test: int) -> Callable[[], None]:
 
     def go() -> None:
         model.train()
-        for chosen in torch.randperm(len(train_x)).split(BATCH):
+        for chosen in torch.randperm(len(train_x)).split(batch):
             loss = cross_entropy(model(train_x[chosen]), parts.train_y[chosen])
             loss.backward()
             optimizer.step()
