@@ -45,7 +45,7 @@ def headline(state: State) -> tuple[str, ...]:
 
 _SENTENCES = {
     Evidence.RETRAINED: "Re-trained at the paper's protocol",
-    Evidence.RECOMPUTED: "Recomputed from the authors' networks",
+    Evidence.RECOMPUTED: "Recomputed from the authors' networks (accuracies, losses, sizes)",
     Evidence.COUNTED: "Counted (arithmetic only, no accuracy)",
 }
 
