@@ -37,7 +37,8 @@ def test_kinds_are_counted_apart_and_undecided_numbers_are_not_decided() -> None
     )
     assert lines == (
         "Re-trained at the paper's protocol: 1 of 3 numbers decided in 1 table of 1 source (1 reproduced).",
-        "Recomputed from the authors' networks (accuracies, losses, sizes): 0 of 0 numbers decided in 0 tables of 0 sources.",
+        "Recomputed from the authors' networks (accuracies, losses, sizes): 0 of 0 numbers decided in 0 tables of 0 "
+        "sources.",
         "Counted (arithmetic only, no accuracy): 2 of 2 numbers decided in 2 tables of 1 source (1 agrees, 1 differs).",
     )
 
