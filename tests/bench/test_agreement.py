@@ -107,11 +107,11 @@ def test_verdicts_by_method() -> None:
     chance = line("snip", point=0.98, verdict="both collapsed", obstacles=(), difference=5.0)
     (chapter,) = chapters([*networks, below, chance, line("dpf")])
     gmp, snip, dpf = ([text.text for text in row] for row in chapter.blocks[0].rows)
-    assert gmp[:9] == ["gmp", "5", "0", "0", "0", "0", "0", "0", "0"]
-    assert gmp[9] == "+0.20" and gmp[10].startswith("+0.0")
-    assert gmp[11] == "5"
-    assert snip == ["snip", "0", "0", "0", "1", "0", "0", "0", "1", "−2.00", "–", "1"]
-    assert dpf == ["dpf", "0", "0", "0", "0", "0", "0", "1", "0", "–", "–", "0"]
+    assert gmp[:10] == ["gmp", "5", *["0"] * 8]
+    assert gmp[10] == "+0.20" and gmp[11].startswith("+0.0")
+    assert gmp[12] == "5"
+    assert snip == ["snip", "0", "0", "0", "0", "1", "0", "0", "0", "1", "−2.00", "–", "1"]
+    assert dpf == ["dpf", "0", "0", "0", "0", "0", "0", "0", "1", "0", "–", "–", "0"]
     assert "from 5 networks on" in chapter.notes[0]
 
 
