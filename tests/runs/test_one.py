@@ -163,7 +163,7 @@ def command(*words: str) -> list[str]:
         ([*WORDS, "--method", "gmp"], "name the method once"),
         ([*WORDS, "--budget", "0"], "argument --budget: 0.0 is not between"),
         ([*WORDS, "--sparsity", "most"], "--points 'most' is not a list of numbers"),
-        (["run", "gmp", "--dataset", "mnist", "--arch", "convnet_small", "--recipe", "digits"], "mnist"),
+        (["run", "gmp", "--dataset", "emnist", "--arch", "convnet_small", "--recipe", "digits"], "emnist"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(words, said, capsys):
