@@ -64,7 +64,9 @@ def test_five_verdicts_drawn_at_random_come_out_again(state: State) -> None:
     again = {Evidence.RETRAINED: _retrained, Evidence.RECOMPUTED: _recomputed}
     for kind, compute in again.items():
         decided = [each for each in state.findings if each.kind is kind and each.decided]
-        for each in random.Random(len(decided)).sample(decided, min(5, len(decided))):
+        chosen = random.Random(len(decided)).sample(decided, min(5, len(decided)))
+        assert chosen, kind
+        for each in chosen:
             compute(each)
 
 
