@@ -15,20 +15,34 @@ from bench.errors import UserError
 
 
 class _Flat(Classifier):
-    """A network whose head sees every position of its features, so that it is built for one size of images."""
+    """A network whose head sees every position of its features, so that it is built for one size of images.
+
+    Behind them come linear layers ``fc1``, ``fc2``, …, each with ReLU, and the classifier ``fc``.
+    """
+
+    def finish_flat(self, features: int, widths: Sequence[int], num_classes: int, drop_rate: float) -> None:
+        """Add hidden layers of these widths behind so many features, and the classifier."""
+        self.depth = len(widths)
+        for number, (inputs, outputs) in enumerate(pairwise((features, *widths)), start=1):
+            self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
+        self.relu = nn.ReLU(inplace=True)
+        self.num_features = self.head_hidden_size = widths[-1]
+        self.head_drop = nn.Dropout(drop_rate)
+        self.reset_classifier(num_classes)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Map features of any shape (N, …) to the last hidden layer (N, `num_features`)."""
+        x = x.flatten(1)
+        for number in range(1, self.depth + 1):
+            x = self.relu(self.get_submodule(f"fc{number}")(x))
+        return x
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Map features (N, `num_features`) to logits (N, classes), or to themselves if `pre_logits`."""
+        """Map the last hidden layer (N, `num_features`) to logits (N, classes), or to itself if `pre_logits`."""
         x = self.head_drop(x)
         if not pre_logits:
             x = self.fc(x)
         return x
-
-    def finish(self, features: int, num_classes: int, drop_rate: float) -> None:
-        """Add the head for `features` inputs."""
-        self.num_features = self.head_hidden_size = features
-        self.head_drop = nn.Dropout(drop_rate)
-        self.reset_classifier(num_classes)
 
 
 class Perceptron(_Flat):
@@ -51,19 +65,11 @@ class Perceptron(_Flat):
         img_size: tuple[int, int] = (28, 28),
     ) -> None:
         super().__init__()
-        self.depth = len(widths)
-        sizes = (in_chans * img_size[0] * img_size[1], *widths)
-        for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
-            self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
-        self.relu = nn.ReLU(inplace=True)
-        self.finish(widths[-1], num_classes, drop_rate)
+        self.finish_flat(in_chans * img_size[0] * img_size[1], widths, num_classes, drop_rate)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the last hidden layer (N, widths[-1])."""
-        x = x.flatten(1)
-        for number in range(1, self.depth + 1):
-            x = self.relu(self.get_submodule(f"fc{number}")(x))
-        return x
+        return self.hidden(x)
 
 
 class LeNet5(_Flat):
@@ -73,7 +79,7 @@ class LeNet5(_Flat):
         channels: of the two convolutions.
         widths: units of each hidden linear layer.
         padding: of the first convolution; 2 keeps the size.
-        relu: whether a ReLU follows each convolution's pooling; Caffe's network has none there.
+        relu: whether a ReLU follows each convolution; Caffe's network has none there.
         num_classes: number of outputs.
         in_chans: number of image channels.
         drop_rate: dropout before the classifier.
@@ -92,24 +98,17 @@ class LeNet5(_Flat):
         img_size: tuple[int, int] = (28, 28),
     ) -> None:
         super().__init__()
-        self.depth = len(widths)
         self.conv1 = nn.Conv2d(in_chans, channels[0], 5, padding=padding)
         self.conv2 = nn.Conv2d(channels[0], channels[1], 5)
         self.pool = nn.MaxPool2d(2)
-        self.relu = nn.ReLU(inplace=True)
-        self.after = self.relu if relu else nn.Identity()
+        self.after = nn.ReLU(inplace=True) if relu else nn.Identity()
         height, width = (((side + 2 * padding - 4) // 2 - 4) // 2 for side in img_size)
         if min(height, width) < 1:
             raise UserError(f"LeNet-5 takes images of 16 pixels or more, not {img_size[0]}x{img_size[1]}.")
-        sizes = (channels[1] * height * width, *widths)
-        for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
-            self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
-        self.finish(widths[-1], num_classes, drop_rate)
+        self.finish_flat(channels[1] * height * width, widths, num_classes, drop_rate)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the last hidden layer (N, widths[-1])."""
         x = self.pool(self.after(self.conv1(x)))
-        x = self.pool(self.after(self.conv2(x))).flatten(1)
-        for number in range(1, self.depth + 1):
-            x = self.relu(self.get_submodule(f"fc{number}")(x))
-        return x
+        x = self.pool(self.after(self.conv2(x)))
+        return self.hidden(x)
