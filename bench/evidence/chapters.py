@@ -56,7 +56,16 @@ def _sentence(kind: Evidence, findings: Sequence[Finding]) -> str:
     words = words_of(each.outcome for each in decided)
     places = f"in {_count(len(tables), 'table')} of {_count(len(sources), 'source')}"
     told = f"{len(decided)} of {_count(len(findings), 'number')} decided {places}"
-    return f"{_SENTENCES[kind]}: {told}{f' ({words})' if words else ''}."
+    return f"{_SENTENCES[kind]}: {told}{f' ({words})' if words else ''}{_apart(decided)}."
+
+
+def _apart(decided: Sequence[Finding]) -> str:
+    """Names a source that most decided numbers are of: readers must not take them for numbers of many sources."""
+    paper, most = Counter(each.paper for each in decided).most_common(1)[0] if decided else ("", 0)
+    if 2 * most <= len(decided) or most == len(decided):
+        return ""
+    tables = {each.table for each in decided if each.paper == paper}
+    return f"; {most} of them are {_count(len(tables), 'table')} of one source, {short(paper)}"
 
 
 def words_of(outcomes: Iterable[Outcome]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from bench import counts
 from bench.counts.show import why
@@ -53,9 +55,18 @@ class Finding:
         return self.outcome not in UNDECIDED
 
 
-def gather(published: Published, folder: Path = REPRODUCTIONS) -> list[Finding]:
-    """All findings: a number may have one of each kind."""
-    return [*retrained(published, folder), *recomputed(folder), *counted()]
+@dataclass(frozen=True)
+class KeptGrid:
+    """A kept folder, read once for all who ask.
+
+    Attributes:
+        name: of the folder.
+        table: a line per run and point (`bench.report.measurements`).
+    """
+
+    name: str
+    kept: kept.Kept
+    table: pd.DataFrame
 
 
 def folders(folder: Path = REPRODUCTIONS) -> list[Path]:
@@ -63,14 +74,23 @@ def folders(folder: Path = REPRODUCTIONS) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"*/{kept.GRID}"))
 
 
-def retrained(published: Published, folder: Path = REPRODUCTIONS) -> list[Finding]:
-    """Of the rows that a kept grid can be compared with, the best there is of each; rows that none can are left out."""
-    best: dict[tuple[str, str], Finding] = {}
-    for path in folders(folder):
-        found = kept.read(path)
-        table = measurements.from_records(found.plan, found.records, {})
-        lines = compare(found.plan, table, published, looks=found.grid.looks).to_dict("records")
-        for line in lines:
+def grids(folder: Path = REPRODUCTIONS) -> list[KeptGrid]:
+    """What these folders hold."""
+    read = {path.name: kept.read(path) for path in folders(folder)}
+    return [
+        KeptGrid(name, found, measurements.from_records(found.plan, found.records, {})) for name, found in read.items()
+    ]
+
+
+def retrained(published: Published, found: Iterable[KeptGrid]) -> list[Finding]:
+    """Of each row that a kept grid can be compared with, what is known best; rows that none can are left out.
+
+    A decision is better than runs that decide nothing, and these are better than none, under whatever reading.
+    """
+    best: dict[str, Finding] = {}
+    for one in found:
+        compared = compare(one.kept.plan, one.table, published, looks=one.kept.grid.looks)
+        for line in compared.to_dict("records"):
             if line["verdict"] == Outcome.NOT_COMPARABLE:
                 continue
             finding = Finding(
@@ -85,12 +105,15 @@ def retrained(published: Published, folder: Path = REPRODUCTIONS) -> list[Findin
                 f"{_mean(line['ours'], line['ours_std'])} ({line['ours_n']:.0f})" if line["ours_n"] else "",
                 line["reason"],
                 line["source"],
-                path.name,
+                one.name,
             )
-            key = (finding.number, line["under"])
-            if key not in best or not best[key].decided:
-                best[key] = finding
+            if _known(finding) > _known(best.get(finding.number)):
+                best[finding.number] = finding
     return list(best.values())
+
+
+def _known(finding: Finding | None) -> tuple[bool, bool, bool]:
+    return (finding is not None, finding is not None and finding.decided, finding is not None and bool(finding.ours))
 
 
 def recomputed(folder: Path = REPRODUCTIONS) -> Iterator[Finding]:

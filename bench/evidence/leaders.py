@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.evidence.findings import REPRODUCTIONS, folders
-from bench.report import kept, measurements
+import pandas as pd
+
+from bench.evidence.findings import KeptGrid
 from bench.statistics import summarise
 
 Score = tuple[int, float, float]
@@ -49,20 +50,25 @@ class Board:
         return next((score for (_, point), score in self.scores.items() if point != point), None)
 
 
-def boards(folder: Path = REPRODUCTIONS) -> list[Board]:
+def boards(found: Iterable[KeptGrid]) -> list[Board]:
     """Every board, by folder, data set and network."""
-    found: list[Board] = []
-    for path in folders(folder):
-        one = kept.read(path)
-        table = measurements.from_records(one.plan, one.records, {})
-        ended = table[table["outcome"] == "ok"]
-        scaled = f", SCALED DOWN to {one.grid.budget:g} of its length" if one.grid.budget != 1 else ""
-        older = f"; {len(one.outdated)} of {len(one.records)} records are of older code" if one.outdated else ""
-        for (dataset, architecture), part in ended.groupby(["dataset", "architecture"], sort=True):
-            scores: dict[tuple[str, float], Score] = {}
-            for _, rows in part.groupby(["method", "point"], dropna=False, sort=True):
-                cell = str(rows["method"].iloc[0]), float(rows["point"].iloc[0])
-                scores[cell] = len(rows), *summarise(list(rows["accuracy"]))[1:]
-            note = f"recipe {one.grid.recipe}{scaled}{older}"
-            found.append(Board(path.name, str(dataset), str(architecture), note, scores))
-    return found
+    return [
+        _board(one, str(dataset), str(architecture), runs)
+        for one in found
+        for (dataset, architecture), runs in _ended(one).groupby(["dataset", "architecture"], sort=True)
+    ]
+
+
+def _ended(one: KeptGrid) -> pd.DataFrame:
+    return one.table[one.table["outcome"] == "ok"]
+
+
+def _board(one: KeptGrid, dataset: str, architecture: str, runs: pd.DataFrame) -> Board:
+    grid, outdated = one.kept.grid, len(one.kept.outdated)
+    scaled = f", SCALED DOWN to {grid.budget:g} of its length" if grid.budget != 1 else ""
+    older = f"; {outdated} of {len(one.kept.records)} records are of older code" if outdated else ""
+    scores: dict[tuple[str, float], Score] = {}
+    for _, seeds in runs.groupby(["method", "point"], dropna=False, sort=True):
+        cell = str(seeds["method"].iloc[0]), float(seeds["point"].iloc[0])
+        scores[cell] = summarise(list(seeds["accuracy"]))
+    return Board(one.name, dataset, architecture, f"recipe {grid.recipe}{scaled}{older}", scores)

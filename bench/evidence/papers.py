@@ -39,8 +39,8 @@ class Paper:
     outcomes: dict[Evidence, Counter[Outcome]] = field(default_factory=lambda: {kind: Counter() for kind in Evidence})
 
     @property
-    def decided(self) -> int:
-        """How many findings there are of all kinds; to sort by, for kinds are not added up."""
+    def findings(self) -> int:
+        """How many there are of all kinds; to sort by, for kinds are not added up."""
         return sum(counter.total() for counter in self.outcomes.values())
 
 
@@ -62,7 +62,7 @@ def papers(published: Published, findings: Iterable[Finding], kept: Sequence[Pat
         key = _key(finding.paper, finding.arxiv)
         paper = found.setdefault(key, Paper(short(finding.paper), finding.arxiv))
         paper.outcomes[finding.kind][finding.outcome] += 1
-    return sorted(found.values(), key=lambda paper: (-paper.decided, -paper.comparable, -paper.rows, paper.name))
+    return sorted(found.values(), key=lambda paper: (-paper.findings, -paper.comparable, -paper.rows, paper.name))
 
 
 def _key(paper: str, arxiv: str) -> str:

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text as Line
 
 from bench import published
-from bench.evidence.chapters import State, chapters, headline
-from bench.evidence.findings import REPRODUCTIONS, folders, gather
+from bench.evidence.chapters import State, chapters, headline, papers_block
+from bench.evidence.findings import REPRODUCTIONS, counted, folders, grids, recomputed, retrained
 from bench.evidence.leaders import boards
 from bench.evidence.papers import papers
 from bench.evidence.replications import replications
@@ -21,7 +21,6 @@ from bench.published.outcomes import Evidence, Outcome
 from bench.record import write_atomic
 from bench.report import tables
 from bench.report.kept import GRID
-from bench.report.layout import Block
 from bench.report.page import embed, environment
 from bench.report.terminal import table
 
@@ -31,9 +30,9 @@ STYLES, SCRIPT = ("page.css", "tables.css", "media.css"), "page.js"
 
 def state(folder: Path = REPRODUCTIONS) -> State:
     """Everything that is known, from what is committed."""
-    known = published.load()
-    findings = gather(known, folder)
-    return State(findings, papers(known, findings, folders(folder)), replications(known), boards(folder))
+    known, kept = published.load(), grids(folder)
+    findings = [*retrained(known, kept), *recomputed(folder), *counted()]
+    return State(findings, papers(known, findings, folders(folder)), replications(known), boards(kept))
 
 
 def markdown(found: State) -> str:
@@ -79,13 +78,9 @@ def write(found: State, folder: Path) -> list[Path]:
 def terminal(found: State) -> RenderableType:
     """What fits a terminal: the headline, disagreements, and papers of which anything was checked."""
     first, second, *_ = chapters(found, everything=False)
-    checked = [paper for paper in found.papers if paper.decided]
-    second_block = second.blocks[0]
-    short_papers = Block(second_block.title, second_block.head, second_block.rows[: len(checked)], numbers=False)
-    lines = [Line(line) for line in headline(found)]
-    blocks = [*first.blocks, short_papers]
-    parts: list[RenderableType] = [Line(TITLE, "bold"), *lines]
-    for block in blocks:
+    checked = papers_block([paper for paper in found.papers if paper.findings])
+    parts: list[RenderableType] = [Line(TITLE, "bold"), *map(Line, headline(found))]
+    for block in (*first.blocks, checked):
         parts += [Line(), table(block, block.title)]
     return Group(*parts, *(Line(note, "dim") for note in (*first.notes, *second.notes)))
 

@@ -87,3 +87,10 @@ def test_a_board_has_the_best_method_first_and_marks_the_best_of_a_column() -> N
     assert block.title == "resnet8_cifar on digits (here): recipe digits, dense 93.00 ± 0.10 (3)"
     assert [[cell.text for cell in row] for row in block.rows] == [["gmp", "91.00 (3)"], ["snip", "90.00 ± 0.20 (3)"]]
     assert [row[1].best for row in block.rows] == [True, False]
+
+
+def test_a_source_that_most_numbers_are_of_is_named() -> None:
+    many = [finding(Evidence.RECOMPUTED, Outcome.EQUAL, str(number)) for number in range(3)]
+    other = finding(Evidence.RECOMPUTED, Outcome.EQUAL, paper="Other, B, 2021")
+    assert headline(state(*many, other))[1].endswith("; 3 of them are 1 table of one source, Someone 2020.")
+    assert "one source," not in headline(state(*many))[1]
