@@ -29,9 +29,6 @@ MACHINE = frozenset({"results", "reports", "data_dir", "download", "tracking_uri
 PACE = frozenset({"threads", "slots_per_gpu", "workers"})
 """Fields that say how a machine is used."""
 
-NAMED = frozenset({"name", "title", "budget"})
-"""Fields that make no other grid: the folder's name has the name and the budget, and the page has the title."""
-
 LONGEST_TITLE = 300
 """Characters."""
 
@@ -41,7 +38,7 @@ class Variant:
     """What tells a grid from another of its name.
 
     Attributes:
-        changes: the fields that were changed for one call, with their values.
+        changes: the fields that were changed for one call, with their values, but for the title.
         suffix: behind the name of its folder; empty for the grid as its file has it.
     """
 
@@ -63,12 +60,13 @@ def changed(grid: Grid, own: Mapping[str, Any], changes: Mapping[str, Any]) -> G
         before = own[name] if name in own else fields[name].get_default(call_default_factory=True)
         if _plain(before) not in (_plain(changes[name]), now[name]):
             found[name] = now[name]
-    asked = {name: value for name, value in found.items() if name not in NAMED}
+    titled = found.pop("title", None) is not None
+    asked = {name: value for name, value in found.items() if name != "name"}
     if not asked:
         return grid.varied(Variant(found))
     listed = ", ".join(f"{name}={plain_yaml.write(value)}" for name, value in asked.items())
     variant = Variant(found, "" if "name" in found else _short(asked))
-    return _titled(grid, "" if "title" in found else listed).varied(variant)
+    return _titled(grid, "" if titled else listed).varied(variant)
 
 
 def settled(grid: Grid, source: Path) -> Grid:
