@@ -1,15 +1,51 @@
-"""Runs whose jobs failed do not keep the others from the report: it is written without them, and says why."""
+"""Runs whose jobs failed take no others along: those go on, and the report is written without them and says why."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.workflow.flow import Flow
     from bench.workflow.progress import Progress
+
+
+def contained() -> None:
+    """Let a job fail by itself where the system has something against one of its folders.
+
+    Snakemake makes them before it starts the job, and in the end deletes those that are empty. What goes wrong there
+    would end the whole workflow with a traceback.
+    """
+    from snakemake.dag import DAG
+    from snakemake.exceptions import WorkflowError
+    from snakemake.executors.local import Executor
+
+    start, clean = Executor.run_single_job, DAG.cleanup_workdir
+
+    @wraps(start)
+    def started(executor: Any, job: Any) -> Future[Any]:
+        try:
+            return start(executor, job)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            problem = WorkflowError(f"it cannot be started ({where}{error.strerror or error})")
+            return executor.pool.submit(_fail, problem)
+
+    @wraps(clean)
+    def cleaned(dag: Any) -> None:
+        with suppress(OSError):
+            clean(dag)
+
+    Executor.run_single_job, DAG.cleanup_workdir = started, cleaned
+
+
+def _fail(problem: Exception) -> None:
+    raise problem
 
 
 def tell(workflow: Any, flow: Flow, progress: Progress, log: Any = None) -> None:

@@ -180,6 +180,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
+        failures.contained()
         alone.guard(workflow, partial(_begin, workflow, found))
     _show_progress(workflow, flow)
     return flow
