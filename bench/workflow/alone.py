@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.disk import writing
 from bench.errors import UserError
 from bench.locks import held
 
@@ -57,7 +58,8 @@ def only_one(folder: Path) -> Iterator[None]:
         )
 
     with held(lock, busy):
-        lock.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        with writing(lock):
+            lock.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         if any((folder / "locks").glob("*")):
             print("The last call was killed: its lock is cleared, and what it was training goes on from checkpoints.")
             shutil.rmtree(folder / "locks")

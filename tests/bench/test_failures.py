@@ -17,6 +17,7 @@ from tests.bench import factories
 @pytest.fixture
 def contained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snakemake's own functions, which fail as a system does, and ours around them."""
+    import snakemake.api  # noqa: F401 - before its parts, which import each other
     from snakemake.dag import DAG
     from snakemake.executors.local import Executor
 

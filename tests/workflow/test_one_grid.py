@@ -1,4 +1,4 @@
-"""A call goes by the grid with which it began, and reports what it has, whatever becomes of files and jobs meanwhile."""
+"""A call goes by the grid with which it began, and reports what it has, whatever becomes of files and jobs."""
 
 from __future__ import annotations
 
