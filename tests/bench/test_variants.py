@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import yaml
 
 from bench import variants
 from bench.errors import UserError
-from bench.grid import Grid
-from bench.workflow.resolved import opened, resolve
+from bench.grid import Grid, load
+from bench.workflow.resolved import changes, opened, resolve
+
+ROOT = Path(__file__).parents[2]
 
 GRID: dict[str, Any] = {
     "title": "Tiny",
@@ -139,3 +143,12 @@ def test_a_mark_that_says_nothing_is_passed_over_or_another_grids(content: str) 
     reported("configs/tiny.yaml")
     Path("reports/tiny/grid.json").write_text(content)
     assert reported("configs/tiny.yaml").report_folder.parent == Path("reports")
+
+
+@pytest.mark.parametrize("page", ["tutorial.md", "layout.md"])
+def test_pages_name_the_folder_to_which_their_command_leads(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (command,) = re.findall(r"snakemake --cores \w+ --config (.*?)[`\n]", text)
+    found = load("configs/quick.yaml", changes(shlex.split(command)))
+    assert set(re.findall(r"reports/quick-\w+", text)) == {str(found.report_folder)}
