@@ -114,7 +114,7 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
         try:
             data = path.read_bytes()
             record = Record.model_validate_json(data)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValidationError, UnicodeDecodeError) as error:
             problems[spec.id] = f"{path}: not a record ({_first_line(error)})"

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def contained() -> None:
-    """Let a job fail by itself where the system has something against one of its folders.
+    """Let a job fail by itself, and only if it has failed: to be called in every process of Snakemake.
 
-    Snakemake makes them before it starts the job, and in the end deletes those that are empty. What goes wrong there
-    would end the whole workflow with a traceback.
+    * Snakemake makes a job's folders before it starts it, and in the end deletes those that are empty. What the system
+      has against one of them would end the whole workflow with a traceback.
+    * Where the clock was put back, or is another one on another machine, a job's output looks older than its input.
+      Snakemake would call that an error of the job and delete the output: the record of a run that was trained.
     """
     from snakemake.dag import DAG
     from snakemake.exceptions import WorkflowError
@@ -41,7 +43,11 @@ def contained() -> None:
         with suppress(OSError):
             clean(dag)
 
+    async def unasked(*_: Any) -> None:
+        """Whatever the clocks say, what was made last is the newest."""
+
     Executor.run_single_job, DAG.cleanup_workdir = started, cleaned
+    DAG.check_output_mtime = unasked
 
 
 def _fail(problem: Exception) -> None:

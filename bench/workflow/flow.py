@@ -172,6 +172,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    failures.contained()
     # Rules say `python`: it has to be the one that runs Snakemake, in an activated environment or not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     if flow.grid.data_dir:  # jobs read trained weights from there, too
@@ -180,7 +181,6 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
-        failures.contained()
         alone.guard(workflow, partial(_begin, workflow, found))
     _show_progress(workflow, flow)
     return flow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ def contained(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Executor, "run_single_job", refuse)
     monkeypatch.setattr(DAG, "cleanup_workdir", refuse)
+    monkeypatch.setattr(DAG, "check_output_mtime", refuse)
     failures.contained()
 
 
@@ -97,3 +99,9 @@ def test_the_report_is_made_where_runs_failed_and_something_is_there_to_show(
     failures.tell(workflow, flow, SimpleNamespace(failed=failed, stopped=stopped))  # type: ignore[arg-type]
     expected = [["bench.report", "x.resolved.json"], ["bench.report.closing", "x.resolved.json"]]
     assert calls == (expected if made else [])
+
+
+def test_an_output_that_looks_older_than_its_input_is_no_error(contained: None) -> None:
+    from snakemake.dag import DAG
+
+    asyncio.run(DAG.check_output_mtime(SimpleNamespace(), SimpleNamespace(input=["later"]), ["record.json"]))

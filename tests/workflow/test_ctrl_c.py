@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ STAGES = {
     "report": "results/logs/tiny-*-report.log",
 }
 """What is there once a stage has begun."""
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """What is started in the background of a shell does not hear Ctrl-C, and neither do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.long
