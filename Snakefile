@@ -29,7 +29,7 @@ rule all:
     input:
         flow.records,
         f"{flow.report}/table.txt",
-        f"{flow.benchmarks}/{flow.grid.name}-report.tsv",
+        f"{flow.benchmarks}/{flow.name}-report.tsv",
         # Only what is already there: figures of a grid whose runs all failed never will be.
         [
             report(
@@ -41,14 +41,14 @@ rule all:
             for each in exhibits(flow.grid)
         ],
     log:
-        f"{flow.logs}/{flow.grid.name}-all.log",
+        f"{flow.logs}/{flow.name}-all.log",
     localrule: True
     conda:
         "envs/bench.yaml"
     params:
-        grid=lambda wildcards: flow.words,
+        grid=flow.resolved,
     shell:
-        "python -m bench.report.closing {params.grid} | tee {log:q}"
+        "python -m bench.report.closing {params.grid:q} | tee {log:q}"
 
 
 # `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
@@ -116,19 +116,19 @@ for part, option in flow.parts.items():
             part
         input:
             flow.records,
-            flow.sources,
+            lambda wildcards: flow.sources,
         output:
             flow.written if part == "report" else [],
         log:
-            f"{flow.logs}/{flow.grid.name}-{part}.log",
+            f"{flow.logs}/{flow.name}-{part}.log",
         benchmark:
-            f"{flow.benchmarks}/{flow.grid.name}-{part}.tsv"
+            f"{flow.benchmarks}/{flow.name}-{part}.tsv"
         localrule: True
         conda:
             "envs/bench.yaml"
         params:
-            grid=lambda wildcards: flow.words,
+            grid=flow.resolved,
             option=option,
         shell:
             # Evaluated when the rule runs: `option` itself would be that of the last turn of the loop.
-            "python -m bench.report {params.grid} {params.option} > {log:q} 2>&1"
+            "python -m bench.report {params.grid:q} {params.option} > {log:q} 2>&1"

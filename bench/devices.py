@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.errors import UserError
+from bench.locks import own_folder
 
 VISIBLE, PRETENDED = "CUDA_VISIBLE_DEVICES", "REPRUNE_GPUS"
 
@@ -82,8 +83,7 @@ def device_slot(slots_per_gpu: int, lock_dir: Path | None = None, count: int = 1
     if len(found) == count and "SLURM_JOB_ID" in os.environ and PRETENDED not in os.environ:
         yield "cuda"
         return
-    # Not the temporary folder of the environment: that may be another one for every job.
-    folder = lock_dir or Path("/tmp") / f"reprune-{os.getuid()}"
+    folder = lock_dir or own_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as lease:
         if count == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.disk import writing
 from bench.errors import UserError
 from bench.identity import file_digest
-from bench.record import Record, Result
+from bench.record import Record, Result, unfinished
 from bench.runs import find
 from bench.schema import shown
 from bench.sharing import card
@@ -96,7 +95,7 @@ def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result
     facts = {"architecture": found.spec.architecture, "run": found.id, "accuracy": f"{result.accuracy:.10g}"}
     facts |= {} if result.point is None else {"point": exact(result.point)}
     about = card.beside(output)
-    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    temporary = unfinished(output)
     try:
         save_state(state, temporary, facts)
         card.write(about, found, result, folder, output.name, file_digest(temporary))

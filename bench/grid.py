@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, PrivateAttr, field_serializer, field_validator
 
-from bench import archs, catalog, data, names, recipe
+from bench import archs, catalog, data, names, recipe, variants
 from bench.errors import UserError, discreet
-from bench.lineage import identify, skipped, stages_of
-from bench.method import Dense
-from bench.overrides import Override, Settings, Training, entries, settings
+from bench.expansion import Cell as Cell
+from bench.expansion import Plan as Plan
+from bench.expansion import expand as expand
+from bench.overrides import Override, Training, entries, settings
 from bench.overrides import check as check_overrides
 from bench.paths import Folder, Name
 from bench.prunable import check as check_prunable
 from bench.report.claims import Claim
 from bench.schema import Strict, read_yaml
-from bench.spec import RunSpec
-from bench.spelling import Spelling, exact
+from bench.spelling import exact
+from bench.variants import Variant
 
 MOST_RUNS = 100_000
 """A grid that asks for more has a slip of the pen in it; listing its runs would take hours."""
@@ -84,6 +83,7 @@ class Grid(Strict):
     tracking_uri: str | None = None
     results: Folder = "results"
     reports: Folder = "reports"
+    _variant: Variant = PrivateAttr(default_factory=Variant)
 
     @field_validator("sparsities")
     @classmethod
@@ -114,43 +114,26 @@ class Grid(Strict):
         return values
 
     @property
+    def variant(self) -> Variant:
+        """What tells it from another grid of its name."""
+        return self._variant
+
+    def varied(self, variant: Variant) -> Grid:
+        """The same grid as that variant."""
+        copy = self.model_copy()
+        copy._variant = variant
+        return copy
+
+    @property
+    def report_name(self) -> str:
+        """The folder under `reports`: neither a variant nor a scaled-down run overwrites what the full one left."""
+        scaled = "" if self.budget == 1 else f"-budget-{exact(self.budget)}"
+        return f"{self.name}{self.variant.suffix}{scaled}"
+
+    @property
     def report_folder(self) -> Path:
-        """Where the grid's reports go; a scaled-down run never overwrites those of the full one."""
-        return Path(self.reports) / (self.name if self.budget == 1 else f"{self.name}-budget-{exact(self.budget)}")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number in a paper's table: dataset × architecture × method × point, over all seeds.
-
-    Attributes:
-        method: with its non-default hyper-parameters, ``gmp[allocation=global]``, and the label of its training if it
-            has a recipe of its own, ``rigl[training=2x]``.
-        point: the target, or None for the dense network.
-        runs: (seed, run id) pairs.
-        skipped: why the method skips the cell; empty if it does not.
-    """
-
-    dataset: str
-    architecture: str
-    method: str
-    point: float | None
-    runs: tuple[tuple[int, str], ...] = ()
-    skipped: str = ""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A grid's runs (each once), its cells, and which runs start from which dense run of the same seed."""
-
-    runs: list[RunSpec]
-    cells: list[Cell]
-    parent: dict[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def spelling(self) -> Spelling:
-        """How points are written wherever cells of the plan stand side by side."""
-        return Spelling.of(cell.point for cell in self.cells)
+        """Where the grid's reports go."""
+        return Path(self.reports) / self.report_name
 
 
 def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = None) -> Grid:
@@ -159,16 +142,17 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
     Raises `UserError`: one sentence naming the file, the field, the value and what is allowed.
     """
     source = "the grid" if isinstance(config, dict) else str(config)
-    values = config if isinstance(config, dict) else read_yaml(Path(config))
-    if isinstance(values, dict) and all(isinstance(key, str) for key in values):
-        values = {"name": "" if isinstance(config, dict) else _name(Path(config))} | values | (changes or {})
+    values = own = config if isinstance(config, dict) else read_yaml(Path(config))
+    if isinstance(own, dict) and all(isinstance(key, str) for key in own):
+        own = {"name": "" if isinstance(config, dict) else _name(Path(config))} | own
+        values = own | (changes or {})
     grid = Grid.read(values, source)
     try:
         _check_address(grid, changes or {})
         _check_names(grid)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
-    return grid
+    return variants.changed(grid, own, changes) if changes else grid
 
 
 def _name(file: Path) -> str:
@@ -227,72 +211,3 @@ def _has_points(grid: Grid, text: str) -> bool:
     method = names.show(*catalog.parse(text))
     pairs = product(grid.datasets, grid.architectures)
     return any(settings(grid, dataset, architecture, method).points for dataset, architecture in pairs)
-
-
-def expand(grid: Grid) -> Plan:
-    """All cells and runs of a grid, the dense runs first."""
-    runs: dict[str, RunSpec] = {}
-    cells: list[Cell] = []
-    parent: dict[str, str] = {}
-    for dataset, architecture in product(grid.datasets, grid.architectures):
-        dense: dict[tuple[str, int], str] = {}
-        for name, (method, training) in entries(grid).items():
-            chosen = settings(grid, dataset, architecture, method, training)
-            for points in _jobs(method, chosen.points):
-                specs = [_spec(grid, dataset, architecture, method, chosen, points, seed) for seed in grid.seeds]
-                why_not = skipped(specs[0])
-                ids = [] if why_not else [_add(runs, spec) for spec in specs]
-                pairs = tuple(zip(grid.seeds, ids, strict=True)) if ids else ()
-                if method == "dense":
-                    dense |= {(chosen.recipe, seed): run for seed, run in pairs}
-                elif not why_not and _starts_dense(specs[0]):
-                    starts = {run: dense.get((chosen.recipe, seed)) for seed, run in pairs}
-                    parent |= {run: start for run, start in starts.items() if start is not None}
-                cells += [Cell(dataset, architecture, name, point, pairs, why_not) for point in points or (None,)]
-    return Plan(list(runs.values()), cells, parent)
-
-
-def _jobs(text: str, points: tuple[float, ...]) -> list[tuple[float, ...]]:
-    """The points of each run: all of them in one, or one in each."""
-    method = catalog.create(*catalog.parse(text))
-    if method.meaning == "none":
-        return [()]
-    return [points] if method.joint and points else [(point,) for point in points]
-
-
-def _spec(
-    grid: Grid, dataset: str, architecture: str, text: str, chosen: Settings, points: tuple[float, ...], seed: int
-) -> RunSpec:
-    name, fields = _parsed(text)
-    return RunSpec(
-        dataset=dataset,
-        architecture=architecture,
-        method=name,
-        hyperparameters=fields,
-        points=points,
-        seed=seed,
-        recipe=_scaled(chosen.recipe, grid.budget),
-        recipe_text=chosen.recipe,
-        budget=grid.budget,
-        prunable=chosen.prunable,
-    )
-
-
-@cache
-def _scaled(text: str, budget: float) -> recipe.Recipe:
-    return recipe.load(text).scaled(budget)
-
-
-@cache
-def _parsed(text: str) -> tuple[str, dict[str, Any]]:
-    return catalog.parse(text)
-
-
-def _add(runs: dict[str, RunSpec], spec: RunSpec) -> str:
-    identified = identify(spec)
-    runs[identified.id] = identified
-    return identified.id
-
-
-def _starts_dense(spec: RunSpec) -> bool:
-    return any(isinstance(stage.method, Dense) for stage in stages_of(spec))

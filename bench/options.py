@@ -16,6 +16,10 @@ from bench.spec import RunSpec
 
 def spec_from(arguments: argparse.Namespace) -> RunSpec:
     """The identified run that the command line describes. Raises `UserError`, also if it is not the expected one."""
+    if arguments.resolved:
+        from bench.workflow import resolved
+
+        resolved.read(arguments.resolved)
     method, fields = catalog.parse(arguments.method)
     archs.check(arguments.architecture)
     prunable.check(arguments.prunable)
@@ -92,5 +96,6 @@ def parser() -> argparse.ArgumentParser:
     )
     seconds = _within(float, 0, 1e9)
     found.add_argument("--checkpoint-seconds", type=seconds, default=30.0, help="what a killed job loses at most")
+    found.add_argument("--resolved", type=Path, help=argparse.SUPPRESS)  # the call's grid; given by the workflow
     found.add_argument("--rank-on", default="", help=argparse.SUPPRESS)  # cuda or cpu; given by `bench.launch`
     return found

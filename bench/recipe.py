@@ -11,13 +11,12 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from bench import names
+from bench import names, recipe_files
 from bench.errors import UserError
 from bench.initialisation import Initialisation, Normalisation
 from bench.phase import Phase
-from bench.schema import Strict, explain, read_yaml
-
-RECIPES = Path(__file__).parent.parent / "configs" / "recipes"
+from bench.recipe_files import RECIPES as RECIPES
+from bench.schema import Strict, explain
 
 
 class Optimizer(Strict):
@@ -216,10 +215,10 @@ def load(text: str, folder: Path = RECIPES) -> Recipe:
     """
     name, changes = names.parse(text)
     path = folder / f"{name}.yaml"
-    if not path.exists():
+    if not recipe_files.exists(path):
         known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise UserError(f"recipe '{name}' is not in {folder}; there are {known}.")
-    values = read_yaml(path)
+    values = recipe_files.read(path)
     for key, value in changes.items():
         target = values
         *parents, leaf = key.split(".")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench.ancestry import Ancestry
 from bench.disk import writing
 from bench.errors import printable
+from bench.paths import LONGEST, cut
 from bench.spec import RunSpec
 
 FORMAT = 1
@@ -225,7 +226,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises `DiskError` if the disk doesn't take it.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # process ids repeat from machine to machine
+    temporary = unfinished(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -237,6 +238,11 @@ def write_atomic(path: Path, data: bytes) -> None:
             _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> Path:
+    """A name beside a file for what will be it when it is whole; process ids repeat from machine to machine."""
+    return path.with_name(f".{cut(path.name, LONGEST)}.{secrets.token_hex(4)}")
 
 
 def sweep(folder: Path) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 from pydantic import Field
 
 from bench import identity, names
+from bench.paths import PART, cut, size
 from bench.recipe import Recipe
 from bench.schema import Strict
 from bench.spelling import Spelling, exact
+
+LONGEST_ID = PART - len(".json")
+"""Bytes of a run's id, of which a log, a kept record and others have their names."""
 
 
 class RunSpec(Strict):
@@ -54,10 +58,19 @@ class RunSpec(Strict):
 
     @property
     def id(self) -> str:
-        """The run's folder name: readable in front, unique by the first 12 digits of its identity."""
-        points = "-".join(f"{point:g}" for point in self.points)
+        """The run's folder name: readable in front, unique by the first 12 digits of its identity.
+
+        Of more points than a name can hold it has the first and the last.
+        """
+        front = self._called("-".join(f"{point:g}" for point in self.points))
+        if size(front) > LONGEST_ID - 13 and self.points:
+            front = self._called(f"{self.points[0]:g}-to-{self.points[-1]:g}")
+        return f"{cut(front, LONGEST_ID - 13)}-{self.identity[:12]}"
+
+    def _called(self, points: str) -> str:
+        """The readable part of the id."""
         parts = [self.dataset, self.architecture.replace("/", "_"), self.method, points, f"s{self.seed}"]
-        return "-".join([*(part for part in parts if part), self.identity[:12]])
+        return "-".join(part for part in parts if part)
 
     def arguments(self) -> list[str]:
         """The options of ``reprune run`` that repeat this run and refuse to if its identity changed."""

@@ -44,7 +44,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def read_grid(config: Path, fields: list[str] | None = None) -> Grid:
     """The grid of a file, with fields changed. Raises `UserError`."""
-    from bench.grid import load
-    from bench.workflow.flow import changes
+    from bench.workflow.resolved import changes, opened
 
-    return load(config, changes(fields or []))
+    return opened(config, changes(fields or []))

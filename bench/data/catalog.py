@@ -17,6 +17,7 @@ from pydantic import Field
 
 from bench.errors import UserError
 from bench.identity import digest
+from bench.paths import LONGEST, size
 from bench.schema import Strict, read_yaml
 
 FOLDERS = Path(__file__).parents[2] / "configs" / "datasets"
@@ -141,6 +142,9 @@ def info(name: str) -> DataInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
+    if size(name) > LONGEST:
+        found = f"data set {name[:40]!r} …: its name has {size(name)} bytes"
+        raise UserError(f"{found}; at most {LONGEST} are allowed, since files are called after it.")
     path = FOLDERS / f"{name}.yaml"
     if re.fullmatch(r"\w{1,80}", name) and path.exists():
         return _described(path)

@@ -1,8 +1,9 @@
 """From records to reports, in one process: tracking store, tables, plots, verdicts, provenance.
 
 ``python -m bench.report configs/quick.yaml [FIELD=VALUE …] [--only collect]`` writes ``reports/<grid name>/``, whether
-or not all runs are finished: what is not there says so. ``python -m bench.report FOLDER`` rebuilds the reports of a
-kept folder (`bench.report.kept`) from the records in it.
+or not all runs are finished: what is not there says so. A call of Snakemake names the grid as it resolved it
+(`bench.workflow.resolved`). ``python -m bench.report FOLDER`` rebuilds the reports of a kept folder
+(`bench.report.kept`) from the records in it.
 """
 
 from __future__ import annotations
@@ -119,8 +120,10 @@ def measured(grid: Grid, plan: Plan) -> Measured:
     except tracking.StoreError as error:
         print(f"WARNING: {error}. The tables are built from the records instead.", file=sys.stderr)
         records, problems = measurements.read_records(plan, Path(grid.results))
-        return Measured(measurements.from_records(plan, records, problems), records, _sourced(records, WITHOUT_STORE))
+        table = measurements.explained(measurements.from_records(plan, records, problems), Path(grid.results))
+        return Measured(table, records, _sourced(records, WITHOUT_STORE))
     tracking.check(table, measurements.from_records(plan, collected.records, collected.problems))
+    table = measurements.explained(table, Path(grid.results))
     return Measured(table, collected.records, _sourced(collected.records, FROM_STORE))
 
 
@@ -164,12 +167,13 @@ def _rebuild(folder: Path, fields: Sequence[str], only: str | None, output: Path
 
 
 def _run(config: Path, fields: Sequence[str], only: str | None) -> int:
-    from bench.grid import expand, load
-    from bench.workflow.flow import changes
+    from bench import variants
+    from bench.workflow import resolved
 
-    grid = load(config, changes(list(fields)))
-    plan = expand(grid)
+    found = resolved.resolve(config, resolved.changes(list(fields)))
+    grid, plan = found.grid, found.plan
     if only != "collect":
+        variants.mark(grid, Path(found.source))
         build(grid, plan, figures=only is None)
         return 0
     from bench import tracking

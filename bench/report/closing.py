@@ -1,9 +1,10 @@
-"""The last step of a call: print the table and where the reports lie; fail if any run ended in an error.
+"""The last step of a call: print the table and where the reports lie; fail if any run left no number and no reason.
 
 The default grid's has a second table: published counts, which can be judged without data.
 
-``python -m bench.report.closing configs/quick.yaml`` exits with status 1 when a record of the grid has outcome
-``error``. It reads files that are there and needs neither torch nor pandas.
+``python -m bench.report.closing results/grids/quick-….resolved.json`` (or a grid's file) exits with status 1 when a run
+of the grid has no record, or one whose outcome is ``error``. It reads files that are there and needs neither torch nor
+pandas.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pathlib import Path
 
 from bench.commands.arguments import QUICK
 from bench.errors import UserError, discreet
-from bench.grid import Grid, Plan, expand, load
+from bench.grid import Grid, Plan
 from bench.listing.printing import emit
 from bench.record import glance
-from bench.workflow.flow import changes
-from bench.workflow.progress import label
+from bench.workflow import resolved
+from bench.workflow.progress import label, unrecorded
 
 
 def close(grid: Grid, plan: Plan, source: str) -> int:
@@ -35,6 +36,17 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
     for run, reason in failed.items():
         print(f"  {run}: {reason}")
     print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
+    return 1
+
+
+def tell_missing(grid: Grid, plan: Plan) -> int:
+    """Print which runs left no record, and why if that is known; returns the exit status."""
+    absent = missing(grid, plan)
+    if not absent:
+        return 0
+    print(f"\n{len(absent)} of {len(plan.runs)} runs left no record; the same call starts them again:")
+    for run, reason in absent.items():
+        print(f"  {run}: {reason}")
     return 1
 
 
@@ -59,6 +71,13 @@ def errors(grid: Grid, plan: Plan) -> dict[str, str]:
     return {name: reason for name, _, reason in _failed(grid, plan)}
 
 
+def missing(grid: Grid, plan: Plan) -> dict[str, str]:
+    """What the runs without a record wrote last, by the runs' labels."""
+    results = Path(grid.results)
+    left = [spec for spec in plan.runs if not (results / "runs" / spec.id / "record.json").exists()]
+    return {label(spec, plan.spelling): unrecorded(results, spec.id) for spec in left}
+
+
 def clear_errors(grid: Grid, plan: Plan) -> list[str]:
     """Delete the records of runs that ended in an error, and nothing else; returns the runs' labels."""
     found = _failed(grid, plan)
@@ -79,8 +98,8 @@ def main(words: list[str]) -> int:
     """``CONFIG [FIELD=VALUE …]``; returns the exit status."""
     source, *rest = words
     try:
-        grid = load(Path(source), changes(rest))
-        return close(grid, expand(grid), shlex.join(words))
+        found = resolved.resolve(Path(source), resolved.changes(rest))
+        return max(close(found.grid, found.plan, found.words), tell_missing(found.grid, found.plan))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2

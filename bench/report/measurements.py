@@ -19,6 +19,7 @@ from bench.identity import digest
 from bench.record import Record
 from bench.report import nested, per_input
 from bench.spelling import exact
+from bench.workflow.progress import unrecorded
 
 if TYPE_CHECKING:
     from bench.grid import Cell, Plan
@@ -113,7 +114,7 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
         try:
             data = path.read_bytes()
             record = Record.model_validate_json(data)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValidationError, UnicodeDecodeError) as error:
             problems[spec.id] = f"{path}: not a record ({_first_line(error)})"
@@ -163,6 +164,14 @@ def absent(problem: str) -> dict[str, str]:
     if problem:
         return {"outcome": "broken", "reason": problem}
     return {"outcome": "missing", "reason": "no record: not run yet, still running, or killed"}
+
+
+def explained(table: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """The frame in which runs without a record say what their jobs said last."""
+    missing = table["outcome"] == "missing"
+    reasons = [f"no record: {unrecorded(results, run)}" for run in table.loc[missing, "run"]]
+    table.loc[missing, "reason"] = pd.Series(reasons, index=table.index[missing], dtype="str")
+    return table
 
 
 def labels(record: Record) -> dict[str, str]:

@@ -69,8 +69,9 @@ def of(spec: RunSpec, results: Path, now: float | None = None, spelling: Spellin
     if at_work:
         return Activity(spec.id, name, "running", "", "", "", *place)
     age = (time.time() if now is None else now) - _written(folder)
-    if age < FRESH and not _stopped(folder / "log.txt"):
-        where = f"written to {age:.0f} s ago by a job that holds no lock here: on another machine, or killed just now"
+    if abs(age) < FRESH and not _stopped(folder / "log.txt"):  # clocks are put back, and differ between machines
+        ago = f"{max(age, 0):.0f} s ago"
+        where = f"written to {ago} by a job that holds no lock here: on another machine, or killed just now"
         return Activity(spec.id, name, "running", "", "", where, *place)
     return Activity(spec.id, name, "to do", "", "", "", *place)
 

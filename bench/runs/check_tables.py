@@ -30,7 +30,7 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
     from bench.report import measurements
 
     records, problems = measurements.read_records(plan, Path(grid.results))
-    table = measurements.from_records(plan, records, problems)
+    table = measurements.explained(measurements.from_records(plan, records, problems), Path(grid.results))
     written = grid.report_folder / "table.md"
     said = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
     beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bench.errors import UserError, printable
-from bench.grid import expand, load
+from bench.grid import expand
 from bench.runs import check_run, check_states, check_tables, find
 from bench.runs.check_run import Finding
-from bench.workflow.flow import changes
+from bench.workflow.resolved import changes, opened
 
 THREADS = 4
 """That read and hash at the same time; both leave Python's lock alone."""
@@ -77,7 +77,7 @@ def _tasks(place: Path, fields: Sequence[str]) -> list[Task]:
     if fields and place.is_dir():
         raise UserError(f"'{fields[0]}' is for grids; {place} is looked at as it is.")
     if place.is_file() or fields:
-        grid = load(place, changes(list(fields)))
+        grid = opened(place, changes(list(fields)))
         plan, results = expand(grid), Path(grid.results)
         records = [path for spec in plan.runs if (path := results / "runs" / spec.id / "record.json").exists()]
         stages = sorted(check_run.stages_of(plan, results))

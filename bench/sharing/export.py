@@ -6,7 +6,6 @@ environments of its runs, and metadata that say what all of it is (`bench.sharin
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from bench.errors import UserError
 from bench.grid import Grid
 from bench.identity import file_digest
 from bench.provenance import ROOT
+from bench.record import unfinished
 from bench.report import churn, kept, measurements
 from bench.report.kept import Kept
 from bench.sharing import checkout, crate
@@ -64,7 +64,7 @@ def export(source: Path, grid: Grid | None, output: Path, *, weights: bool, toda
 @contextmanager
 def _staged(output: Path) -> Iterator[Path]:
     """A temporary folder on the disk of the output, which is gone afterwards unless it was renamed."""
-    folder = output.absolute().parent / f".{output.name}.{secrets.token_hex(4)}"
+    folder = unfinished(output.absolute())
     with writing(output):
         folder.mkdir(parents=True)
     try:

@@ -20,6 +20,9 @@ from bench.spelling import Spelling
 VIEW = "mlflow.sharedViewState.reprune"
 """The tag of the saved view; ``#/experiments/<id>/runs?viewStateShareKey=reprune`` opens it."""
 
+LONGEST_NAME = 250
+"""Characters of a run's name that MLflow's tables hold."""
+
 COLUMNS = (
     "tags.`architecture`",
     "tags.`method`",
@@ -61,7 +64,8 @@ def name(slot: Slot, spelling: Spelling) -> str:
     """What tells runs of an experiment apart comes first, since columns are narrow: ``gmp 95 % s1 · resnet8_cifar``."""
     method, bracket, options = slot.cell.method.partition("[")
     point = "" if slot.cell.point is None else f" {spelling.percent(slot.cell.point)}"
-    return f"{method}{point} s{slot.seed} · {slot.cell.architecture}{f' {bracket}{options}' if bracket else ''}"
+    name = f"{method}{point} s{slot.seed} · {slot.cell.architecture}{f' {bracket}{options}' if bracket else ''}"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def note(slot: Slot, record: Record) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.locks import lockable
 from bench.tracking import database
 from bench.tracking.failure import StoreError, failure, file_of
 
@@ -33,7 +34,7 @@ def single_writer(results: Path, uri: str) -> Iterator[None]:
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
-        lock = (results / "mlflow.lock").open("w")
+        lock = lockable(results / "mlflow.lock")
     except OSError as error:
         raise StoreError(f"nothing can be written to {results} ({error.strerror})") from error
     with lock as file:

@@ -11,26 +11,33 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.disk import writing
 from bench.errors import UserError
 from bench.locks import held
 
 
-def guard(workflow: Any, folder: Path = Path(".snakemake")) -> None:
+def guard(workflow: Any, begin: Callable[[], None], folder: Path = Path(".snakemake")) -> None:
     """Make Snakemake's `workflow` carry out jobs only while it is the only one in this folder.
 
     Dry runs and what only looks (``--summary``, ``--lint``, …) are not concerned. A call that is refused ends with one
     sentence and exit status 2.
+
+    Args:
+        workflow: Snakemake's.
+        begin: called once it is the only one, before Snakemake looks at any file.
+        folder: where Snakemake keeps its state.
     """
     execute = workflow.execute
 
     def guarded(*arguments: Any, **options: Any) -> Any:
         try:
             with only_one(folder):
+                begin()
                 return execute(*arguments, **options)
         except UserError as error:
             print(f"reprune: {error}", file=sys.stderr)
@@ -51,7 +58,8 @@ def only_one(folder: Path) -> Iterator[None]:
         )
 
     with held(lock, busy):
-        lock.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        with writing(lock):
+            lock.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         if any((folder / "locks").glob("*")):
             print("The last call was killed: its lock is cleared, and what it was training goes on from checkpoints.")
             shutil.rmtree(folder / "locks")

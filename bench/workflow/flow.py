@@ -6,22 +6,22 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
-
-from bench import data, devices, disk, grid, plain_yaml
+from bench import data, devices, disk, variants
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.paths import ODD
-from bench.schema import read_yaml, shown
+from bench.schema import shown
 from bench.spec import RunSpec
-from bench.workflow import alone, packing
+from bench.workflow import alone, failures, packing, resolved
 from bench.workflow.progress import Progress, attach, label, relative
+from bench.workflow.resolved import Resolved
+from bench.workflow.resolved import changes as changes
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Flow:
         words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
         slots_per_gpu: how many runs share a GPU.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
+        resolved: the file in which the call's grid is written down for all of its jobs (`bench.workflow.resolved`).
         parts: rules that make the report or a part of it, with the option that says so.
     """
 
@@ -42,6 +43,7 @@ class Flow:
     words: str
     slots_per_gpu: int
     gpu_slots: int
+    resolved: str = ""
     parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
 
     @property
@@ -79,14 +81,24 @@ class Flow:
         return str(self.grid.report_folder)
 
     @property
+    def name(self) -> str:
+        """What the grid's own logs and times are called."""
+        return self.grid.report_name
+
+    @property
     def written(self) -> list[str]:
         """Those of the reports that the workflow waits for."""
         return [f"{self.report}/table.md", f"{self.report}/table.txt"]
 
     @property
     def sources(self) -> list[str]:
-        """What the report is made of besides the records: when one changes, the report is written again."""
-        return [self.source, *sorted(str(path) for path in Path("published").iterdir() if path.is_file())]
+        """What the report is made of besides the records: when one changes, the report is written again.
+
+        What the folder says of its grid changes with the grid; until it says something (a dry run), the grid's file.
+        """
+        mark = self.grid.report_folder / variants.MARK
+        grid = str(mark) if mark.exists() else self.source
+        return [grid, *sorted(str(path) for path in Path("published").iterdir() if path.is_file())]
 
     def record(self, run: str) -> str:
         """A run's record."""
@@ -111,7 +123,8 @@ class Flow:
 
     def job(self, run: str) -> str:
         """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
-        own = ["--results", self.grid.results, "--threads", str(self.grid.threads)]
+        own = ["--resolved", self.resolved] if self.resolved else []
+        own += ["--results", self.grid.results, "--threads", str(self.grid.threads)]
         own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
         return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
 
@@ -140,20 +153,6 @@ class Flow:
         return shlex.join([*self.networks[network], "--results", self.grid.results])
 
 
-def changes(words: list[str]) -> dict[str, Any]:
-    """Read ``budget=0.1`` and the like, as Snakemake's ``--config`` does. Raises `UserError` if it has another form."""
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UserError(f"{shown(word)} is not of the form FIELD=VALUE.")
-        try:
-            found[name] = plain_yaml.parse(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"{shown(word)} has no plain YAML value ({' '.join(str(error).split())[:200]}).") from None
-    return found
-
-
 def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     """Open the grid that a call of Snakemake names, and prepare Snakemake for it.
 
@@ -165,13 +164,15 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     """
     try:
         first = _first_process(workflow) and not workflow.output_settings.dryrun
-        flow = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
+        found = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
+        flow = _flow(found)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
                 disk.check(Path(folder))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    failures.contained()
     # Rules say `python`: it has to be the one that runs Snakemake, in an activated environment or not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     if flow.grid.data_dir:  # jobs read trained weights from there, too
@@ -180,23 +181,32 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
-        alone.guard(workflow)
+        alone.guard(workflow, partial(_begin, workflow, found))
     _show_progress(workflow, flow)
     return flow
 
 
-def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
+def _open(source: str, config: dict[str, Any], measure: bool) -> Resolved:
     for where in (source, str(Path.cwd())):
         if set(where) & ODD:
             raise UserError(f"{shown(where)}: a path with any of {{}}?# cannot be used here; call it otherwise.")
-    own = read_yaml(Path(source))
-    own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
-    changed = {name: value for name, value in config.items() if own.get(name) != value}
-    found = grid.load(Path(source), changed)
-    words = [source, *(f"{name}={plain_yaml.write(value)}" for name, value in changed.items())]
-    runs = grid.expand(found)
-    slots = packing.slots_per_gpu(found, runs, measure)
-    return Flow(found, runs, source, shlex.join(words), slots, devices.slots(slots))
+    found = resolved.resolve(Path(source), config)
+    if source.endswith(resolved.SUFFIX):
+        return found
+    return replace(found, slots_per_gpu=packing.slots_per_gpu(found.grid, found.plan, measure))
+
+
+def _flow(found: Resolved) -> Flow:
+    slots = found.slots_per_gpu
+    return Flow(found.grid, found.plan, found.source, found.words, slots, devices.slots(slots), str(found.path))
+
+
+def _begin(workflow: Any, found: Resolved) -> None:
+    """Write down what this call is about; its jobs on other machines, which read the Snakefile anew, are told where."""
+    found.write()
+    variants.mark(found.grid, Path(found.source))
+    workflow.config_settings.configfiles = [found.path.absolute()]
+    workflow.config_settings.config_args = []
 
 
 def _show_progress(workflow: Any, flow: Flow) -> None:
@@ -208,6 +218,7 @@ def _show_progress(workflow: Any, flow: Flow) -> None:
     labels = {run: label(spec, flow.plan.spelling) for run, spec in flow.runs.items()}
     progress = Progress(labels, Path(flow.grid.results) / "runs", dry=workflow.output_settings.dryrun)
     attach(logger, progress, verbose=workflow.output_settings.verbose)
+    workflow.onerror(partial(failures.tell, workflow, flow, progress))
 
 
 def _first_process(workflow: Any) -> bool:

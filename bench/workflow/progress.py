@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.errors import printable
 from bench.record import glance
 from bench.spec import RunSpec
 from bench.spelling import Spelling
@@ -43,6 +44,8 @@ NOISE_WARNINGS = (
     # A cluster that needs an account says so when it refuses a job; an account that is guessed is still named.
     *("No SLURM account given", "No account was given", "Unable to guess SLURM account"),
 )
+STOPS = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
+"""What Snakemake says when it got a signal."""
 STAMP = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ ")
 """The time before each line of a run's log."""
 SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid|Submitted job \d+ with external jobid")
@@ -54,6 +57,10 @@ WORDY = (
 """What executors add to the reason of each failure."""
 
 
+LONGEST_REASON = 1000
+"""Characters kept of a job's last line."""
+
+
 class Progress(logging.Handler):
     """Turns Snakemake's events into lines.
 
@@ -63,6 +70,10 @@ class Progress(logging.Handler):
         dry: whether nothing is executed (``snakemake -n``); then what would be is listed.
         show: takes each line; standard output by default.
         clock: seconds that only go forward.
+
+    Attributes:
+        failed: the ids of runs whose jobs ended without a record.
+        stopped: whether somebody has asked for the end of the workflow.
     """
 
     def __init__(
@@ -79,6 +90,8 @@ class Progress(logging.Handler):
         self.ended: set[str] = set()
         self.started: float | None = None
         self.running: dict[int, str] = {}
+        self.failed: set[str] = set()
+        self.stopped = False
         self._planned = False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -97,6 +110,8 @@ class Progress(logging.Handler):
             self._end(vars(record)["job_id"], "")
         elif event == "job_error":
             self._failed(vars(record))
+        elif str(record.msg).startswith(STOPS):
+            self.stopped = True
 
     def _plan(self, stats: Mapping[str, int]) -> None:
         if self._planned:  # a dry run says this again at its end
@@ -117,6 +132,7 @@ class Progress(logging.Handler):
             self.started = self.clock() if self.started is None else self.started
             self.running[job["jobid"]] = run
             self.ended.discard(run)  # it failed, and is tried again
+            self.failed.discard(run)
 
     def _failed(self, job: Mapping[str, Any]) -> None:
         """Say why a job failed: what the executor knows (a cluster does), what it wrote last, and where the rest is."""
@@ -125,6 +141,7 @@ class Progress(logging.Handler):
             f"failed: {'; '.join(reasons) or 'it left no message'}   (log: {', '.join(map(relative, job['log']))})"
         )
         if job["jobid"] in self.running:
+            self.failed.add(self.running[job["jobid"]])
             self._end(job["jobid"], problem)
         elif job["rule_name"] != "all":  # which has just said why
             self.show(f"  {job['rule_name']} {problem}")
@@ -174,12 +191,26 @@ def last_line(logs: Sequence[str]) -> str:
 
     Of its logs the first with a line counts: the job's own stands before those of the cluster.
     """
-    for log in logs:
-        lines = Path(log).read_text(errors="replace").split("\n") if Path(log).exists() else []
-        found = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        if found:
-            return STAMP.sub("", found, count=1)
-    return ""
+    found = next(filter(None, map(_last, map(Path, logs))), "")
+    return STAMP.sub("", found, count=1)
+
+
+def _last(log: Path) -> str:
+    """The last line of a file that is not empty."""
+    try:
+        lines = log.read_text(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def unrecorded(results: Path, run: str) -> str:
+    """Why a run has no record, as far as its last job has said: what it says in its log has a time in front."""
+    log = results / "logs" / "train" / f"{run}.log"
+    said = _last(log)
+    if not said or STAMP.match(said):
+        return "not run yet, still running, or killed"
+    return f"{printable(said)[:LONGEST_REASON].removeprefix('reprune: ')} (log: {log})"
 
 
 def relative(path: str | Path) -> str:

@@ -13,6 +13,7 @@ status.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -25,6 +26,8 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +37,9 @@ from bench.workflow.job import STARTED, VARIABLE
 if TYPE_CHECKING:
     from bench.workflow.flow import Flow
 
+PREFIX = "reprune-warm-"
+"""Of the folder with the socket."""
+
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read when libraries are loaded. Snakemake sets them for a job, so they are set for the process it is forked from."""
 
@@ -41,7 +47,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 def up(workflow: Any, flow: Flow) -> None:
     """Start the process for a call of Snakemake whose runs are plain processes of this machine and use no GPU."""
     if workflow.local_exec and not workflow.deployment_settings.deployment_method and not flow.gpu_slots:
-        start(flow.grid.threads)
+        with suppress(OSError):  # no room for a socket, or too long a path to it: jobs do without
+            start(flow.grid.threads)
 
 
 @cache  # keeps the object alive: when its end of the pipe is closed, the process ends
@@ -50,22 +57,48 @@ def start(threads: int) -> subprocess.Popen[bytes]:
 
     Args:
         threads: CPU threads of a run.
+
+    Raises OSError if there is no place for its socket.
     """
-    folder = tempfile.mkdtemp(prefix="reprune-warm-")  # nobody else may enter it
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{folder}/warm")
-        server.listen(128)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.workflow.warm", folder, str(server.fileno())],
-            stdin=subprocess.PIPE,
-            # What goes wrong in here goes wrong again in the job, which then does it itself, and says so in its log.
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | dict.fromkeys(THREADS, str(threads)),
-            pass_fds=[server.fileno()],
-        )
+    sweep()
+    folder = tempfile.mkdtemp(prefix=PREFIX)  # nobody else may enter it
+    try:
+        with socket.socket(socket.AF_UNIX) as server, _held(folder) as held:
+            server.bind(f"{folder}/warm")
+            server.listen(128)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.workflow.warm", folder, str(server.fileno())],
+                stdin=subprocess.PIPE,
+                # What goes wrong in here goes wrong again in the job, which does it itself, and says so in its log.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | dict.fromkeys(THREADS, str(threads)),
+                pass_fds=[server.fileno(), held],
+            )
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     os.environ[VARIABLE] = f"{folder}/warm"
     return process
+
+
+def sweep() -> None:
+    """Delete the folders of processes that were killed. A living one holds the lock of its folder."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), _held(folder) as held:  # locked, or another user's
+            if os.fstat(held).st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: str | Path) -> Iterator[int]:
+    """A folder's descriptor with its lock, which whoever inherits it holds, too. Raises OSError if another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def serve(server: socket.socket) -> None:

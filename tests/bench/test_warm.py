@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -132,3 +134,47 @@ def test_it_ends_with_whoever_started_it(tmp_path):
     starter.kill()
     starter.wait()
     assert_soon(lambda: not folder.exists() and not Path(f"/proc/{pid}").exists())
+
+
+def test_what_one_left_that_was_killed_is_swept_and_what_lives_is_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    warm.start.cache_clear()
+    process = warm.start(1)
+    (living,) = tmp_path.iterdir()
+    (tmp_path / "reprune-warm-dead").mkdir()
+    (tmp_path / "reprune-warm-dead" / "warm").touch()
+    (tmp_path / "reprune-warm-link").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine").mkdir()
+    warm.sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {living.name, "reprune-warm-link", "mine"}
+    process.kill()
+    process.wait()
+    warm.start.cache_clear()
+    second = warm.start(1)
+    assert not living.exists()
+    second.stdin.close()
+    second.wait()
+    warm.start.cache_clear()
+
+
+def test_another_users_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "reprune-warm-theirs").mkdir()
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    warm.sweep()
+    assert (tmp_path / "reprune-warm-theirs").exists()
+
+
+def test_without_a_place_for_the_socket_jobs_do_without(tmp_path, monkeypatch):
+    deep = tmp_path / ("long" * 30)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    warm.start.cache_clear()
+    local = SimpleNamespace(local_exec=True, deployment_settings=SimpleNamespace(deployment_method=()))
+    warm.up(local, SimpleNamespace(gpu_slots=0, grid=SimpleNamespace(threads=1)))
+    assert VARIABLE not in os.environ
+    assert list(deep.iterdir()) == []

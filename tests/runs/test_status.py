@@ -120,6 +120,8 @@ def test_a_job_of_another_machine_is_betrayed_by_what_it_writes(grid):
     assert activity.of(spec, results, now).state == "running"
     assert "holds no lock here" in activity.of(spec, results, now).where
     assert activity.of(spec, results, now + 2 * activity.FRESH).state == "to do"
+    assert "written to 0 s ago" in activity.of(spec, results, now - activity.FRESH / 2).where  # a clock put back
+    assert activity.of(spec, results, now - 2 * activity.FRESH).state == "to do"
     log(path, 4, last="2026-11-21 10:01:00,000 stopped on request; the same command goes on from the checkpoint\n")
     stopped = activity.of(spec, results, now)
     assert (stopped.state, stopped.stage, stopped.epoch) == ("to do", "train", 4)
