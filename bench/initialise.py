@@ -45,8 +45,15 @@ def build(
     if recipe.precision == "fp64":
         model.double()
     if recipe.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads lack it
+        _channels_last(model)
     return model
+
+
+def _channels_last(model: nn.Module) -> None:
+    """Channels innermost in weights of two-dimensional convolutions; torch refuses those of three."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:

@@ -127,6 +127,7 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
     from bench.distributed import alone
     from bench.measure import measure
 
+    workshop.check()
     for stage in workshop.stages:
         run = workshop.finish(stage)
         for point in stage.yields:
