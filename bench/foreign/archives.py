@@ -13,7 +13,7 @@ def check(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError) as error:
+    except Exception as error:  # zipfile raises whatever it knows at damage
         raise UserError(f"{path} is a zip archive that is cut off or damaged.") from error
     if foreign := _foreign([part.filename for part in parts]):
         raise UserError(f"{path} is {foreign}, and not what torch.save makes of a state dict.")
@@ -26,11 +26,14 @@ def check(path: Path) -> None:
 
 
 def pickle_in(path: Path, most: int) -> bytes:
-    """The first bytes of the pickle in an archive of torch's, at most so many."""
-    with zipfile.ZipFile(path) as archive:
-        name = next(name for name in archive.namelist() if _is_pickle(name))
-        with archive.open(name) as file:
-            return file.read(most)
+    """The first bytes of the pickle in an archive of torch's, at most so many. Raises `UserError` if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            (name,) = filter(_is_pickle, archive.namelist())  # of several, others might read another one
+            with archive.open(name) as file:
+                return file.read(most)
+    except Exception as error:  # zipfile raises whatever it knows at damage
+        raise UserError(f"{path} is a zip archive that is cut off or damaged.") from error
 
 
 def _is_pickle(name: str) -> bool:

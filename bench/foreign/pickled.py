@@ -55,6 +55,7 @@ def _called(stream: io.BytesIO) -> Iterator[str]:
         elif code.name in _MEMORY:
             memory[len(memory) if value is None else int(value)] = top
             continue
-        top = memory.get(int(value), "") if code.name in _RECALL else value if isinstance(value, str) else ""
+        text = value if isinstance(value, str) else ""
+        top = memory.get(int(value or 0), "") if code.name in _RECALL else text
         if top:
             texts = [*texts[-1:], top]
