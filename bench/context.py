@@ -21,7 +21,7 @@ from bench.phase import Phase
 from bench.recipe import Recipe
 from bench.schedule import Timeline
 from bench.seeds import generator
-from bench.structure import Filters, companions
+from bench.structure import Filters, check_filters, companions
 from bench.tensors import NamedTensors
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -243,6 +243,7 @@ class Run:
         """Every parameter that a mask acts on: the prunable ones, and under `Filters` what belongs to a filter."""
         pairs = [(parameter, self.masks[name]) for name, parameter in self.parameters.items()]
         if isinstance(self.method.structure, Filters):
+            check_filters(self.model, list(self.parameters), self.method.name)
             named = dict(self.model.named_parameters())
             images, _ = self.batches.scoring(0, "companions")
             for name, weight in companions(self.model, list(self.parameters), images[:1]).items():
@@ -278,6 +279,9 @@ class Run:
                 state[name] = value.detach().clone()
             for name, (_, mask) in zip(self._masked_names, self._masked, strict=True):
                 state[name] = state[name] * mask + 0.0  # + 0.0 turns −0 into 0
+        first: dict[int, str] = {}
+        for name, parameter in self.model.named_parameters(remove_duplicate=False):
+            state[name] = state[first.setdefault(id(parameter), name)]  # a tensor of two layers has a name in each
         return state
 
 

@@ -20,7 +20,8 @@ class Evaluation:
         accuracy: top-1, in % of the images.
         loss: mean cross-entropy over the images, in nats, without label smoothing.
         images: how many there were.
-        predictions: the class of the largest logit, int64 (images,), on the CPU, in the order of the data set.
+        predictions: the class of the largest logit, int64 (images,), on the CPU, in the order of the data set; −1
+            where a logit is NaN, which is never right.
         logits: float16 (images, classes), on the CPU; beyond ±65504 they become infinite.
     """
 
@@ -47,7 +48,7 @@ def evaluate(
         for images, labels in batches:
             found = torch.cat([forward(part) for part in torch.split(images, _piece(images))])
             losses.append(cross_entropy(found.double(), labels, reduction="sum"))
-            predictions.append(found.argmax(1))
+            predictions.append(found.argmax(1).masked_fill(found.isnan().any(1), -1))
             correct.append((predictions[-1] == labels).sum())
             logits.append(found.to(torch.float16))
     if not predictions:

@@ -67,10 +67,19 @@ def choose(found: Record, sparsity: float | None) -> Result:
 def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
     """The recorded weights of a result, for the architecture with its own epsilon of batch normalisation.
 
+    Raises `UserError` as `weights_file` does.
+    """
+    path = weights_file(folder, found, result)
+    from bench.weights import saved_state
+
+    return _with_own_eps(saved_state(path), found)
+
+
+def weights_file(folder: Path, found: Record, result: Result) -> Path:
+    """Where the recorded weights of a result lie; needs no torch.
+
     Raises `UserError` if they are gone, not the recorded ones, or need more than the architecture.
     """
-    from bench.weights import load_state
-
     if result.extras is not None:
         raise UserError(
             f"run {found.id}: the networks of method '{found.spec.method}' need parts beside the weights "
@@ -85,7 +94,7 @@ def state(folder: Path, found: Record, result: Result) -> dict[str, Tensor]:
         raise UserError(f"run {found.id}: its weights {path} are not there any more.")
     if (digest := file_digest(path)) != result.weights_sha256:
         raise UserError(f"{path} has the checksum {digest[:12]}…, not the recorded {result.weights_sha256[:12]}….")
-    return _with_own_eps(load_state(path), found)
+    return path
 
 
 def _write(state: dict[str, Tensor], output: Path, found: Record, result: Result, folder: Path) -> Path:

@@ -46,12 +46,22 @@ def count(architecture: str, info: DataInfo, folder: Path) -> dict[str, int]:
 
 def macs_for(model: nn.Module, info: DataInfo, architecture: str) -> dict[str, int]:
     """`dense_macs` for one image of a data set. Raises `UserError` also if the network can't take such images."""
+    import torch
+
+    from bench.stumbling import where
+
     shape = (info.channels, info.height, info.width)
     try:
         return dense_macs(model, shape, architecture)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        size = "x".join(map(str, shape))
-        raise UserError(f"architecture '{architecture}' can't take images of {size} ({error}).") from error
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # whatever a module raises that can't go on, an assertion without a word among them
+        like, size = next(model.parameters()), "x".join(map(str, shape))
+        stuck = where(model, torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
+        reason = stuck or "no trace of it can be taken"
+        built_for = archs.usual_size(architecture)
+        hint = f"; timm built it for {'x'.join(map(str, built_for))}" if built_for not in (None, shape) else ""
+        raise UserError(f"architecture '{architecture}' can't take images of {size}: {reason}{hint}.") from error
 
 
 def _read(path: Path) -> dict[str, int]:

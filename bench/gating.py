@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.activation import GELU, SiLU
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.hooks import RemovableHandle
 
 from bench.context import Run
@@ -68,7 +69,8 @@ class Layer:
 def layers(model: nn.Module, image: Tensor) -> list[Layer]:
     """The convolutions and linear layers of a network in the order in which `image`, (1, C, H, W), meets them.
 
-    The model is run once in evaluation mode and left as it was.
+    The model is run once in evaluation mode and left as it was. Raises `UserError` for other convolutions than those of
+    two dimensions, and for layers that are run several times.
     """
     trace = _Trace()
     handles = [handle for name, module in model.named_modules() if name for handle in trace.follow(name, module)]
@@ -111,6 +113,12 @@ class _Trace:
         return id(tensor), tensor._version
 
     def _look(self, name: str, module: nn.Module, source: Value, output: Tensor) -> None:
+        if isinstance(module, _ConvNd) and not isinstance(module, nn.Conv2d):
+            raise UserError(
+                f"gates stand behind two-dimensional convolutions, and '{name}' is a {type(module).__name__}."
+            )
+        if name in self.facts:
+            raise UserError(f"gates stand behind what an image passes once, and it passes '{name}' several times.")
         if isinstance(module, nn.Conv2d | nn.Linear):
             self.facts[name] = _facts(module, output)
             self.read_again.update([name] if source in self.read else [])

@@ -26,6 +26,7 @@ class Initialisation(Strict):
         file: trained weights to start from instead, a path inside the data folder. They are the dense network of
             every seed: it is not trained further, and methods that prune after training prune it.
         sha256: the file's checksum (64 hex digits), which is part of a run's identity.
+        key: where in the file the weights stand, if it holds several; ``state_dict_ema`` of a timm checkpoint, say.
     """
 
     weights: Literal[
@@ -43,11 +44,14 @@ class Initialisation(Strict):
     norm_weight: Literal["ones", "uniform", "half"] = "ones"
     file: Inside | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    key: str = Field(default="", max_length=200)
 
     @model_validator(mode="after")
     def _both(self) -> Self:
         if (self.file is None) != (self.sha256 is None):
             raise ValueError("'file' and 'sha256' belong together")
+        if self.key and self.file is None:
+            raise ValueError("'key' says where in a 'file' the weights stand, and there is no 'file'")
         if (self.std is None) != (self.weights != "normal"):
             raise ValueError("'std' and the weights 'normal' belong together")
         return self

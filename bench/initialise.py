@@ -10,9 +10,7 @@ from torch.nn import init
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import archs
-from bench.data.prepare import data_root
-from bench.errors import UserError
-from bench.identity import file_digest
+from bench.initial_file import initial_file
 from bench.initialisation import Initialisation
 from bench.prunable import layer_weights
 from bench.recipe import Recipe
@@ -48,8 +46,15 @@ def build(
     if recipe.precision == "fp64":
         model.double()
     if recipe.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads lack it
+        _channels_last(model)
     return model
+
+
+def _channels_last(model: nn.Module) -> None:
+    """Channels innermost in weights of two-dimensional convolutions; torch refuses those of three."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
@@ -83,12 +88,9 @@ def fill_from_file(model: nn.Module, chosen: Initialisation) -> None:
     Raises:
         UserError: if the file is not in the data folder, is not the recipe's, or does not fit the network.
     """
-    path = data_root() / str(chosen.file)
-    if not path.is_file():
-        raise UserError(f"the recipe's field 'initialisation.file' names {path}, which is not there.")
-    if (found := file_digest(path)) != chosen.sha256:
-        raise UserError(f"{path} has the checksum {found[:12]}…, not the recipe's {str(chosen.sha256)[:12]}….")
-    model.load_state_dict(fit(model, load_state(path), source=f"{path}: the weights"))
+    path = initial_file(chosen)
+    assert path is not None
+    model.load_state_dict(fit(model, load_state(path, chosen.key), source=f"{path}: the weights"))
 
 
 def _reset(model: nn.Module, chosen: Initialisation, seed: int) -> None:

@@ -20,7 +20,7 @@ from bench.inspection import Inspection
 from bench.method import Dense, Stage
 from bench.record import Counts, Layer, Result, write_atomic
 from bench.stages import Workshop
-from bench.weights import load_state, save_state
+from bench.weights import save_state, saved_state
 
 
 def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, folder: Path) -> Result:
@@ -74,9 +74,9 @@ def reload(workshop: Workshop, stage: Stage, weights: Path, extras: Path | None)
     """
     plain = Stage(stage.name, stage.sparsity, stage.phase, method=None if extras else Dense())
     run = workshop.run(plain)
-    run.model.load_state_dict(load_state(weights))
+    run.model.load_state_dict(saved_state(weights))
     if extras:
-        run.extras.load_state_dict(load_state(extras))
+        run.extras.load_state_dict(saved_state(extras))
     return run
 
 

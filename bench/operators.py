@@ -80,8 +80,9 @@ def counters(model: nn.Module) -> dict[str, Callable[[Values, Values], Counter[s
 
 
 def _same_convolution(inputs: Values, outputs: Values) -> int:
-    """Padding by a word ("same"): every weight is used once at each output position."""
-    return prod(_shape(inputs[1])) * prod(_shape(outputs[0])[2:])
+    """Padding by a word ("same"): every weight is used once at each output position, of rows that are a batch too."""
+    batch, _, *positions = _shape(outputs[0])
+    return batch * prod(_shape(inputs[1])) * prod(positions)
 
 
 def _attention(inputs: Values, outputs: Values) -> int:

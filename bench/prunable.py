@@ -55,6 +55,30 @@ def layer_weights(model: nn.Module, convolutions_only: bool = False) -> dict[str
     }
 
 
+def check_stored(model: nn.Module, architecture: str) -> None:
+    """Raise a `UserError` for a network in which the weights of a layer are no parameters that could be set to zero.
+
+    They are computed from others (weight and spectral normalisation and whatever else `torch.nn.utils.parametrizations`
+    has, masks of `torch.nn.utils.prune`), or have no shape before the first image passes (lazy modules).
+    """
+    from torch.nn.parameter import UninitializedTensorMixin
+
+    for path, module in model.named_modules():
+        stored = {**module._parameters, **module._buffers}
+        if any(isinstance(tensor, UninitializedTensorMixin) for tensor in stored.values()):
+            raise UserError(
+                f"architecture '{architecture}': '{path}' is a lazy module, without weights before an image passes; "
+                "give it the number of its inputs."
+            )
+        for name in _weight_names(module, convolutions_only=False):
+            if name not in stored:
+                others = ", ".join(f"'{other}'" for other, _ in module.named_parameters() if other != "bias")
+                raise UserError(
+                    f"architecture '{architecture}': '{name}' of '{path}' is computed from {others}, so that no zero "
+                    "in it would last; build the layer without that."
+                )
+
+
 def check(text: str) -> None:
     """Raise a `UserError` unless `text` describes a prunable set; needs neither torch nor a model."""
     _parse(text)

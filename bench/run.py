@@ -21,6 +21,7 @@ from bench import catalog, disk, locks, record
 from bench.devices import device_slot, require
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.heap import keep_freed_memory, peak
+from bench.initial_file import initial_file
 from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import method_of, skipped
 from bench.options import parser, spec_from
@@ -63,6 +64,7 @@ def execute(
     finished = finished_record(path, spec)
     if finished is not None:
         return finished
+    initial_file(spec.recipe.initialisation)
     from bench import determinism, distributed, provenance
 
     keep_freed_memory()
@@ -125,6 +127,7 @@ def _carry_out(found: Record, workshop: Workshop, folder: Path) -> None:
     from bench.distributed import alone
     from bench.measure import measure
 
+    workshop.check()
     for stage in workshop.stages:
         run = workshop.finish(stage)
         for point in stage.yields:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from bench import checkpoint, data, distributed, flops
+from bench import catalog, checkpoint, data, distributed, flops, lone_images
 from bench.ancestry import Ancestry, Parent, parents_in
 from bench.context import Run
 from bench.data.batches import batches_of
@@ -71,7 +71,9 @@ class Workshop:
         self.data_sha256 = getattr(images, "sha256", self.info.sha256)
         self.batches = batches_of(images, self.info, spec.recipe, spec.seed, device, distributed.share(), workers)
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
-        flops.positions(self.model(), self.dense_macs)  # refuses a count of another version of the architecture
+        model = self.model()
+        flops.positions(model, self.dense_macs)  # refuses a count of another version of the architecture
+        lone_images.check(model, spec.recipe, self.info, scores=catalog.asks_for_gradients(spec.method))
         self.curves: dict[str, Curve] = {}
         self.progress: dict[str, Progress] = {}
         self.ancestry: dict[str, Ancestry] = {}
@@ -101,6 +103,17 @@ class Workshop:
         run.method.build(run)
         run.extras.to(self.device)
         return run
+
+    def check(self) -> None:
+        """Set up the first stage of the method's own: what it can't do with the network is known before any training.
+
+        Raises:
+            UserError: the network does not suit the method.
+        """
+        own = next((stage for stage in self.stages if not is_shared(stage)), None)
+        if own is not None and own is not self.stages[0]:
+            with suppress(KeyError):  # what earlier stages end with is not there yet
+                self.run(own)
 
     def finish(self, stage: Stage) -> Run:
         """Bring a stage to its end, by loading or by training, and return its state there."""

@@ -72,17 +72,51 @@ class NM(Weights):
         return groups.new_zeros(groups.shape).scatter(1, order, 1).bool().view(saliency.shape)
 
 
+def check_filters(model: torch.nn.Module, names: list[str], method: str) -> None:
+    """Raise a `UserError` unless every one of these weights has its filters one after another, and one layer's alone.
+
+    Args:
+        model: the network.
+        names: of the weights that a method prunes by whole filters.
+        method: its name.
+    """
+    from torch.nn.modules.conv import _ConvTransposeNd
+
+    owners: dict[int, list[torch.nn.Module]] = {}
+    for module in model.modules():
+        for parameter in module._parameters.values():
+            owners.setdefault(id(parameter), []).append(module)
+    named = dict(model.named_parameters())
+    for name in names:
+        layer, _, leaf = name.rpartition(".")
+        own = [id(named[each]) for each in (name, f"{layer}.bias") if each in named]
+        wrong = ""
+        if leaf != "weight":
+            wrong = "holds several projections of attention"
+        elif any(len(owners[each]) > 1 for each in own) or owners[own[0]] != [model.get_submodule(layer)]:
+            wrong = "has values in common with another layer"
+        elif isinstance(owners[own[0]][0], _ConvTransposeNd):
+            wrong = "is a transposed convolution's, in which filters are no rows"
+        if wrong:
+            raise UserError(
+                f"method '{method}' removes whole filters, and '{name}' {wrong}; take it out of 'prunable'."
+            )
+
+
 def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -> dict[str, str]:
     """Which biases and batch-norm parameters belong to the filters of which weight.
 
     Found by running `images` through the model once: a batch norm belongs to the convolution or linear layer whose
     output tensor it receives. Returns {parameter name: weight name}. The model's buffers are left as they were.
+    Raises `UserError` for a batch norm behind several layers, whose filters have its scales in common.
     """
     import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
 
     modules = dict(model.named_modules())
     made_by: dict[int, str] = {}
     found: dict[str, str] = {}
+    behind: dict[str, set[str]] = {}
     kept_alive: list[torch.Tensor] = []  # ids are only unique among living tensors
 
     def remember(name: str) -> torch.utils.hooks.RemovableHandle:
@@ -96,6 +130,7 @@ def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -
     def look(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
             if (layer := made_by.get(id(inputs[0]))) is not None:
+                behind.setdefault(name, set()).add(layer)
                 found.update({f"{name}.weight": f"{layer}.weight", f"{name}.bias": f"{layer}.weight"})
 
         handle: torch.utils.hooks.RemovableHandle = modules[name].register_forward_pre_hook(hook)
@@ -103,7 +138,7 @@ def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -
 
     layers = [name.removesuffix(".weight") for name in names]
     handles = [remember(layer) for layer in layers]
-    handles += [look(name) for name, module in modules.items() if isinstance(module, torch.nn.BatchNorm2d)]
+    handles += [look(name) for name, module in modules.items() if isinstance(module, _BatchNorm) and module.affine]
     was_training = model.training
     try:
         model.eval()
@@ -113,5 +148,8 @@ def companions(model: torch.nn.Module, names: list[str], images: torch.Tensor) -
         model.train(was_training)
         for handle in handles:
             handle.remove()
+    if shared := next((name for name, made in behind.items() if len(made) > 1), ""):
+        listed = ", ".join(f"'{layer}'" for layer in sorted(behind[shared]))
+        raise UserError(f"whole filters can't be removed: the batch norm '{shared}' stands behind {listed}.")
     biased = [layer for layer in layers if getattr(modules[layer], "bias", None) is not None]
     return {f"{layer}.bias": f"{layer}.weight" for layer in biased} | found

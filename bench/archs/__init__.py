@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
+from bench.prunable import check_stored
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,10 +97,17 @@ def create(
     Raises:
         UserError: if there is no such architecture, or it can't be built for these images.
     """
+    model = _built(name, classes, channels, (size, size) if isinstance(size, int) else size, dropout, drop_path)
+    check_stored(model, name)
+    return model
+
+
+def _built(
+    name: str, classes: int, channels: int, shape: tuple[int, int], dropout: float, drop_path: float
+) -> nn.Module:
     check(name)
     if name in _MODELS and drop_path:
         raise UserError(f"architecture '{name}' has no paths to drop: the recipe's field 'drop_path' has to be 0.")
-    shape = (size, size) if isinstance(size, int) else size
     if name in _MODELS:
         built_for = {"img_size": shape} if name in FLAT else {}
         return own(name, num_classes=classes, in_chans=channels, drop_rate=dropout, **built_for)
@@ -107,9 +115,31 @@ def create(
     settings |= {"drop_path_rate": drop_path} if drop_path else {}
     try:
         return _create_timm(name, shape, settings)
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a constructor raises that can't go on, an assertion without a word among them
         images = f"{channels}x{shape[0]}x{shape[1]} images, {classes} classes and dropout {dropout:g}"
-        raise UserError(f"architecture '{name}': timm can't build it for {images} ({error}).") from error
+        raise UserError(f"architecture '{name}': timm can't build it for {images}: {_why(name, error)}.") from error
+
+
+def _why(name: str, error: Exception) -> str:
+    """The reason why timm could not build an architecture, in our words."""
+    import timm
+
+    from bench.stumbling import while_built
+
+    architecture, _, tag = name.partition(".")
+    tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        return f"of its weights none is called '{tag}', but {', '.join(tags)}" if tags else "it has no weights by name"
+    for setting, what in (("drop_path_rate", "paths to drop"), ("drop_rate", "dropout")):
+        if isinstance(error, TypeError) and f"'{setting}'" in str(error):
+            return f"it has no {what}"
+    size, part = usual_size(name), while_built(error)
+    made = f"; it was made for {'x'.join(map(str, size))}" if size else ""
+    return (
+        f"its part {part} can't be made{made}" if part else f"its constructor stops with {type(error).__name__}{made}"
+    )
 
 
 def _create_timm(name: str, shape: tuple[int, int], settings: dict[str, Any]) -> nn.Module:
@@ -128,6 +158,16 @@ def sized(name: str) -> bool:
     configuration = timm.get_pretrained_cfg(name)
     # timm's mark of such a constructor (timm.models._builder._update_default_model_kwargs).
     return configuration is not None and bool(configuration.fixed_input_size)
+
+
+def usual_size(name: str) -> tuple[int, int, int] | None:
+    """Channels, height and width of the images that one of timm's architectures was made for; None for ours."""
+    if name in _MODELS:
+        return None
+    import timm
+
+    configuration = timm.get_pretrained_cfg(name)
+    return configuration and configuration.input_size
 
 
 def check(name: str) -> None:

@@ -30,6 +30,9 @@ def latency(
         reprune latency digits-resnet8_cifar-gmp-0.9-s0
         reprune latency digits-resnet8_cifar-gmp-0.9-s0 -b 1 -b 256 --threads 4 --json
     """
+    from bench.latency.subject import subject
+
+    subject(run, results)  # what is missing is said before torch is imported, which takes seconds
     from bench.latency.backends import Setting
     from bench.latency.show import measure
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -99,6 +99,11 @@ DATASETS: dict[str, DataInfo] = {
 """Every data set that is decoded to arrays, by its name."""
 
 
+Finite = Annotated[float, Field(ge=-100, le=100)]
+Spread = Annotated[float, Field(gt=0, le=100)]
+"""What images can be divided by."""
+
+
 class Folder(Strict):
     """A file of `configs/datasets/`: an image folder, with one folder per class in ``train/`` and in ``val/``.
 
@@ -116,8 +121,8 @@ class Folder(Strict):
     size: int = Field(gt=0)
     train_images: int = Field(gt=0)
     test_images: int = Field(gt=0)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[Finite, Finite, Finite]
+    std: tuple[Spread, Spread, Spread]
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     source: str = ""
 

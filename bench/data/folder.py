@@ -146,7 +146,7 @@ def changed(opened: Folder) -> str:
         path: size for part in (opened.train, opened.test) for path, size in zip(part.paths, part.sizes, strict=True)
     }
     there = {
-        path.relative_to(opened.root).as_posix(): path.stat().st_size
+        path.relative_to(opened.root).as_posix(): _size(path)
         for below in PARTS.values()
         for files in _listed(opened.root / below).values()
         for path in files
@@ -169,8 +169,23 @@ def _listed(folder: Path) -> dict[str, list[Path]]:
 
 
 def _images(folder: Path) -> Iterable[Path]:
-    for below, _, names in os.walk(folder, followlinks=True):
+    for below, folders, names in os.walk(folder, followlinks=True):
+        for name in folders:
+            _check_link(Path(below, name))
         yield from (Path(below, name) for name in names if name.lower().endswith(SUFFIXES))
+
+
+def _check_link(folder: Path) -> None:
+    """Raise a `UserError` for a link to a folder that it lies in, which would be walked through without end."""
+    if folder.is_symlink() and folder.resolve() in (folder.parent.resolve(), *folder.parent.resolve().parents):
+        raise UserError(f"{folder}: the link leads back to a folder that it lies in.")
+
+
+def _size(path: Path) -> int:
+    """Bytes of an image's file. Raises `UserError` for a link to nothing, and for what is no file and could block."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no regular file{' behind this link' if path.is_symlink() else ''}.")
+    return path.stat().st_size
 
 
 def _check(expected: DataInfo, root: Path, listed: dict[str, dict[str, list[Path]]]) -> None:
@@ -191,6 +206,10 @@ def _check(expected: DataInfo, root: Path, listed: dict[str, dict[str, list[Path
 
 def _examine(path: Path) -> tuple[int, bytes]:
     """Size and SHA-256 of a file, once it is known that its image can be decoded."""
-    content = path.read_bytes()
+    _size(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: the image cannot be read ({error.strerror}).") from None
     decode(path, content)
     return len(content), hashlib.sha256(content).digest()

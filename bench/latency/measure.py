@@ -15,9 +15,9 @@ from bench import archs, data, extract
 from bench.errors import UserError
 from bench.latency import FILE, Latency, Machine, Network, Refusal, Timing, write
 from bench.latency.backends import Backend, Refused, Setting, sparse_backends
+from bench.latency.subject import subject
 from bench.provenance import processor
 from bench.record import Record
-from bench.runs import find
 
 REPETITIONS = 30
 
@@ -44,10 +44,7 @@ def measure(
     """
     setting = setting or Setting()
     _check(batches, setting)
-    folder = find.folder(run, results)
-    record = find.read(folder / "record.json")
-    if not record.results:
-        raise UserError(f"run {record.id} ended as '{record.outcome}' and left no network.")
+    folder, record = subject(run, results)
     states = [extract.state(folder, record, result) for result in record.results]
     networks = []
     for result, state in zip(record.results, states, strict=True):

@@ -72,3 +72,11 @@ def test_logits_are_joined_under_autocast_to_bfloat16_too() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = evaluate(same, cut(logits, torch.tensor([0, 0, 1]), 2))
     assert (found.accuracy, found.logits.tolist()) == (100, logits.tolist())
+
+
+def test_no_number_is_no_class() -> None:
+    nan = float("nan")
+    logits = torch.tensor([[nan, nan, nan], [0, nan, 5], [0, 0, 5]])
+    found = evaluate(same, cut(logits, torch.tensor([0, 1, 2]), 3))
+    assert found.predictions.tolist() == [-1, -1, 2]
+    assert found.accuracy == pytest.approx(100 / 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -112,6 +113,32 @@ def test_an_index_that_is_damaged_or_missing_is_one_sentence(root: Path, spoil: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "names", [("1", "2", "3"), ("1", "10", "7"), ("é ü", "日本", "z 'quoted'")], ids=["from 1", "gaps", "not ASCII"]
+)
+def test_labels_are_the_places_of_the_classes_names(root: Path, names: tuple[str, ...]) -> None:
+    from torchvision.datasets import ImageFolder
+
+    for part in ("train", "val"):
+        for number, name in enumerate(names):
+            (root / part / f"class{number}").rename(root / part / name)
+    prepared(root)
+    opened = data.load("photos", root.parent / "results")
+    assert isinstance(opened, folder.Folder)
+    assert set(opened.train.labels.tolist()) == {0, 1, 2}
+    assert opened.train.labels.tolist() == ImageFolder(str(root / "train")).targets
+    assert opened.train.paths[0].split("/")[1] == sorted(names)[0]
+
+
+def test_classes_may_have_one_image_and_others_many(root: Path) -> None:
+    for number in range(1, photographs.TRAIN):
+        image = next((root / "train" / "class1").glob(f"{number}.*"))
+        image.rename(root / "train" / "class2" / f"more{image.name}")
+    prepared(root)
+    opened = data.load("photos", root.parent / "results")
+    assert opened.train.labels.bincount().tolist() == [8, 1, 15]  # type: ignore[union-attr]
+
+
 # -- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +191,23 @@ def test_images_with_more_than_8_bits_are_refused(root: Path, mode: str) -> None
         prepared(root)
 
 
+def dangling(root: Path) -> str:
+    (root / "train" / "class0" / "0.jpg").unlink()
+    (root / "train" / "class0" / "0.jpg").symlink_to("nowhere.jpg")
+    return rf"{root}/train/class0/0\.jpg: there is no regular file behind this link"
+
+
+def pipe(root: Path) -> str:
+    (root / "train" / "class0" / "0.jpg").unlink()
+    os.mkfifo(root / "train" / "class0" / "0.jpg")  # opening it would wait for somebody who writes
+    return rf"{root}/train/class0/0\.jpg: there is no regular file"
+
+
+def loop(root: Path) -> str:
+    (root / "train" / "class0" / "again").symlink_to(root / "train")
+    return f"{root}/train/class0/again: the link leads back to a folder that it lies in"
+
+
 def empty(root: Path) -> str:
     for image in (root / "train" / "class1").iterdir():
         image.unlink()
@@ -195,7 +239,13 @@ def nothing(root: Path) -> str:
     return f"data set 'photos': there is no folder {root}; name the one that holds photos as data_dir"
 
 
-@pytest.mark.parametrize("spoil", [empty, one_class_less, another_class, one_image_less, no_part, nothing])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(empty, one_class_less, another_class, one_image_less, no_part, nothing),
+        *(dangling, pipe, loop),
+    ],
+)
 def test_folders_that_do_not_fit_are_one_sentence(root: Path, spoil: Callable[[Path], str]) -> None:
     said = spoil(root)
     with pytest.raises(UserError, match=f"^{said}") as caught:
@@ -213,11 +263,16 @@ def test_one_s_own_folder_is_a_file_in_configs(tmp_path: Path, monkeypatch: pyte
     assert "photos" in data.names()
 
 
+FACTS = "classes: 3\nsize: 24\ntrain_images: 3\ntest_images: 3\nmean: [0, 0, 0]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("size: 24", "the field 'classes' is missing"),
         ("classes: 3\nsize: 0", "field 'size': input should be greater than 0, not 0"),
+        (f"{FACTS}std: [0, 1, 1]", "field 'std"),
+        (f"{FACTS}std: [.nan, 1, 1]", "field 'std"),
         ("classes: [", "not valid YAML"),
         ("", "expected fields with values"),
     ],

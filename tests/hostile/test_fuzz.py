@@ -6,9 +6,12 @@ Damage is drawn by hypothesis over the real files of this project: 200 cases eac
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import json
+import pickle
+import struct
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +27,7 @@ from safetensors.torch import save_file
 
 from bench import archs, catalog, checkpoint, data, flops, grid, names, prunable, published, recipe, record, weights
 from bench.errors import UserError
+from bench.foreign import fitting, kinds, pickled, states
 from bench.heap import peak
 from bench.published import search
 from bench.report import kept
@@ -285,6 +289,63 @@ def test_weights(cases: int, ending: str, tmp_path: Path) -> None:
         model.load_state_dict(weights.fit(model, weights.load_state(path), str(path)))
 
     expect_refusal_or_result(cases, damaged(path.read_bytes()), read)
+
+
+def checkpoints() -> dict[str, bytes]:
+    """Files of other people's: pruned by torch, averaged, sparse, with settings; and two that are refused."""
+    names = {"module.fc.weight_orig": torch.ones(10, 64), "module.fc.weight_mask": torch.eye(10, 64)}
+    bias = {"module.fc.bias": torch.ones(10)}
+    sparse = {"fc.weight": torch.eye(10, 64).to_sparse(), "fc.bias": torch.ones(10)}
+    compressed = sparse | {"fc.weight": torch.eye(10, 64).to_sparse_csr()}
+    settings = argparse.Namespace(lr=0.1, path=Path("a"))
+    contents: dict[str, Any] = {
+        "pruned": names | bias,
+        "averaged": {"state_dict": names | bias, "state_dict_ema": sparse, "args": settings},
+        "COO": sparse,
+        "CSR": {"model": compressed, "epoch": 3},
+        "module": torch.nn.Linear(64, 10),
+    }
+    found = {}
+    for name, content in contents.items():
+        for old in (False, True):
+            buffer = io.BytesIO()
+            torch.save(content, buffer, _use_new_zipfile_serialization=not old)
+            found[f"{name}, old" if old else name] = buffer.getvalue()
+    return found | {"protocol 4": pickle.dumps({"state_dict": {"a": [1.0]}, "args": settings}, 4)}
+
+
+CHECKPOINTS = checkpoints()
+
+
+@cases()
+def test_checkpoints_of_others(cases: int, tmp_path: Path) -> None:
+    model = archs.own("lenet_300_100", num_classes=10, in_chans=1, img_size=(8, 8))
+    path = tmp_path / "w.pt"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        found = states.load(path)
+        assert all(bool(torch.isfinite(value).all()) for value in found.state.values())
+        fitting.fitted(model, found.state)
+
+    expect_refusal_or_result(
+        cases, st.sampled_from(sorted(CHECKPOINTS)).flatmap(lambda n: damaged(CHECKPOINTS[n])), read
+    )
+
+
+@cases()
+def test_what_a_file_is(cases: int, tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    beginnings = [*(magic for _, magic, _ in kinds.MAGIC), b"PK\x03\x04", b"<html>", b"version https://git-lfs", b"{"]
+    drawn = st.tuples(st.sampled_from(beginnings), st.binary(max_size=300)).map(b"".join)
+    headers = st.binary(max_size=60).map(lambda text: struct.pack("<Q", len(text) + 1) + b"{" + text)
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        pickled.classes(content)
+        kinds.recognise(path)
+
+    expect_refusal_or_result(cases, st.one_of(drawn, headers, st.binary(max_size=300)), read)
 
 
 @cases(2_000)

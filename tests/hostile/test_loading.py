@@ -127,7 +127,7 @@ FORMS = ("pickle", "zip", "legacy", "npz")
 def test_weights_that_are_pickles_run_nothing(mark: Path, tmp_path: Path, form: str, ending: str) -> None:
     path = tmp_path / f"weights.{ending}"
     path.write_bytes(pickled(mark, form))
-    with pytest.raises(UserError, match=rf"weights\.{ending}: "):
+    with pytest.raises(UserError, match=rf"weights\.{ending} is (a pickle with|an archive of NumPy)"):
         weights.load_state(path)
     assert not mark.exists()
 
