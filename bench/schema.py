@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import reprlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import plain_yaml
 from bench.errors import UserError, printable
+from bench.nearest import hint
+from bench.wording import wanted
 
 LONGEST_FILE = 4 * plain_yaml.LONGEST
 """Bytes of a file that is opened at all."""
@@ -34,6 +36,8 @@ class Strict(BaseModel):
 
 def shown(value: Any) -> str:
     """A value as code, cut short: what is wrong may be ten megabytes long."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     try:
         return _BRIEF.repr(value)
     except ValueError:  # an integer that Python refuses to print
@@ -45,16 +49,49 @@ _BRIEF.maxstring = _BRIEF.maxother = 100
 
 
 def explain(error: ValidationError, source: str, model: type[BaseModel] | None = None) -> str:
-    """One sentence for the first thing pydantic found wrong."""
-    first = error.errors()[0]
-    field = printable(".".join(map(str, first["loc"])))[:100] or "the file"
-    if first["type"] == "extra_forbidden" and model is not None and len(first["loc"]) == 1:
-        return f"{source}: unknown field '{field}'; allowed are {', '.join(model.model_fields)}."
-    if first["type"] == "missing":
+    """One sentence, in our words, for the first thing pydantic found wrong; `model` is what was read."""
+    errors = error.errors()
+    first = errors[0]
+    path, inside = _place(first["loc"], model)
+    field = printable(".".join(map(str, path)))[:100]
+    where = f"{source}: field '{field}'" if field else source
+    if first["type"] == "json_invalid":
+        return f"{source}: it cannot be read as JSON."
+    if first["type"] == "extra_forbidden":
+        known = list(inside.model_fields) if inside is not None else []
+        return f"{source}: unknown field '{field}'; {hint(str(path[-1]), known) if known else 'it is none of these.'}"
+    if first["type"] == "missing" and isinstance(path[-1], str):
         return f"{source}: the field '{field}' is missing."
-    message = printable(first["msg"].removeprefix("Value error, "))[:400]
-    found = "" if first["type"] == "value_error" else f", not {shown(first['input'])}"
-    return f"{source}: field '{field}': {message[0].lower()}{message[1:]}{found}."
+    if first["type"] in ("value_error", "assertion_error"):
+        message = printable(str(first["ctx"]["error"]))[:400].rstrip(".")
+        return f"{where}: {message}."
+    same = [each for each in errors if _place(each["loc"], model)[0] == path]
+    return f"{where} has to be {wanted(same)}, not {shown(first['input'])}."
+
+
+def _place(loc: tuple[int | str, ...], model: type[BaseModel] | None) -> tuple[list[int | str], type[BaseModel] | None]:
+    """The field that an error is about, without the members of unions that pydantic names, and whose field it is."""
+    if model is None:
+        return list(loc), None
+    path: list[int | str] = []
+    annotation: Any = model
+    inside: type[BaseModel] | None = model
+    for part in loc:
+        parts = _parts(annotation)
+        models = [each for each in parts if isinstance(each, type) and issubclass(each, BaseModel)]
+        inside = models[0] if models else None
+        owner = next((each for each in models if part in each.model_fields), None)
+        if owner is not None:
+            inside, annotation = owner, owner.model_fields[str(part)].annotation
+        elif not (isinstance(part, int) or models or dict in map(get_origin, parts)):
+            continue  # "int" of `int | Literal["auto"]`
+        path.append(part)
+    return path, inside
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """A type and all that it is made of."""
+    return [annotation, *(part for each in get_args(annotation) for part in _parts(each))]
 
 
 def read_yaml(path: Path) -> Any:

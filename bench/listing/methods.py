@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from bench import catalog, names
+from bench import bounds, catalog, names
 from bench.listing.printing import emit, fitting, is_pattern
 from bench.method import Method
 
@@ -117,10 +117,10 @@ def brief(value: Any) -> str:
 
 
 def settings(choice: Any) -> Iterator[tuple[str, Any, str]]:
-    """(field, value, type) of a method, fields of its choices included: ``schedule.every``."""
-    hints = get_type_hints(type(choice))
+    """(field, value, type and bounds) of a method, fields of its choices included: ``schedule.every``."""
+    hints, intervals = get_type_hints(type(choice)), bounds.stated(type(choice))
     for field, value in _defaults(choice):
-        yield field, value, _type(hints[field])
+        yield field, value, _type(hints[field]) + (f", {intervals[field]}" if field in intervals else "")
         if dataclasses.is_dataclass(value):
             yield from ((f"{field}.{inner}", each, hint) for inner, each, hint in settings(value))
 
