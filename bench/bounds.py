@@ -14,6 +14,10 @@ from functools import cache
 from typing import Any, Self
 
 from bench.errors import UserError
+from bench.nearest import hint
+
+POINTS = "points"
+"""Stated beside the fields: what a grid's points may be for a method whose target is no sparsity in [0, 1)."""
 
 _FORM = re.compile(r"([\[(])\s*([^\s,]+)\s*,\s*([^\s,]+)\s*([\])])")
 
@@ -75,7 +79,7 @@ def stated(cls: type) -> dict[str, Interval]:
     for base in reversed(cls.__mro__):
         found |= _read(base, fields)
     for name, interval in found.items():
-        default = fields[name].default
+        default = fields[name].default if name in fields else None
         if outside(default, interval):
             raise UserError(f"{cls.__name__}: the default of '{name}' has to be {interval}, not {default!r}.")
     return found
@@ -88,8 +92,8 @@ def _read(cls: type, fields: dict[str, Any]) -> dict[str, Interval]:
         raise UserError(f"{where} has to map fields to intervals, as in {{'strength': '(0, 10]'}}.")
     found = {}
     for name, text in statement.items():
-        if name not in fields:
-            raise UserError(f"{where}: there is no field {name!r}; there are {', '.join(fields)}.")
+        if name not in fields and name != POINTS:
+            raise UserError(f"{where}: there is no field {name!r}; {hint(str(name), fields)}")
         try:
             found[name] = Interval.read(text)
         except (ValueError, AttributeError):

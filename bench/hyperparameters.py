@@ -96,7 +96,10 @@ def _read(expected: Any, value: Any) -> Any:
     """A value as its type: no truth value is a number, and no text but that of one; a list may become a tuple."""
     reader = TypeAdapter(expected)
     try:
-        return reader.validate_json(json.dumps(value), strict=True)
+        found = reader.validate_json(json.dumps(value), strict=True)
+        if isinstance(value, bool) and not isinstance(found, bool):  # true equals 1 among a literal's words
+            return reader.validate_json(f'"{value}"', strict=True)
+        return found
     except ValidationError:
         if (number := _number(value)) == value and type(number) is type(value):
             raise

@@ -42,6 +42,7 @@ class FTWT(Method):
     momentum: float = 0.9
     estimate_on: int = 8
     bounds = {
+        "points": "(0, 1]",
         "min_k": "[0, 100000]",
         "cooldown": "[0, 1]",
         "rate": "(0, 1000]",

@@ -6,7 +6,6 @@ own takes no code.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from pydantic import Field
 
 from bench.errors import UserError
 from bench.identity import digest
+from bench.nearest import hint
 from bench.schema import Strict, read_yaml
 
 FOLDERS = Path(__file__).parents[2] / "configs" / "datasets"
@@ -139,9 +139,7 @@ def info(name: str) -> DataInfo:
     path = FOLDERS / f"{name}.yaml"
     if re.fullmatch(r"\w{1,80}", name) and path.exists():
         return _described(path)
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise UserError(f"data set {name[:100]!r} is unknown{hint}; there are {', '.join(names())}.")
+    raise UserError(f"data set {name[:100]!r} is unknown; {hint(name, names())}")
 
 
 @cache

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import bounds, catalog, names
-from bench.listing.printing import emit, fitting, is_pattern
+from bench.listing.printing import emit, fitting, is_pattern, looked_up
 from bench.method import Method
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ def show(name: str | None, as_json: bool) -> None:
     Raises `UserError` if there is no method `name`, or its file is broken.
     """
     if name is not None and not is_pattern(name):
+        looked_up(catalog.file_of, name)
         emit(describe(name) if as_json else page(name))
         return
     broken = catalog.problems()

@@ -165,9 +165,10 @@ def _rebuild(folder: Path, fields: Sequence[str], only: str | None, output: Path
 
 def _run(config: Path, fields: Sequence[str], only: str | None) -> int:
     from bench.grid import expand, load
+    from bench.listing.grids import locate
     from bench.workflow.flow import changes
 
-    grid = load(config, changes(list(fields)))
+    grid = load(locate(config), changes(list(fields)))
     plan = expand(grid)
     if only != "collect":
         build(grid, plan, figures=only is None)

@@ -14,10 +14,12 @@ from typing import Any, ClassVar
 import yaml
 
 from bench import data, devices, disk, grid, plain_yaml
+from bench.checkout import require_checkout
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.paths import ODD
+from bench.published import PUBLISHED
 from bench.schema import read_yaml, shown
 from bench.spec import RunSpec
 from bench.workflow import alone, packing
@@ -86,7 +88,7 @@ class Flow:
     @property
     def sources(self) -> list[str]:
         """What the report is made of besides the records: when one changes, the report is written again."""
-        return [self.source, *sorted(str(path) for path in Path("published").iterdir() if path.is_file())]
+        return [self.source, *sorted(relative(path) for path in PUBLISHED.iterdir() if path.is_file())]
 
     def record(self, run: str) -> str:
         """A run's record."""
@@ -164,6 +166,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     A grid that is wrong ends the call with one sentence and exit status 2.
     """
     try:
+        require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
         flow = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
         if first:

@@ -70,17 +70,17 @@ def test_a_method_may_state_bounds_or_leave_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("statement", "sentence"),
+    ("name", "statement", "sentence"),
     [
-        ("('strength', '[0, 1]')", "Wrong.bounds has to map fields to intervals"),
-        ("{'strenght': '[0, 1]'}", "Wrong.bounds: there is no field 'strenght'; there are .*strength"),
-        ("{'strength': 3}", "3 of 'strength' is no interval such as"),
-        ("{'strength': '[0, 1['}", "is no interval such as"),
-        ("{'strength': '[0, 1]'}", r"the default of 'strength' has to be from 0 to 1, not 2.0"),
+        ("one", "('strength', '[0, 1]')", "One.bounds has to map fields to intervals"),
+        ("two", "{'strenght': '[0, 1]'}", "Two.bounds: there is no field 'strenght'; did you mean 'strength'"),
+        ("three", "{'strength': 3}", "3 of 'strength' is no interval such as"),
+        ("four", "{'strength': '[0, 1['}", "is no interval such as"),
+        ("five", "{'strength': '[0, 1]'}", r"the default of 'strength' has to be from 0 to 1, not 2.0"),
     ],
 )
-def test_wrong_statements_are_said_of_the_file(folder, statement, sentence):
-    (folder / "wrong.py").write_text(f"{METHOD.replace('Mine', 'Wrong')}    bounds = {statement}\n")
-    assert list(catalog.problems()) == ["wrong"]
-    with pytest.raises(UserError, match=f"^methods/wrong.py cannot be used: .*{sentence}"):
-        catalog.create("wrong", {})
+def test_wrong_statements_are_said_of_the_file(folder, name, statement, sentence):
+    (folder / f"{name}.py").write_text(f"{METHOD.replace('Mine', name.capitalize())}    bounds = {statement}\n")
+    assert list(catalog.problems()) == [name]
+    with pytest.raises(UserError, match=f"^methods/{name}.py cannot be used: .*{sentence}"):
+        catalog.create(name, {})
