@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from bench.errors import UserError
 from bench.nearest import hint
+from bench.wording import number
 
 POINTS = "points"
 """Stated beside the fields: what a grid's points may be for a method whose target is no sparsity in [0, 1)."""
@@ -57,15 +58,10 @@ class Interval:
     def __str__(self) -> str:
         """In words: ``at least 0 and below 1``."""
         if self.with_low and self.with_high:
-            return f"from {_number(self.low)} to {_number(self.high)}"
-        low = "" if self.low == -math.inf else f"{'at least' if self.with_low else 'above'} {_number(self.low)}"
-        high = "" if self.high == math.inf else f"{'at most' if self.with_high else 'below'} {_number(self.high)}"
+            return f"from {number(self.low)} to {number(self.high)}"
+        low = "" if self.low == -math.inf else f"{'at least' if self.with_low else 'above'} {number(self.low)}"
+        high = "" if self.high == math.inf else f"{'at most' if self.with_high else 'below'} {number(self.high)}"
         return " and ".join(filter(None, (low, high)))
-
-
-def _number(number: float) -> str:
-    """``0.5``, ``100,000``."""
-    return f"{number:,.12g}"
 
 
 @cache

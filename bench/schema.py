@@ -57,11 +57,16 @@ def explain(error: ValidationError, source: str, model: type[BaseModel] | None =
     where = f"{source}: field '{field}'" if field else source
     if first["type"] == "json_invalid":
         return f"{source}: it cannot be read as JSON."
+    if first["type"] == "invalid_key":
+        return f"{source}: a field's name has to be a text, not {shown(first['input'])}."
     if first["type"] == "extra_forbidden":
         known = list(inside.model_fields) if inside is not None else []
         return f"{source}: unknown field '{field}'; {hint(str(path[-1]), known) if known else 'it is none of these.'}"
     if first["type"] == "missing" and isinstance(path[-1], str):
         return f"{source}: the field '{field}' is missing."
+    if first["type"] == "missing":
+        listed = printable(".".join(map(str, path[:-1])))[:100]
+        return f"{source}: field '{listed}' has to be a list of at least {int(path[-1]) + 1} entries."
     if first["type"] in ("value_error", "assertion_error"):
         message = printable(str(first["ctx"]["error"]))[:400].rstrip(".")
         return f"{where}: {message}."

@@ -19,20 +19,30 @@ SAID: dict[str, str] = {
     "tuple": "a list",
     "set": "a list",
     "frozen_set": "a list",
-    "dict": "fields with values",
-    "mapping": "fields with values",
-    "model": "fields with values",
-    "model_attributes": "fields with values",
-    "dataclass": "fields with values",
+    "dict": "a map from names to values",
+    "mapping": "a map from names to values",
+    "model": "a group of fields",
+    "model_attributes": "a group of fields",
+    "dataclass": "a group of fields",
     "none_required": "null",
     "path": "a path",
-    "invalid_key": "a field whose name is a text",
 }
 """What has to stand there, by the beginning of the error's type: ``int_parsing``, ``int_from_float``, ``int_type``."""
 
 LIMITS = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below", "less_than_equal": "at most"}
 
 _ENDINGS = ("_type", "_parsing", "_parsing_size", "_from_float", "_unicode", "_sub_type")
+
+
+def number(value: float) -> str:
+    """A limit: ``0.5``, ``1024``, ``100,000``."""
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= GROUPED else str(value)
+    return f"{value:,.12g}" if abs(value) >= GROUPED else f"{value:.12g}"
+
+
+GROUPED = 10_000
+"""From here on digits stand in groups of three."""
 
 
 def wanted(errors: Sequence[ErrorDetails]) -> str:
@@ -43,7 +53,7 @@ def wanted(errors: Sequence[ErrorDetails]) -> str:
 def _one(error: ErrorDetails) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind in LIMITS:
-        return f"{LIMITS[kind]} {next(iter(context.values()))}"
+        return f"{LIMITS[kind]} {number(next(iter(context.values())))}"
     if kind in _SPECIAL:
         return _SPECIAL[kind](context)
     for ending in _ENDINGS:
