@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Results": (
         "report",
         "show",
+        "ui",
         "compare",
         "verify",
         "extract",
