@@ -65,7 +65,7 @@ def _one(error: ErrorDetails) -> str:
 
 def _literal(context: dict[str, Any]) -> str:
     """``'all', 'conv' or 'none'``, as pydantic lists them; the words ``or`` inside are its own."""
-    return str(context["expected"])
+    return str(context["expected"]).replace("'', ", "")
 
 
 def _entries(limit: str, word: str) -> Callable[[dict[str, Any]], str]:

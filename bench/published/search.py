@@ -86,8 +86,8 @@ def nothing(published: Published, query: Query) -> str:
     for name, known in _vocabulary(published).items():
         value = getattr(query, name)
         if value and not find(published, Query(**{name: value})):
-            what = "data set" if name == "dataset" else name
-            return f"no published row has a {what} like {value[:100]!r}; {near(value, known)}"
+            what = {"dataset": "a data set", "architecture": "an architecture"}.get(name, f"a {name}")
+            return f"no published row has {what} like {value[:100]!r}; {near(value, known)}"
     if query.sparsity is not None and not find(published, Query(sparsity=query.sparsity)):
         points = sorted({row.point for row in published.rows if row.point is not None})
         closest = min(points, key=lambda point: abs(point - (query.sparsity or 0.0)))
