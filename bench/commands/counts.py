@@ -37,7 +37,7 @@ def counts(
 
     verdicts = judge(load())
     found = [verdict for verdict in verdicts if verdict.count.fits(paper)]
-    known = {text for verdict in verdicts for text in (verdict.count.paper, verdict.count.arxiv) if text}
+    known = sorted({text for verdict in verdicts for text in (verdict.count.paper, verdict.count.arxiv) if text})
     if as_json:
         emit(show.as_json(found))
     elif found:

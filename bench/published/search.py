@@ -95,21 +95,25 @@ def nothing(published: Published, query: Query) -> str:
     return "no published row has all of this together; leave out one of the options."
 
 
-def _vocabulary(published: Published) -> dict[str, set[str]]:
-    """What a part of a query may be, as rows have it."""
+def _vocabulary(published: Published) -> dict[str, list[str]]:
+    """What a part of a query may be, as rows have it, our own names first."""
     rows = published.rows
-    networks = {row.architecture for row in rows if row.architecture} | {row.architecture_printed for row in rows}
     return {
-        "method": {names.parse(row.method)[0] for row in rows if row.method} | {row.method_printed for row in rows},
-        "dataset": {row.dataset for row in rows},
-        "architecture": networks,
-        "paper": {row.paper for row in rows} | {row.arxiv for row in rows if row.arxiv},
+        "method": _sorted(names.parse(row.method)[0] for row in rows if row.method)
+        + _sorted(row.method_printed for row in rows),
+        "dataset": _sorted(row.dataset for row in rows),
+        "architecture": _sorted(row.architecture for row in rows) + _sorted(row.architecture_printed for row in rows),
+        "paper": _sorted(row.paper for row in rows) + _sorted(row.arxiv for row in rows),
     }
+
+
+def _sorted(texts: Iterable[str | None]) -> list[str]:
+    return sorted({text for text in texts if text})
 
 
 def near(text: str, known: Iterable[str]) -> str:
     """What may have been meant by a text that nothing has."""
-    close = beginning(text, sorted(known))
+    close = beginning(text, known)
     return meant(close) if close else "`reprune published` lists the papers."
 
 

@@ -26,8 +26,8 @@ from bench.cli import call
         ("methods snipp", "there is no method 'snipp' in methods/; did you mean 'snip'?"),
         ("methods snipp*", "no method is called like 'snipp*'; did you mean 'snip'?"),
         (
-            "archs resnet2O_cifar",
-            "architecture 'resnet2O_cifar' is neither ours nor timm's; close are resnet20_cifar, ",
+            "archs resnet20_cifarr",
+            "architecture 'resnet20_cifarr' is neither ours nor timm's; close are resnet20_cifar, ",
         ),
         ("archs no*such", "no architecture is called like 'no*such'; "),
         ("counts --paper Evcy", "no count is of a source like 'Evcy'; did you mean 'Evci"),
