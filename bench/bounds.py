@@ -64,12 +64,17 @@ class Interval:
         return " and ".join(filter(None, (low, high)))
 
 
-@cache
 def stated(cls: type) -> dict[str, Interval]:
     """The bounds of a class' fields; it may move those of its parents.
 
     Raises `UserError` if what is stated is no interval, is of no field, or leaves out the field's own default.
     """
+    key: Any = cls
+    return _stated(key)
+
+
+@cache
+def _stated(cls: type) -> dict[str, Interval]:
     fields = {field.name: field for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
     found: dict[str, Interval] = {}
     for base in reversed(cls.__mro__):

@@ -88,7 +88,7 @@ def _place(loc: tuple[int | str, ...], model: type[BaseModel] | None) -> tuple[l
         owner = next((each for each in models if part in each.model_fields), None)
         if owner is not None:
             inside, annotation = owner, owner.model_fields[str(part)].annotation
-        elif not (isinstance(part, int) or models or dict in map(get_origin, parts)):
+        elif not (isinstance(part, int) or models or any(get_origin(each) is dict for each in parts)):
             continue  # "int" of `int | Literal["auto"]`
         path.append(part)
     return path, inside
