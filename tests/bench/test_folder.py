@@ -217,7 +217,7 @@ def test_one_s_own_folder_is_a_file_in_configs(tmp_path: Path, monkeypatch: pyte
     ("text", "said"),
     [
         ("size: 24", "the field 'classes' is missing"),
-        ("classes: 3\nsize: 0", "field 'size': input should be greater than 0, not 0"),
+        ("classes: 3\nsize: 0", "field 'size' has to be above 0, not 0"),
         ("classes: [", "not valid YAML"),
         ("", "expected fields with values"),
     ],
