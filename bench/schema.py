@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, get_args, get_origin
 
@@ -29,9 +30,25 @@ class Strict(BaseModel):
         if not isinstance(values, dict):
             raise UserError(f"{source}: expected fields with values, found {shown(values)}.")
         try:
-            return cls.model_validate(values)
+            found = cls.model_validate(values)
         except ValidationError as error:
             raise UserError(explain(error, source, cls)) from None
+        if path := _truth(values, found):
+            raise UserError(f"{source}: field '{path[1:]}' has to be a number, not true or false.")
+        return found
+
+
+def _truth(values: Any, found: Any, path: str = "") -> str:
+    """The path of a true or false that pydantic took for a number, as Python does; empty if there is none."""
+    if isinstance(values, bool):
+        return path if isinstance(found, int | float) and not isinstance(found, bool) else ""
+    pairs: Iterable[tuple[Any, Any, Any]] = ()
+    if isinstance(values, dict):
+        inside = vars(found) if isinstance(found, BaseModel) else found if isinstance(found, dict) else {}
+        pairs = ((key, value, inside.get(key)) for key, value in values.items() if not isinstance(value, str))
+    elif isinstance(values, list | tuple) and isinstance(found, list | tuple):
+        pairs = zip(range(len(values)), values, found, strict=False)
+    return next(filter(None, (_truth(value, made, f"{path}.{key}") for key, value, made in pairs)), "")
 
 
 def shown(value: Any) -> str:

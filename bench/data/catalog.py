@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -93,6 +93,9 @@ DATASETS: dict[str, DataInfo] = {
 """Every data set that is decoded to arrays, by its name."""
 
 
+Positive = Annotated[float, Field(gt=0)]
+
+
 class Folder(Strict):
     """A file of `configs/datasets/`: an image folder, with one folder per class in ``train/`` and in ``val/``.
 
@@ -106,12 +109,12 @@ class Folder(Strict):
     """
 
     folder: str = ""
-    classes: int = Field(gt=1)
-    size: int = Field(gt=0)
-    train_images: int = Field(gt=0)
-    test_images: int = Field(gt=0)
+    classes: int = Field(gt=1, le=10**6)
+    size: int = Field(gt=0, le=10**5)
+    train_images: int = Field(gt=0, le=10**12)
+    test_images: int = Field(gt=0, le=10**12)
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     source: str = ""
 

@@ -139,6 +139,7 @@ def test_adding_to_a_grid_leaves_the_old_runs_as_they_were():
         ({"sparsities": [95]}, r"the grid: field 'sparsities': 95 is not in \[0, 1\).*\(did you mean 0\.95\?\)"),
         ({"sparsities": 0.9}, r"field 'sparsities' has to be a list, such as \[0\.9\], not 0\.9"),
         ({"seeds": [1.5]}, r"field 'seeds\.0' has to be a whole number, not 1\.5"),
+        ({"seeds": [True]}, r"field 'seeds\.0' has to be a number, not true or false"),
         ({"seeds": []}, r"field 'seeds' has to be a list of at least 1 entry, not \[\]"),
         (
             {"points": {"gmp": [90]}},
