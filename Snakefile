@@ -9,7 +9,7 @@ min_version("9.20")
 # A grid given by --configfile replaces the default one; Snakemake would merge the two.
 if not workflow.configfiles:
 
-    configfile: "configs/quick.yaml"
+    configfile: f"{workflow.basedir}/configs/quick.yaml"
 
 
 flow = plan(workflow, config)

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import importlib
-import math
 import traceback
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, TypeVar
 
 import methods
-from bench import identity
+from bench import bounds, identity
 from bench import names as mini
-from bench.allocation import Allocation
 from bench.errors import UserError
+from bench.hyperparameters import changed
 from bench.method import Method
-from bench.schedule import Ramp, Schedule
-from bench.schema import shown
-from bench.structure import Weights
-from bench.zeros import Zeros
+from bench.nearest import hint
 
 T = TypeVar("T")
-
-LARGEST = 10**12
-"""No hyper-parameter has a use for larger numbers, nor for infinities and NaN."""
-
-CHOICES: tuple[type, ...] = (Allocation, Ramp, Schedule, Weights, Zeros)
 
 
 def files() -> dict[str, Path]:
@@ -53,9 +40,7 @@ def file_of(name: str) -> Path:
     places = (Path(folder, f"{name}.py") for folder in methods.__path__)
     found = next((file for file in places if file.stem == name and file.exists()), None)
     if found is None or name.startswith("_"):
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(names())}."
-        raise UserError(f"there is no method '{name}' in methods/; {hint}")
+        raise UserError(f"there is no method '{name}' in methods/; {hint(name, names())}")
     return found
 
 
@@ -111,6 +96,10 @@ def method_class(name: str) -> type[Method]:
         found = [value for value in found if value.__name__.lower() == name.replace("_", "")]
     if len(found) != 1:
         raise UserError(f"methods/{name}.py must define exactly one subclass of Method named like the file.")
+    try:
+        bounds.stated(found[0])
+    except UserError as error:
+        raise UserError(f"methods/{name}.py cannot be used: {error}") from None
     return found[0]
 
 
@@ -140,21 +129,10 @@ def _where(error: BaseException, name: str) -> str:
 def create(name: str, fields: dict[str, Any]) -> Method:
     """A method with hyper-parameters changed: ``create("gmp", {"allocation": "global", "schedule.every": 50})``.
 
-    A choice is set before the fields inside it, in whatever order they are given.
-
     Raises `UserError` naming the field, the value and what is allowed.
     """
     method = ask(name, method_class(name))
-    for key in sorted(fields):
-        value = fields[key]
-        field, _, inner = key.partition(".")
-        hints = _hints(type(method))
-        if field not in hints:
-            raise UserError(f"method '{name}' has no hyper-parameter '{field}'; it has {', '.join(hints)}.")
-        old = getattr(method, field)
-        new = _changed(old, inner, value, f"{name}[{key}]") if inner else _value(hints[field], value, f"{name}[{key}]")
-        method = ask(name, partial(dataclasses.replace, method, **{field: new}))
-    return method
+    return ask(name, partial(changed, method, fields, name)) if fields else method
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -176,49 +154,3 @@ def _makes(name: str, fields: dict[str, Any], method: Method) -> bool:
         return create(name, fields) == method
     except UserError:
         return False
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    wanted = {field.name for field in dataclasses.fields(cls) if field.init}
-    return {name: hint for name, hint in get_type_hints(cls).items() if name in wanted}
-
-
-def _changed(old: Any, inner: str, value: Any, label: str) -> Any:
-    hints = _hints(type(old)) if dataclasses.is_dataclass(old) else {}
-    if inner not in hints:
-        raise UserError(f"{label}: there is no '{inner}'; allowed are {', '.join(hints) or 'no inner fields'}.")
-    return dataclasses.replace(old, **{inner: _value(hints[inner], value, label)})
-
-
-def _value(hint: Any, value: Any, label: str) -> Any:
-    base = next((choice for choice in CHOICES if isinstance(hint, type) and issubclass(hint, choice)), None)
-    if base is not None:
-        return _choice(base, str(value), label)
-    try:
-        found = TypeAdapter(hint).validate_python(value)
-    except ValidationError as error:
-        raise UserError(f"{label}: {error.errors()[0]['msg'].lower()}, not {shown(value)}.") from None
-    if not all(map(_sane, found if isinstance(found, tuple | list) else (found,))):
-        raise UserError(f"{label}: {shown(value)} is no number to count or train with; the largest is {LARGEST:g}.")
-    return found
-
-
-def _sane(value: Any) -> bool:
-    return not isinstance(value, int | float) or (math.isfinite(value) and abs(value) <= LARGEST)
-
-
-def _choice(base: type, value: str, label: str) -> Any:
-    """One of the `CHOICES` by its lower-case name: ``erk``, ``uniform[dense_first=true]``."""
-    name, fields = mini.parse(value)
-    known = {cls.__name__.lower(): cls for cls in _subclasses(base)}
-    if name not in known:
-        raise UserError(f"{label}: '{name}' is unknown; allowed are {', '.join(sorted(known))}.")
-    chosen = known[name]()
-    for key, inner in fields.items():
-        chosen = _changed(chosen, key, inner, label)
-    return chosen
-
-
-def _subclasses(base: type) -> list[type]:
-    below: list[type] = base.__subclasses__()
-    return [base, *(found for cls in below for found in _subclasses(cls))]

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from bench import __version__
-from bench.errors import UserError, printable
+from bench.checkout import require_checkout
+from bench.errors import NotFound, UserError, printable
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": (
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Results": (
         "report",
         "show",
+        "ui",
         "compare",
         "verify",
         "extract",
@@ -82,14 +84,19 @@ def main() -> None:
 
 
 def call(words: Sequence[str]) -> int:
-    """Run a command; returns its exit status. What a user got wrong is said in one sentence, with status 2."""
+    """Run a command; returns its exit status.
+
+    What a user got wrong is said in one sentence, with status 2. So is what a search did not find, with status 1.
+    """
     try:
+        if words and not {"--help", "--version"} & set(words):
+            require_checkout()
         # Prints help, and not that a command is missing, if there is none. A command's status is that of its `Exit`.
         status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
     except (UserError, typer.TyperException) as error:
         sentence = str(error) if isinstance(error, UserError) else _sentence(error)
         print(f"reprune: {sentence}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, NotFound) else 2
     return status if isinstance(status, int) else 0
 
 

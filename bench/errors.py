@@ -37,6 +37,10 @@ class UserError(Exception):
         super().__init__(printable(discreet(shown)))
 
 
+class NotFound(UserError):
+    """What somebody looked for is not there. The command line exits with status 1: the answer is no."""
+
+
 class DiskError(UserError):
     """A file could not be written: the disk is full, read-only, or not ours.
 

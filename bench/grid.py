@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator
 
-from bench import archs, catalog, data, names, recipe, variants
-from bench.errors import UserError, discreet
+from bench import archs, catalog, data, names, recipe, targets, variants
+from bench.errors import NotFound, UserError, discreet
 from bench.expansion import Cell as Cell
 from bench.expansion import Plan as Plan
 from bench.expansion import expand as expand
+from bench.nearest import beginning, meant
 from bench.overrides import Override, Training, entries, settings
 from bench.overrides import check as check_overrides
 from bench.paths import Folder, Name
@@ -90,7 +91,8 @@ class Grid(Strict):
     def _in_range(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         for value in values:
             if not 0 <= value < 1:
-                raise ValueError(f"{exact(value)} is not in [0, 1); a sparsity is the fraction of weights removed")
+                fraction = f"a sparsity is the fraction of weights removed{targets.perhaps(value)}"
+                raise ValueError(f"{exact(value)} is not in [0, 1); {fraction}")
         return values
 
     @field_validator("slots_per_gpu", mode="before")
@@ -151,7 +153,7 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
         _check_address(grid, changes or {})
         _check_names(grid)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+        raise type(error)(f"{source}: {error}") from None
     return variants.changed(grid, own, changes) if changes else grid
 
 
@@ -187,6 +189,26 @@ def _check_names(grid: Grid) -> None:
     check_prunable(grid.prunable)
     recipe.load(grid.recipe)
     _check_size(grid)
+    _check_points(grid)
+    _check_paper(grid.paper)
+
+
+def _check_points(grid: Grid) -> None:
+    for dataset, architecture in product(grid.datasets, grid.architectures):
+        for method, training in entries(grid).values():
+            made = catalog.create(*catalog.parse(method))
+            if made.meaning != "none":
+                targets.check(made, method, settings(grid, dataset, architecture, method, training).points)
+
+
+def _check_paper(paper: str) -> None:
+    from bench import published
+
+    known = published.papers() if paper else []
+    if paper and not any(name.startswith(paper) for name in known):
+        close = beginning(paper, known)
+        there = meant(close) if close else "`reprune published` lists them."
+        raise NotFound(f"field 'paper': no published paper's name begins with {paper[:100]!r}; {there}")
 
 
 def _check_size(grid: Grid) -> None:

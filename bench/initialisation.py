@@ -66,4 +66,4 @@ class Normalisation(Strict):
     """
 
     momentum: float | None = Field(default=None, gt=0, le=1)
-    eps: float | None = Field(default=None, gt=0)
+    eps: float | None = Field(default=None, gt=0, le=1e6)

@@ -39,6 +39,8 @@ def stages_of(spec: RunSpec, method: Method | None = None) -> list[Stage]:
         stages = [_given(spec, method, stage) for stage in stages]
     for index, stage in enumerate(stages):
         earlier = {other.name for other in stages[:index]}
+        if stage.name in earlier:
+            raise UserError(f"method '{spec.method_text}' has two stages that are called '{stage.name}'.")
         for parent in stage.parents:
             if parent.partition("@")[0] not in earlier:
                 where = f"method '{spec.method}': stage '{stage.name}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform, get_type_hints
 
@@ -76,6 +77,8 @@ class Method:
         lives_on_updates: the method makes sense only with many mask updates; fewer than 10 are flagged.
         needs_extras: inference needs ``run.extras`` too (predictors, say); otherwise plain timm loads what is exported.
         step_on_update: whether the optimizer also steps in an iteration that updated the masks.
+        bounds: the numbers that hyper-parameters may be, as ``{"strength": "(0, 10]"}``: what a grid asks for beyond
+            them is refused before anything is trained. A literal; identities leave it out.
 
     The training loop of a stage, with the place of every hook::
 
@@ -115,6 +118,7 @@ class Method:
     lives_on_updates: ClassVar[bool] = False
     needs_extras: ClassVar[bool] = False
     step_on_update: bool = True
+    bounds: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

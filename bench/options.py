@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import archs, catalog, names, prunable, recipe
+from bench import archs, catalog, names, prunable, recipe, targets
 from bench.errors import UserError
 from bench.lineage import identify
 from bench.spec import RunSpec
@@ -23,13 +23,15 @@ def spec_from(arguments: argparse.Namespace) -> RunSpec:
     method, fields = catalog.parse(arguments.method)
     archs.check(arguments.architecture)
     prunable.check(arguments.prunable)
+    points = _points(arguments.points)
+    targets.check_run(catalog.create(method, fields), names.show(method, fields), points)
     spec = identify(
         RunSpec(
             dataset=arguments.dataset,
             architecture=arguments.architecture,
             method=method,
             hyperparameters=fields,
-            points=_points(arguments.points),
+            points=points,
             seed=arguments.seed,
             recipe=recipe.load(arguments.recipe).scaled(arguments.budget),
             recipe_text=arguments.recipe,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from bench import catalog, names, recipe
 from bench.errors import UserError
+from bench.nearest import hint
 from bench.prunable import check as check_prunable
 from bench.schema import Strict
 
@@ -111,7 +112,7 @@ def check(grid: Grid) -> None:
     for training in grid.trainings:
         for name in map(_canonical, training.methods):
             if name not in methods:
-                raise UserError(f"field 'trainings': '{name}' is not among the grid's methods.")
+                raise UserError(f"field 'trainings': '{name}' is not among the grid's methods; {hint(name, methods)}")
         recipe.load(training.recipe)
     for override in grid.overrides:
         pairs = (
@@ -122,7 +123,7 @@ def check(grid: Grid) -> None:
         for field, named, known in pairs:
             for name in named:
                 if name not in known:
-                    raise UserError(f"field 'overrides': '{name}' is not among the grid's {field}.")
+                    raise UserError(f"field 'overrides': '{name}' is not among the grid's {field}; {hint(name, known)}")
         if override.recipe is not None:
             recipe.load(override.recipe)
         if override.prunable is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,12 +27,12 @@ class Phase(Strict):
 
     epochs: float | None = Field(default=None, gt=0, le=1e9)
     steps: int | None = Field(default=None, gt=0, le=10**12)
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, le=1e6)
     schedule: Literal["constant", "multistep", "cosine"] = "constant"
-    milestones: tuple[float, ...] = ()
-    gamma: float = 0.1
-    minimum_lr: float = 0.0
-    warmup: float = Field(default=0.0, ge=0)
+    milestones: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    gamma: float = Field(default=0.1, ge=0, le=1e6)
+    minimum_lr: float = Field(default=0.0, ge=0, le=1e6)
+    warmup: float = Field(default=0.0, ge=0, le=1e12)
     per: Literal["epoch", "step"] = "epoch"
     scheduler_first: bool = False
 

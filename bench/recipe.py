@@ -7,16 +7,20 @@ fields. Lengths are in epochs (or optimizer steps) of the data set; a `budget` s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from bench import names, recipe_files
 from bench.errors import UserError
 from bench.initialisation import Initialisation, Normalisation
+from bench.nearest import hint
 from bench.phase import Phase
 from bench.recipe_files import RECIPES as RECIPES
 from bench.schema import Strict, explain
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Optimizer(Strict):
@@ -39,9 +43,9 @@ class Optimizer(Strict):
     name: Literal["sgd", "adamw"] = "sgd"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = Field(default=0.0, ge=0)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, ge=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0, le=1e6)
     decay: Literal["torch", "step"] = "torch"
     bias_rate: float = Field(default=1.0, gt=0, le=1e6)
     decay_excludes: tuple[Literal["norm", "bias"], ...] = ()
@@ -49,9 +53,11 @@ class Optimizer(Strict):
     clip_norm: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _leaves_something(self) -> Self:
+    def _goes_together(self) -> Self:
         if self.decay == "step" and self.weight_decay >= 1:
             raise ValueError(f"'weight_decay' is a fraction below 1 where 'decay' is step, not {self.weight_decay:g}")
+        if self.name == "sgd" and self.nesterov and not self.momentum:
+            raise ValueError("'nesterov' needs a 'momentum' above 0")
         return self
 
 
@@ -75,8 +81,8 @@ class Photographs(Strict):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     crop_fraction: float = Field(default=0.875, gt=0, le=1)
     rand_augment: int = Field(default=0, ge=0, le=30)
-    mixup: float = Field(default=0.0, ge=0)
-    cutmix: float = Field(default=0.0, ge=0)
+    mixup: float = Field(default=0.0, ge=0, le=1000)
+    cutmix: float = Field(default=0.0, ge=0, le=1000)
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -109,8 +115,8 @@ class Data(Strict):
     flip: bool = False
     normalise: Literal["channel", "image", "whole_image", "none"] = "channel"
     mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    validation: int = Field(default=0, ge=0)
+    std: tuple[Positive, ...] | None = None
+    validation: int = Field(default=0, ge=0, le=10**9)
     drop_last: bool = False
     photographs: Photographs = Photographs()
 
@@ -125,7 +131,7 @@ class Scoring(Strict):
         balanced: every batch holds equally many images of each class; its size is a multiple of their number.
     """
 
-    batch_size: int | None = Field(default=None, gt=0)
+    batch_size: int | None = Field(default=None, gt=0, le=10**9)
     norm: Literal["train", "eval"] = "train"
     augment: bool = True
     balanced: bool = False
@@ -173,12 +179,12 @@ class Recipe(Strict):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path: float = Field(default=0.0, ge=0, lt=1)
-    evaluate_every: int = Field(default=1, gt=0)
+    evaluate_every: int = Field(default=1, gt=0, le=10**9)
     report: Literal["last", "best"] = "last"
     precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
     channels_last: bool = True
     mode: Literal["deterministic", "fast"] = "deterministic"
-    gpus: int = Field(default=1, gt=0)
+    gpus: int = Field(default=1, gt=0, le=1024)
 
     @model_validator(mode="after")
     def _smooths_what_it_can(self) -> Self:
@@ -208,16 +214,22 @@ IMMATERIAL = {"name", "source", "evaluate_every", "report", "channels_last", "mo
 """Fields that say nothing about the protocol itself; all others make two recipes incomparable when they differ."""
 
 
+def file_of(name: str, folder: Path = RECIPES) -> Path:
+    """The file of a recipe. Raises `UserError` with the nearest names if there is none."""
+    path = folder / f"{name}.yaml"
+    if not recipe_files.exists(path):
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise UserError(f"recipe '{name}' is not in {folder}; {hint(name, known)}")
+    return path
+
+
 def load(text: str, folder: Path = RECIPES) -> Recipe:
     """Read ``name`` or ``name[train.epochs=10]``: a file of `folder`, with fields changed.
 
     Raises `UserError` naming the file, the field and what is allowed.
     """
     name, changes = names.parse(text)
-    path = folder / f"{name}.yaml"
-    if not recipe_files.exists(path):
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-        raise UserError(f"recipe '{name}' is not in {folder}; there are {known}.")
+    path = file_of(name, folder)
     values = recipe_files.read(path)
     for key, value in changes.items():
         target = values

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.errors import UserError
 
@@ -100,6 +100,7 @@ class Periodic(Schedule):
     every: int = 100
     start: float | str = 0.0
     until: float | str = 1.0
+    bounds: ClassVar[dict[str, str]] = {"every": "[1, 1e9]", "start": "[0, 1)", "until": "(0, 1]"}
 
     def fires(self, step: int, timeline: Timeline) -> bool:
         """True at start, start + every, … while below until."""
@@ -120,6 +121,7 @@ class Doubling(Periodic):
     """
 
     at: tuple[float, ...] = ()
+    bounds: ClassVar[dict[str, str]] = {"at": "(0, 1]"}
 
     def fires(self, step: int, timeline: Timeline) -> bool:
         """True at multiples of the present period after start and below until."""
@@ -155,6 +157,13 @@ class Cubic(Schedule):
     offset: int | Literal["every"] = 0
     initial: float = 0.0
     reselect: bool = False
+    bounds: ClassVar[dict[str, str]] = {
+        "every": "[1, 1e9]",
+        "start": "[0, 1)",
+        "until": "(0, 1]",
+        "offset": "[0, 1e9]",
+        "initial": "[0, 1)",
+    }
 
     def fires(self, step: int, timeline: Timeline) -> bool:
         """True at start + offset + k·every below until (or without end, if it reselects), and at until."""
@@ -186,6 +195,7 @@ class Ramp:
     """
 
     steps: int = 60
+    bounds: ClassVar[dict[str, str]] = {"steps": "[1, 100000]"}
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -236,6 +246,7 @@ class Cosine:
 
     initial: float = 0.3
     final: float = 0.0
+    bounds: ClassVar[dict[str, str]] = {"initial": "[0, 1]", "final": "[0, 1]"}
 
     def fraction(self, step: int, end: int) -> float:
         """f(step) for T = `end`."""

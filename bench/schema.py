@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import plain_yaml
 from bench.errors import UserError, printable
+from bench.nearest import hint
+from bench.wording import wanted
 
 LONGEST_FILE = 4 * plain_yaml.LONGEST
 """Bytes of a file that is opened at all."""
@@ -27,13 +30,31 @@ class Strict(BaseModel):
         if not isinstance(values, dict):
             raise UserError(f"{source}: expected fields with values, found {shown(values)}.")
         try:
-            return cls.model_validate(values)
+            found = cls.model_validate(values)
         except ValidationError as error:
             raise UserError(explain(error, source, cls)) from None
+        if path := _truth(values, found):
+            raise UserError(f"{source}: field '{path[1:]}' has to be a number, not true or false.")
+        return found
+
+
+def _truth(values: Any, found: Any, path: str = "") -> str:
+    """The path of a true or false that pydantic took for a number, as Python does; empty if there is none."""
+    if isinstance(values, bool):
+        return path if isinstance(found, int | float) and not isinstance(found, bool) else ""
+    pairs: Iterable[tuple[Any, Any, Any]] = ()
+    if isinstance(values, dict):
+        inside = vars(found) if isinstance(found, BaseModel) else found if isinstance(found, dict) else {}
+        pairs = ((key, value, inside.get(key)) for key, value in values.items() if not isinstance(value, str))
+    elif isinstance(values, list | tuple) and isinstance(found, list | tuple):
+        pairs = zip(range(len(values)), values, found, strict=False)
+    return next(filter(None, (_truth(value, made, f"{path}.{key}") for key, value, made in pairs)), "")
 
 
 def shown(value: Any) -> str:
     """A value as code, cut short: what is wrong may be ten megabytes long."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     try:
         return _BRIEF.repr(value)
     except ValueError:  # an integer that Python refuses to print
@@ -45,16 +66,54 @@ _BRIEF.maxstring = _BRIEF.maxother = 100
 
 
 def explain(error: ValidationError, source: str, model: type[BaseModel] | None = None) -> str:
-    """One sentence for the first thing pydantic found wrong."""
-    first = error.errors()[0]
-    field = printable(".".join(map(str, first["loc"])))[:100] or "the file"
-    if first["type"] == "extra_forbidden" and model is not None and len(first["loc"]) == 1:
-        return f"{source}: unknown field '{field}'; allowed are {', '.join(model.model_fields)}."
-    if first["type"] == "missing":
+    """One sentence, in our words, for the first thing pydantic found wrong; `model` is what was read."""
+    errors = error.errors()
+    first = errors[0]
+    path, inside = _place(first["loc"], model)
+    field = printable(".".join(map(str, path)))[:100]
+    where = f"{source}: field '{field}'" if field else source
+    if first["type"] == "json_invalid":
+        return f"{source}: it cannot be read as JSON."
+    if first["type"] == "invalid_key":
+        return f"{source}: a field's name has to be a text, not {shown(first['input'])}."
+    if first["type"] == "extra_forbidden":
+        known = list(inside.model_fields) if inside is not None else []
+        return f"{source}: unknown field '{field}'; {hint(str(path[-1]), known) if known else 'it is none of these.'}"
+    if first["type"] == "missing" and isinstance(path[-1], str):
         return f"{source}: the field '{field}' is missing."
-    message = printable(first["msg"].removeprefix("Value error, "))[:400]
-    found = "" if first["type"] == "value_error" else f", not {shown(first['input'])}"
-    return f"{source}: field '{field}': {message[0].lower()}{message[1:]}{found}."
+    if first["type"] == "missing":
+        listed = printable(".".join(map(str, path[:-1])))[:100]
+        return f"{source}: field '{listed}' has to be a list of at least {int(path[-1]) + 1} entries."
+    if first["type"] in ("value_error", "assertion_error"):
+        message = printable(str(first["ctx"]["error"]))[:400].rstrip(".")
+        return f"{where}: {message}."
+    same = [each for each in errors if _place(each["loc"], model)[0] == path]
+    return f"{where} has to be {wanted(same)}, not {shown(first['input'])}."
+
+
+def _place(loc: tuple[int | str, ...], model: type[BaseModel] | None) -> tuple[list[int | str], type[BaseModel] | None]:
+    """The field that an error is about, without the members of unions that pydantic names, and whose field it is."""
+    if model is None:
+        return list(loc), None
+    path: list[int | str] = []
+    annotation: Any = model
+    inside: type[BaseModel] | None = model
+    for part in loc:
+        parts = _parts(annotation)
+        models = [each for each in parts if isinstance(each, type) and issubclass(each, BaseModel)]
+        inside = models[0] if models else None
+        owner = next((each for each in models if part in each.model_fields), None)
+        if owner is not None:
+            inside, annotation = owner, owner.model_fields[str(part)].annotation
+        elif not (isinstance(part, int) or models or any(get_origin(each) is dict for each in parts)):
+            continue  # "int" of `int | Literal["auto"]`
+        path.append(part)
+    return path, inside
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """A type and all that it is made of."""
+    return [annotation, *(part for each in get_args(annotation) for part in _parts(each))]
 
 
 def read_yaml(path: Path) -> Any:

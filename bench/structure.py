@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import UserError
 
@@ -61,6 +61,11 @@ class NM(Weights):
 
     n: int = 2
     m: int = 4
+    bounds: ClassVar[dict[str, str]] = {"n": "[1, 1024]", "m": "[1, 1024]"}
+
+    def __post_init__(self) -> None:
+        if self.n > self.m:
+            raise UserError(f"the structure keeps {self.n} of every {self.m} weights; 'n' is at most 'm'.")
 
     def select(self, saliency: torch.Tensor) -> torch.Tensor:
         """The boolean mask that keeps the n largest of every group; ties go to the earlier index."""

@@ -29,6 +29,7 @@ class DrawnApart(Method):
     of: str = "snip"
     weights: Literal["normal", "truncated_normal", "xavier_normal", "kaiming_normal"] = "xavier_normal"
     std: float = 1.0
+    bounds = {"std": "(0, 1000]"}
 
     def __post_init__(self) -> None:
         other = self.other

@@ -29,6 +29,7 @@ class DSR(Method):
     moved: float = 0.0138
     threshold: float = 1e-3
     lives_on_updates = True
+    bounds = {"moved": "(0, 1)", "threshold": "(0, 1000]"}
 
     def on_train_start(self, run: Run) -> None:
         """A random mask with an exact count in every layer."""

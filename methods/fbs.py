@@ -35,6 +35,7 @@ class FBS(Method):
     pool: Literal["avg", "max", "l1", "l2"] = "avg"
     rounds: int = 2
     penalty_l1: float = 0.0
+    bounds = {"points": "(0, 1]", "rounds": "[1, 100]", "penalty_l1": "[0, 1000]"}
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training; the same network with all channels scaled; then fewer and fewer of them."""

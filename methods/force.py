@@ -42,6 +42,7 @@ class Force(Method):
     ramp: Ramp = Exponential(60)
     batches: int = 1
     loss: Literal["raw_logit", "cross_entropy"] = "raw_logit"
+    bounds = {"batches": "[1, 100000]"}
 
     def update_masks(self, run: Run) -> None:
         """All rounds at once, and the objective they end with."""

@@ -41,6 +41,14 @@ class FTWT(Method):
     rate: float = 0.1
     momentum: float = 0.9
     estimate_on: int = 8
+    bounds = {
+        "points": "(0, 1]",
+        "min_k": "[0, 100000]",
+        "cooldown": "[0, 1]",
+        "rate": "(0, 1000]",
+        "momentum": "[0, 1)",
+        "estimate_on": "[1, 100000]",
+    }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training, then the same network with gates for the recipe's ``finetune`` phase."""

@@ -35,6 +35,12 @@ class Grasp(Method):
     per_class: int | None = 10
     parts: int = 2
     linear: Literal["redrawn", "trained"] = "redrawn"
+    bounds = {
+        "batches": "[1, 100000]",
+        "temperature": "(0, 1000000]",
+        "per_class": "[1, 100000]",
+        "parts": "[1, 1000]",
+    }
 
     def saliency(self, run: Run) -> NamedTensors:
         """θ · Hg, with sign."""

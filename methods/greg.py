@@ -51,6 +51,15 @@ class GReg(Method):
     pick_ceiling: float = 0.01
     picking: float = 1 / 11
     release: float | None = 1e-4
+    bounds = {
+        "every": "[1, 1e9]",
+        "ceiling": "[0, 1000]",
+        "until": "(0, 1]",
+        "ratio": "(1, 1e12]",
+        "pick_ceiling": "[0, 1000]",
+        "picking": "(0, 1)",
+        "release": "[0, 1]",
+    }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training, growing penalty, fine-tuning; the last sees the batches that one-shot pruning does."""

@@ -32,6 +32,7 @@ class LTH(Method):
     rewind: float = 1.0
     fraction: float = 0.2
     rewound: Literal["weights", "rate"] = "weights"
+    bounds = {"rewind": "[0, 1e9]", "fraction": "[0.01, 1)"}
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:

@@ -25,6 +25,7 @@ class RigL(Method):
     drop: Cosine = Cosine(0.3)
     drop_noise: float = 1e-5
     lives_on_updates = True
+    bounds = {"drop_noise": "[0, 1000]"}
 
     def on_train_start(self, run: Run) -> None:
         """A random mask with an exact count in every layer."""

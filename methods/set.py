@@ -29,6 +29,7 @@ class SET(Method):
     drop: float = 0.3
     anneal: bool = False
     split_signs: bool = True
+    bounds = {"drop": "[0, 1]"}
 
     def on_train_start(self, run: Run) -> None:
         """A random mask with an exact count in every layer."""

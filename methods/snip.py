@@ -14,6 +14,7 @@ class Snip(Method):
     """
 
     batches: int = 1
+    bounds = {"batches": "[1, 100000]"}
 
     def saliency(self, run: Run) -> NamedTensors:
         """|w · ∂L/∂w| at the initial weights."""

@@ -39,6 +39,7 @@ class SRSTE(Method):
     m: int = 4
     decay: float = 2e-4
     axis: Literal["kernel", "channels"] = "kernel"
+    bounds = {"m": "[1, 1024]", "decay": "[0, 1]"}
 
     def skip(self, spec: "RunSpec") -> str:
         """Points that are not 1 − N/M."""

@@ -32,6 +32,7 @@ class STR(Method):
     meaning = "reached"
     initial: float | None = None
     decay: float = 0.0
+    bounds = {"initial": "[-1000000, 1000000]", "decay": "[0, 1]"}
 
     def build(self, run: Run) -> None:
         """A trainable s for every prunable tensor; all in one vector, which is cheaper to train than scalars."""

@@ -24,6 +24,7 @@ class TopKAST(Method):
     allocation = Uniform()
     zeros = Alive()
     backward: float | None = None
+    bounds = {"backward": "[0, 1)"}
 
     def saliency(self, run: Run) -> NamedTensors:
         """|w| of the latent weights."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
+from bench.nearest import nearest
 from bench.prunable import check_stored
 
 if TYPE_CHECKING:
@@ -179,9 +179,9 @@ def check(name: str) -> None:
         return
     architecture = name.partition(".")[0]
     if not _NAME.fullmatch(name) or architecture not in timm_names():
-        close = get_close_matches(architecture, [*OWN, *timm_names()], n=3)
-        hint = f"; close are {', '.join(close)}" if close else ""
-        raise UserError(f"architecture {name[:100]!r} is neither ours ({', '.join(OWN)}) nor timm's{hint}.")
+        close = nearest(architecture, [*OWN, *timm_names()])
+        there = f"close are {', '.join(close)}" if close else f"ours are {', '.join(OWN)}"
+        raise UserError(f"architecture {name[:100]!r} is neither ours nor timm's; {there}.")
 
 
 @cache

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 QUICK = Path("configs/quick.yaml")
 
 GridFile = Annotated[
-    Path, typer.Argument(metavar="GRID", help="A grid, such as configs/quick.yaml.", autocompletion=completion.grids)
+    Path, typer.Argument(metavar="GRID", help="A grid: configs/quick.yaml, or quick.", autocompletion=completion.grids)
 ]
 Changes = Annotated[
     list[str] | None,
@@ -43,7 +43,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def read_grid(config: Path, fields: list[str] | None = None) -> Grid:
-    """The grid of a file, with fields changed. Raises `UserError`."""
+    """The grid of a file or of that name, with fields changed. Raises `UserError`."""
+    from bench.listing.grids import locate
     from bench.workflow.resolved import changes, opened
 
-    return opened(config, changes(fields or []))
+    return opened(locate(config), changes(fields or []))

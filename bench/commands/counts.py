@@ -31,16 +31,19 @@ def counts(
     """
     from bench.counts import load, show
     from bench.counts.verdict import judge
+    from bench.errors import NotFound
     from bench.listing.printing import emit
+    from bench.published.search import near
 
     verdicts = judge(load())
     found = [verdict for verdict in verdicts if verdict.count.fits(paper)]
+    known = sorted({text for verdict in verdicts for text in (verdict.count.paper, verdict.count.arxiv) if text})
     if as_json:
         emit(show.as_json(found))
     elif found:
         emit(show.page(found, every=bool(paper)))
-    else:
-        print("No counts of such a source; `reprune counts` lists the tables.")
+    if not found:
+        raise NotFound(f"no count is of a source like {paper[:100]!r}; {near(paper, known)}")
     if output is not None:
         paths = show.write(verdicts, output)
         print("\n".join(map(str, paths)), file=sys.stderr if as_json else sys.stdout)

@@ -58,10 +58,15 @@ def published(
     from rich.console import Console
 
     from bench import published as numbers
+    from bench.errors import NotFound
     from bench.published import search as searching
 
     everything, query = numbers.load(), searching.Query(method, dataset, arch, paper, sparsity)
     found = searching.find(everything, query)
+    if not found:
+        if as_json:
+            print("[]")
+        raise NotFound(searching.nothing(everything, query))
     if missing:
         from bench.listing.missing import show
 
@@ -71,9 +76,7 @@ def published(
         print(json.dumps(searching.as_json(everything, found), indent=1, ensure_ascii=False))
         return
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    if not found:
-        print("No published row is like that; `reprune published` lists the papers.")
-    elif query:
+    if query:
         console.print(searching.listing(everything, found))
         print(f"{len(found)} rows")
     else:

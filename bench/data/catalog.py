@@ -6,7 +6,6 @@ own takes no code.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from pydantic import Field
 
 from bench.errors import UserError
 from bench.identity import digest
+from bench.nearest import hint
 from bench.paths import LONGEST, size
 from bench.schema import Strict, read_yaml
 
@@ -117,10 +117,10 @@ class Folder(Strict):
     """
 
     folder: str = ""
-    classes: int = Field(gt=1)
-    size: int = Field(gt=0)
-    train_images: int = Field(gt=0)
-    test_images: int = Field(gt=0)
+    classes: int = Field(gt=1, le=10**6)
+    size: int = Field(gt=0, le=10**5)
+    train_images: int = Field(gt=0, le=10**12)
+    test_images: int = Field(gt=0, le=10**12)
     mean: tuple[Finite, Finite, Finite]
     std: tuple[Spread, Spread, Spread]
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
@@ -153,9 +153,7 @@ def info(name: str) -> DataInfo:
     path = FOLDERS / f"{name}.yaml"
     if re.fullmatch(r"\w{1,80}", name) and path.exists():
         return _described(path)
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise UserError(f"data set {name[:100]!r} is unknown{hint}; there are {', '.join(names())}.")
+    raise UserError(f"data set {name[:100]!r} is unknown; {hint(name, names())}")
 
 
 @cache

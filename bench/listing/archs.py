@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench import archs, data
-from bench.listing.printing import emit, fitting, is_pattern, plain_table
+from bench.listing.printing import emit, fitting, is_pattern, looked_up, plain_table
 
 SIZES = Path(archs.__file__).parent / "sizes.csv"
 """Of our own architectures with 10 classes at 3x32x32; a test holds it to the code."""
@@ -31,7 +31,7 @@ def show(name: str | None, dataset: str, as_json: bool) -> None:
     Raises `UserError` if there is no architecture or data set of that name, or they do not go together.
     """
     if name is not None and not is_pattern(name):
-        archs.check(name)
+        looked_up(archs.check, name)
         found = describe(name, dataset or ("cifar10" if name in archs.OWN else "imagenet"))
         emit(found if as_json else page(found))
         return

@@ -14,8 +14,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from bench import catalog, names
-from bench.listing.printing import emit, fitting, is_pattern
+from bench import bounds, catalog, names
+from bench.listing.printing import emit, fitting, is_pattern, looked_up
 from bench.method import Method
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ def show(name: str | None, as_json: bool) -> None:
     Raises `UserError` if there is no method `name`, or its file is broken.
     """
     if name is not None and not is_pattern(name):
+        looked_up(catalog.file_of, name)
         emit(describe(name) if as_json else page(name))
         return
     broken = catalog.problems()
@@ -117,10 +118,10 @@ def brief(value: Any) -> str:
 
 
 def settings(choice: Any) -> Iterator[tuple[str, Any, str]]:
-    """(field, value, type) of a method, fields of its choices included: ``schedule.every``."""
-    hints = get_type_hints(type(choice))
+    """(field, value, type and bounds) of a method, fields of its choices included: ``schedule.every``."""
+    hints, intervals = get_type_hints(type(choice)), bounds.stated(type(choice))
     for field, value in _defaults(choice):
-        yield field, value, _type(hints[field])
+        yield field, value, _type(hints[field]) + (f", {intervals[field]}" if field in intervals else "")
         if dataclasses.is_dataclass(value):
             yield from ((f"{field}.{inner}", each, hint) for inner, each, hint in settings(value))
 

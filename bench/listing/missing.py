@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench import archs, data, flops
+from bench.errors import NotFound
 from bench.listing.archs import sizes
 from bench.listing.printing import emit, plain_table
 from bench.published import Published, Row
@@ -45,7 +46,10 @@ def show(published: Published, rows: Iterable[Row], seeds: int | None, results: 
     """Print what `find` finds, sorted by whether it decides and by cost."""
     found = find(published, rows, seeds, results, sorted(KEPT.iterdir()) if KEPT.is_dir() else [])
     listed = sorted((describe(each, results) for each in found), key=_order)
-    emit(listed if as_json else page(listed, seeds))
+    if as_json or listed:
+        emit(listed if as_json else page(listed, seeds))
+    if not listed:
+        raise NotFound("no published row is like that, comparable, and without a run of ours.")
     for each in [] if as_json else listed[:COMMANDS]:
         print(f"\n{each['grid']['title']}:\n{each['command']}")  # not broken into lines
 
@@ -79,8 +83,6 @@ def describe(found: Missing, results: Path) -> dict[str, Any]:
 
 def page(listed: list[dict[str, Any]], seeds: int | None) -> RenderableType:
     """The lines for people, with the calls of the first few."""
-    if not listed:
-        return Text("No published row is like that, comparable, and without a run of ours.")
     table = plain_table(*HEADS, numbers=("Comparable", "Decidable", "Seeds", "Runs", "PMACs"))
     for column, least in zip(table.columns, LEAST, strict=True):  # a narrow terminal cuts names, never numbers
         column.no_wrap, column.overflow, column.min_width, column.max_width = True, "ellipsis", least, LONGEST

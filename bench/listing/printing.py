@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
 from rich.console import Console, ConsoleRenderable
 from rich.table import Table
 
-from bench.errors import UserError
+from bench.errors import NotFound, UserError
+from bench.nearest import hint
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal whose width counts."""
@@ -40,8 +41,17 @@ def is_pattern(text: str) -> bool:
 
 
 def fitting(pattern: str | None, names: Iterable[str], kind: str) -> list[str]:
-    """The names that fit a pattern; all of them without one. Raises `UserError` if none does."""
-    found = [name for name in names if pattern is None or fnmatchcase(name, pattern)]
+    """The names that fit a pattern; all of them without one. Raises `NotFound` if none does."""
+    known = list(names)
+    found = [name for name in known if pattern is None or fnmatchcase(name, pattern)]
     if not found:
-        raise UserError(f"no {kind} is called like {pattern!r}.")
+        raise NotFound(f"no {kind} is called like {pattern!r}; {hint((pattern or '').strip('*?'), known)}")
     return found
+
+
+def looked_up(check: Callable[[str], object], name: str) -> None:
+    """Check a name that somebody looks for: what is refused is not found. Raises `NotFound`."""
+    try:
+        check(name)
+    except UserError as error:
+        raise NotFound(str(error)) from None

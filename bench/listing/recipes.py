@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bench import data, published, recipe
 from bench.listing.grids import configured
-from bench.listing.printing import emit, fitting, is_pattern, plain_table
+from bench.listing.printing import emit, fitting, is_pattern, looked_up, plain_table
 from bench.names import parse
 from bench.phase import Phase
 from bench.published.search import short
@@ -26,6 +26,7 @@ def show(text: str | None, as_json: bool) -> None:
     Raises `UserError` if there is no such recipe, or a field cannot be what it should.
     """
     if text is not None and not is_pattern(text.partition("[")[0]):
+        looked_up(recipe.file_of, parse(text)[0])
         emit(describe(text) if as_json else page(describe(text)))
         return
     names = fitting(text, sorted(file.stem for file in RECIPES.glob("*.yaml")), "recipe")

@@ -14,6 +14,7 @@ from bench import latency, record
 from bench.errors import UserError, printable
 from bench.lineage import identities
 from bench.record import Record, write_atomic
+from bench.schema import explain
 
 FINISHED = "final.pt"
 """What a stage has that is finished; what is not is trained anew."""
@@ -30,7 +31,7 @@ def read(path: Path, run: str) -> Record:
     try:
         found = record.read(path)
     except ValidationError as error:
-        raise Damaged(f"{path} is no record that can be read: {printable(error.errors()[0]['msg'])[:300]}.") from None
+        raise Damaged(f"{path} is no record that can be read: {explain(error, 'it', Record)}") from None
     except OSError as error:
         raise Damaged(f"{path} cannot be read ({error.strerror}).") from None
     if not found.id == found.spec.id == run:

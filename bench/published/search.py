@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bench import names
 from bench.errors import UserError
+from bench.nearest import beginning, meant
 from bench.published import SAME_SPARSITY, Published, Row
 from bench.published.obstacles import Kind, Obstacle, barriers
 
@@ -78,6 +79,42 @@ def find(published: Published, query: Query) -> list[Row]:
     exact = {row.dataset for row in published.rows if _plain(row.dataset) == _plain(query.dataset)}
     found = [row for row in published.rows if query.fits(row) and (not exact or row.dataset in exact)]
     return sorted(found, key=lambda row: (row.dataset, _architecture(row), _method(row), row.point or 0.0, row.id))
+
+
+def nothing(published: Published, query: Query) -> str:
+    """Why no row was found: which part of a query fits none by itself, and what is near to it."""
+    for name, known in _vocabulary(published).items():
+        value = getattr(query, name)
+        if value and not find(published, Query(**{name: value})):
+            what = {"dataset": "a data set", "architecture": "an architecture"}.get(name, f"a {name}")
+            return f"no published row has {what} like {value[:100]!r}; {near(value, known)}"
+    if query.sparsity is not None and not find(published, Query(sparsity=query.sparsity)):
+        points = sorted({row.point for row in published.rows if row.point is not None})
+        closest = min(points, key=lambda point: abs(point - (query.sparsity or 0.0)))
+        return f"no published row is at sparsity {query.sparsity:g}; the nearest is {closest:g}."
+    return "no published row has all of this together; leave out one of the options."
+
+
+def _vocabulary(published: Published) -> dict[str, list[str]]:
+    """What a part of a query may be, as rows have it, our own names first."""
+    rows = published.rows
+    return {
+        "method": _sorted(names.parse(row.method)[0] for row in rows if row.method)
+        + _sorted(row.method_printed for row in rows),
+        "dataset": _sorted(row.dataset for row in rows),
+        "architecture": _sorted(row.architecture for row in rows) + _sorted(row.architecture_printed for row in rows),
+        "paper": _sorted(row.paper for row in rows) + _sorted(row.arxiv for row in rows),
+    }
+
+
+def _sorted(texts: Iterable[str | None]) -> list[str]:
+    return sorted({text for text in texts if text})
+
+
+def near(text: str, known: Iterable[str]) -> str:
+    """What may have been meant by a text that nothing has."""
+    close = beginning(text, known)
+    return meant(close) if close else "`reprune published` lists the papers."
 
 
 def overview(published: Published) -> Table:

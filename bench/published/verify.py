@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from bench.errors import UNPRINTABLE, UserError
+from bench.errors import UNPRINTABLE, NotFound, UserError
+from bench.nearest import meant, nearest
 from bench.published import PUBLISHED, Row, load
 from bench.record import write_atomic
 
@@ -79,15 +80,20 @@ def verify(row: str, reading: Reading, folder: Path = PUBLISHED) -> Verified:
 
 
 def _find(row: str, folder: Path) -> _Place:
+    known: list[str] = []
     for path in sorted(folder.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
             end = reader.line_num
             for fields in reader:
                 first, end = end, reader.line_num
+                known.append(fields["id"])
                 if fields["id"] == row:
                     return _Place(path, tuple(reader.fieldnames or ()), fields, first or 1, end)
-    raise UserError(f"There is no published row '{row}'; `reprune published` finds their ids.")
+    close = nearest(row, known)
+    raise NotFound(
+        f"there is no published row '{row}'; {meant(close) if close else '`reprune published` finds their ids.'}"
+    )
 
 
 def _number(option: str, text: str) -> Decimal:

@@ -14,7 +14,8 @@ from pydantic import Field, field_validator, model_validator
 
 from bench import names
 from bench.data import catalog
-from bench.errors import UserError
+from bench.errors import NotFound, UserError
+from bench.nearest import hint
 from bench.published import PUBLISHED
 from bench.recompute.metric import Metric
 from bench.recompute.question import Question
@@ -156,9 +157,9 @@ def sources(folder: Path = NETWORKS) -> list[str]:
 
 
 def load(name: str, folder: Path = NETWORKS) -> Source:
-    """Read and check a source. Raises `UserError` naming file, line, field and value."""
+    """Read and check a source. Raises `UserError` naming file, line, field and value, `NotFound` if there is none."""
     if name not in sources(folder):
-        raise UserError(f"source {name[:100]!r} is unknown; there are {', '.join(sources(folder))}.")
+        raise NotFound(f"source {name[:100]!r} is unknown; {hint(name, sources(folder))}")
     path, table = folder / f"{name}.yaml", folder / f"{name}.csv"
     facts = Facts.read(read_yaml(path), str(path))
     cells: dict[str, Cell] = {}

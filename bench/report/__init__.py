@@ -168,9 +168,10 @@ def _rebuild(folder: Path, fields: Sequence[str], only: str | None, output: Path
 
 def _run(config: Path, fields: Sequence[str], only: str | None) -> int:
     from bench import variants
+    from bench.listing.grids import locate
     from bench.workflow import resolved
 
-    found = resolved.resolve(config, resolved.changes(list(fields)))
+    found = resolved.resolve(locate(config), resolved.changes(list(fields)))
     grid, plan = found.grid, found.plan
     if only != "collect":
         variants.mark(grid, Path(found.source))

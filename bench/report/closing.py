@@ -60,10 +60,10 @@ def _count() -> None:
 
 
 def view(uri: str) -> str:
-    """How to look at a tracking store, without its password; the server is to be reached from this machine only."""
+    """How to look at a tracking store, without its password (`bench.tracking.page`)."""
     if uri.startswith(("http:", "https:")):
         return f"open {discreet(uri)}"
-    return shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", discreet(uri)])
+    return shlex.join(["reprune", "ui", "--uri", discreet(uri)])
 
 
 def errors(grid: Grid, plan: Plan) -> dict[str, str]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bench.identity import digest
 from bench.record import Record
 from bench.report import nested, per_input
+from bench.schema import explain
 from bench.spelling import exact
 from bench.workflow.progress import unrecorded
 
@@ -128,8 +129,7 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'JSON'}: {first['msg']}"
+        return explain(error, "the file", Record).removesuffix(".")
     return " ".join(str(error).split())
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench import data, devices, disk, variants
+from bench.checkout import require_checkout
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
 from bench.paths import ODD
+from bench.published import PUBLISHED
 from bench.schema import shown
 from bench.spec import RunSpec
 from bench.workflow import alone, failures, packing, resolved
@@ -98,7 +100,7 @@ class Flow:
         """
         mark = self.grid.report_folder / variants.MARK
         grid = str(mark) if mark.exists() else self.source
-        return [grid, *sorted(str(path) for path in Path("published").iterdir() if path.is_file())]
+        return [grid, *sorted(relative(path) for path in PUBLISHED.iterdir() if path.is_file())]
 
     def record(self, run: str) -> str:
         """A run's record."""
@@ -163,6 +165,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     A grid that is wrong ends the call with one sentence and exit status 2.
     """
     try:
+        require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
         found = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
         flow = _flow(found)

@@ -62,7 +62,7 @@ def test_methods_are_listed_with_their_defaults(reprune) -> None:
     status, out, _ = reprune("methods", "snip", "--json")
     assert (status, json.loads(out)["hyperparameters"]["batches"]) == (0, 1)
     assert reprune("methods", "snipp")[0::2] == (
-        2,
+        1,
         "reprune: there is no method 'snipp' in methods/; did you mean 'snip'?\n",
     )
 

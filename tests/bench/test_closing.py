@@ -34,7 +34,7 @@ def test_an_error_is_named_and_fails_the_call(grid: Grid, plan: Plan, capsys: py
     assert close(grid, plan, "configs/synthetic.yaml") == 1
     printed = capsys.readouterr().out
     assert "method  90 %\nreports/synthetic: table.md\n" in printed
-    assert f"mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///{grid.results}/mlflow.db\n" in printed
+    assert f"reprune ui --uri sqlite:///{grid.results}/mlflow.db\n" in printed
     assert "1 of 3 runs ended in an error:\n  cifar10 · resnet20_cifar · gmp · 90 % · seed 1: ValueError: no" in printed
     assert "`reprune retry configs/synthetic.yaml`" in printed
 

@@ -150,15 +150,15 @@ def test_counts_are_a_kind_of_evidence_of_their_own() -> None:
         ({"network": "resnet51"}, "field 'network': no network 'resnet51'; there are resnet18, "),
         ({"distribution": "erk"}, "a distribution 'erk' and 'sparsity' None do not go together"),
         ({"sparsity": "0.9"}, "a distribution 'dense' and 'sparsity' 0.9 do not go together"),
-        ({"sparsity": "1", "distribution": "erk"}, "field 'sparsity': input should be less than 1, not '1'"),
+        ({"sparsity": "1", "distribution": "erk"}, "field 'sparsity' has to be below 1, not '1'"),
         ({"rates": "0.1 0.1"}, "'rates' and 'skipped' are of filters"),
-        ({"rates": "0.1 x", "distribution": "filters"}, "field 'rates.1': input should be a valid number"),
+        ({"rates": "0.1 x", "distribution": "filters"}, "field 'rates.1' has to be a number, not 'x'"),
         ({"own_figures": "1 2", **OWN}, "'own_figures' are 2, which is not what 'own_rule' asks for"),
         ({"own_figures": "1", "own_rule": "same"}, "'own_figures' and 'own_source' belong together"),
         ({"own_figures": "many", **OWN}, "field 'own_figures': 'many' is no number"),
-        ({"kept_dense": "conv2"}, "field 'kept_dense.0': input should be 'conv1' or 'depthwise', not 'conv2'"),
+        ({"kept_dense": "conv2"}, "field 'kept_dense.0' has to be 'conv1' or 'depthwise', not 'conv2'"),
         ({"colour": "red"}, "unknown field 'colour'"),
-        ({"unit": "kg"}, "field 'unit': input should be "),
+        ({"unit": "kg"}, "field 'unit' has to be "),
     ],
 )
 def test_a_wrong_field_is_one_sentence(changes: dict[str, str], sentence: str) -> None:
@@ -247,9 +247,9 @@ def test_a_source_is_listed_whole_with_what_it_is_counted_by(reprune) -> None:  
     out = reprune("counts", "--paper", "2301.12900")[1]
     assert "1.822177768 G  1.822177768  agrees" in out
     assert "counted by modulewise" in out and "VainF/Torch-Pruning@e80127d7" in out
-    assert (
-        reprune("counts", "--paper", "nobody")[1] == "No counts of such a source; `reprune counts` lists the tables.\n"
-    )
+    status, out, err = reprune("counts", "--paper", "Evcy")
+    assert (status, out) == (1, "")
+    assert err.startswith("reprune: no count is of a source like 'Evcy'; did you mean 'Evci")
 
 
 def test_programs_get_json_and_a_folder_gets_files(reprune, tmp_path: Path) -> None:  # noqa: F811

@@ -270,7 +270,7 @@ FACTS = "classes: 3\nsize: 24\ntrain_images: 3\ntest_images: 3\nmean: [0, 0, 0]\
     ("text", "said"),
     [
         ("size: 24", "the field 'classes' is missing"),
-        ("classes: 3\nsize: 0", "field 'size': input should be greater than 0, not 0"),
+        ("classes: 3\nsize: 0", "field 'size' has to be above 0, not 0"),
         (f"{FACTS}std: [0, 1, 1]", "field 'std"),
         (f"{FACTS}std: [.nan, 1, 1]", "field 'std"),
         ("classes: [", "not valid YAML"),

@@ -99,7 +99,7 @@ def test_one_method_for_people(mine: None, capsys: pytest.CaptureFixture[str]) -
     listing.show("mine", as_json=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["``Written``", "here,", "on", "two", "lines."] in lines
-    assert ["schedule.every", "7", "int"] in lines
+    assert ["schedule.every", "7", "int,", "from", "1", "to", "1,000,000,000"] in lines
     assert ["batches", "3", "int"] in lines
     assert ["There", "is", "no", "card", "docs/methods/mine.md", "yet."] in lines
 

@@ -52,8 +52,9 @@ def test_fields_that_are_changed_make_it_another_protocol(capsys: pytest.Capture
     ("text", "sentence"),
     [
         ("rigl", "recipe 'rigl' is not in"),
-        ("nothing*", "no recipe is called like 'nothing\\*'."),
-        ("digits[dropout=2]", "dropout.*less than 1"),
+        ("rigl_cifar1O", "recipe 'rigl_cifar1O' is not in .*; did you mean 'rigl_cifar10'"),
+        ("nothing*", "no recipe is called like 'nothing\\*'; there are "),
+        ("digits[dropout=2]", "field 'dropout' has to be below 1, not 2"),
     ],
 )
 def test_what_there_is_not(text: str, sentence: str) -> None:

@@ -166,4 +166,4 @@ def test_of_the_published_numbers_the_query_chooses(reprune, tmp_path: Path) -> 
     listed = json.loads(out)
     assert status == 0 and listed
     assert all(each["method"].startswith("rigl") and "Evci" in each["papers"][0] for each in listed)
-    assert reprune(*words, "--method", "nothing")[:2] == (0, "[]\n")
+    assert reprune(*words, "--method", "nothing")[:2] == (1, "[]\n")

@@ -117,7 +117,8 @@ def test_the_command(reprune) -> None:  # noqa: F811
     assert "rigl-rigl-erk-90" in out
     status, out, _ = reprune("published", "--paper", "1911.11134", "--arch", "wrn22_2_cifar", "--json")
     assert {one["arxiv"] for one in json.loads(out)} == {"1911.11134"}
-    status, out, _ = reprune("published", "--method", "telepathy")
-    assert (status, out) == (0, "No published row is like that; `reprune published` lists the papers.\n")
+    status, out, err = reprune("published", "--method", "telepathy")
+    assert (status, out) == (1, "")
+    assert err == "reprune: no published row has a method like 'telepathy'; `reprune published` lists the papers.\n"
     status, out, _ = reprune("published")
     assert out.splitlines()[-1].startswith(f"{len(published.load().rows)} rows; name a method")

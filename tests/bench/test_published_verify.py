@@ -77,7 +77,7 @@ def test_a_row_of_two_lines_is_replaced_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reading", "message"),
     [
-        ("nothing", Reading("91.5", "7"), "There is no published row 'nothing'; `reprune published` finds their ids."),
+        ("nothing", Reading("91.5", "7"), "there is no published row 'nothing'; `reprune published` finds their ids."),
         ("a-1", Reading("91.5", "7"), "row 'a-1' was already verified (the paper)."),
         ("copy", Reading("91.5", "7"), "row 'copy' is a copy: verify 'a-1' instead."),
         ("recalled", Reading("much", "7"), "--value 'much' is not a number."),

@@ -54,7 +54,7 @@ def test_everything_is_written(finished: tuple[Path, Grid, Plan], capsys: pytest
     }
     printed = capsys.readouterr().out
     assert f"MLflow: {len(plan.runs) - 1} logged" in printed
-    assert "mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///" in printed
+    assert "reprune ui --uri sqlite:///" in printed
     assert "resnet20_cifar on cifar10" in printed
     assert str(folder) in printed
     assert "equal to the records" in (folder / "table.md").read_text()

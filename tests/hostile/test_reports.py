@@ -204,7 +204,5 @@ def test_every_server_that_is_printed_or_documented_is_for_this_machine_only() -
 
 def test_the_command_that_shows_the_store_is_quoted_and_binds_to_this_machine() -> None:
     shown = closing.view("sqlite:///it's here; touch pwned/mlflow.db")
-    assert (
-        shown == """mlflow ui --host 127.0.0.1 --backend-store-uri 'sqlite:///it'"'"'s here; touch pwned/mlflow.db'"""
-    )
+    assert shown == """reprune ui --uri 'sqlite:///it'"'"'s here; touch pwned/mlflow.db'"""
     assert shown in Collected("sqlite:///it's here; touch pwned/mlflow.db", 1, 0).describe()

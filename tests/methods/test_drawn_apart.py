@@ -55,7 +55,7 @@ def test_what_it_refuses():
         UserError, match=r"^drawn_apart\[of\]: 'rigl' does not prune single weights at initialisation\.$"
     ):
         catalog.create("drawn_apart", {"of": "rigl"})
-    with pytest.raises(UserError, match=r"^drawn_apart\[std\]: 0 is not a standard deviation above 0\.$"):
+    with pytest.raises(UserError, match=r"^drawn_apart\[std\] has to be above 0 and at most 1000, not 0\.0\.$"):
         catalog.create("drawn_apart", {"weights": "normal", "std": 0.0})
 
 

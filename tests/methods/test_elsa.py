@@ -329,7 +329,7 @@ def test_what_cannot_make_levels_is_one_sentence(of):
 
 
 def test_choices_are_set_inside_of():
-    with pytest.raises(UserError, match="has no hyper-parameter 'allocation'; it has of, bn, free"):
+    with pytest.raises(UserError, match="has no hyper-parameter 'allocation'; there are of, bn, free"):
         catalog.create("elsa", {"allocation": "global"})
 
 

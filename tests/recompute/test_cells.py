@@ -61,8 +61,8 @@ def test_a_cell_may_print_several_numbers() -> None:
 @pytest.mark.parametrize(
     ("printed", "sentence"),
     [
-        ((("a", "size", "about 3"),), "field 'the file': 'printed': 'about 3' is not a decimal number."),
-        ((("a", "size", "1e3"),), "field 'the file': 'printed': '1e3' is not a decimal number."),
+        ((("a", "size", "about 3"),), "line 2: 'printed': 'about 3' is not a decimal number."),
+        ((("a", "size", "1e3"),), "line 2: 'printed': '1e3' is not a decimal number."),
         ((("a", "size[", "3"),), "field 'procedure': 'size[' is not of the form name or name[field=value, …]."),
         ((("a", "size", "3"), ("a", "size", "3")), "line 3: field 'id': 'a' is there twice."),
         ((("a", "size", "3", "huge"),), "line 2: field 'file': 'huge' is not in "),
