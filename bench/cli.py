@@ -13,6 +13,7 @@ import typer
 
 from bench import __version__
 from bench.errors import UserError, printable
+from bench.visible import on_terminal
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": (
@@ -83,13 +84,14 @@ def main() -> None:
 
 def call(words: Sequence[str]) -> int:
     """Run a command; returns its exit status. What a user got wrong is said in one sentence, with status 2."""
-    try:
-        # Prints help, and not that a command is missing, if there is none. A command's status is that of its `Exit`.
-        status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
-    except (UserError, typer.TyperException) as error:
-        sentence = str(error) if isinstance(error, UserError) else _sentence(error)
-        print(f"reprune: {sentence}", file=sys.stderr)
-        return 2
+    with on_terminal():
+        try:
+            # Prints help, and not that a command is missing, if there is none. A command's status is that of its `Exit`.
+            status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
+        except (UserError, typer.TyperException) as error:
+            sentence = str(error) if isinstance(error, UserError) else _sentence(error)
+            print(f"reprune: {sentence}", file=sys.stderr)
+            return 2
     return status if isinstance(status, int) else 0
 
 

@@ -18,12 +18,14 @@ def keep(
     ],
     fields: Changes = None,
 ) -> None:
-    """Keep a grid's records, without weights, in a folder to be committed, with its tables; repeat it at will.
+    """Keep a grid's records, without weights, in a folder to be committed, with tables and a manifest; repeat it at will.
 
     Examples:
         reprune keep configs/quick.yaml -o reports/reproductions/digits
     """
+    from bench import manifest
     from bench.report import kept
 
     print(kept.keep(read_grid(config, fields), output))
     kept.rebuild(output)
+    manifest.write(output)

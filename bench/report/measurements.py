@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
+from bench import regular
 from bench.identity import digest
-from bench.record import Record
+from bench.record import Record, parse
 from bench.report import nested, per_input
 from bench.spelling import exact
 
@@ -111,8 +112,8 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
     for spec in plan.runs:
         path = results / "runs" / spec.id / "record.json"
         try:
-            data = path.read_bytes()
-            record = Record.model_validate_json(data)
+            data = regular.read_bytes(path, results, regular.LONGEST_TEXT)
+            record = parse(data)
         except FileNotFoundError:
             continue
         except (OSError, ValidationError, UnicodeDecodeError) as error:
@@ -129,7 +130,7 @@ def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'JSON'}: {first['msg']}"
-    return " ".join(str(error).split())
+    return (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
 
 
 def from_records(plan: Plan, records: Mapping[str, Source], problems: Mapping[str, str]) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import regular
 from bench.errors import UserError, printable
 from bench.grid import Grid, Plan
-from bench.runs.check_run import Finding
+from bench.runs.finding import Finding
 
 if TYPE_CHECKING:
     from bench.report import Measured
@@ -32,7 +34,7 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
     records, problems = measurements.read_records(plan, Path(grid.results))
     table = measurements.from_records(plan, records, problems)
     written = grid.report_folder / "table.md"
-    said = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
+    said = regular.read_bytes(written).decode(errors="replace") if regular.is_there(written) else ""
     beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes
     source = report.WITHOUT_STORE if beginning in said else report.FROM_STORE
     return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
@@ -54,22 +56,33 @@ def of_kept(folder: Path) -> list[Finding]:
 
 def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:
     from bench import report
+    from bench.report import terminal
 
     found = []
     with tempfile.TemporaryDirectory(prefix="reprune-verify-") as temporary:
-        _, paths = report.write(grid, plan, measured, Path(temporary), figures=False)
+        made, paths = report.write(grid, plan, measured, Path(temporary), figures=False)
         for path in paths:
             written = folder / path.name
-            if path.suffix not in SUFFIXES or path.name in PAGES or not written.exists():
-                continue
-            if path.read_bytes() != written.read_bytes():
-                found.append(Finding(written, _difference(written, path)))
+            if path.suffix in SUFFIXES and path.name not in PAGES and os.path.lexists(written):
+                found += _table(written, folder, path.read_text(encoding="utf-8"))
+        terminal_text = folder / "table.txt"
+        if os.path.lexists(terminal_text):  # the names of the files that were written stand at its end
+            found += _table(terminal_text, folder, terminal.render(made, []).rstrip("\n"), beginning=True)
     return found
 
 
-def _difference(written: Path, given: Path) -> str:
+def _table(written: Path, folder: Path, given: str, *, beginning: bool = False) -> list[Finding]:
+    try:
+        content = regular.read_bytes(written, folder, regular.LONGEST_TEXT)
+    except OSError as error:
+        return [Finding(written, f"cannot be read ({error.strerror})")]
+    same = content.startswith(given.encode()) if beginning else content == given.encode()
+    return [] if same else [Finding(written, difference(content.decode(errors="replace"), given))]
+
+
+def difference(written: str, given: str) -> str:
     """The first line in which a table is not what its records give."""
-    pair = (path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (written, given))
+    pair = written.splitlines(), given.splitlines()
     for number, (left, right) in enumerate(zip_longest(*pair, fillvalue=""), 1):
         if left != right:
             start = max(0, _same(left, right) - LONGEST // 3)

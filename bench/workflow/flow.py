@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from bench import data, devices, disk, grid, plain_yaml
+from bench import data, devices, disk, grid, plain_yaml, stores
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.grid import Grid, Plan
@@ -165,6 +165,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     """
     try:
         first = _first_process(workflow) and not workflow.output_settings.dryrun
+        stores.check(config.get(stores.FIELD), asked=stores.FIELD in workflow.config_settings.config)
         flow = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
@@ -191,7 +192,7 @@ def _open(source: str, config: dict[str, Any], measure: bool) -> Flow:
             raise UserError(f"{shown(where)}: a path with any of {{}}?# cannot be used here; call it otherwise.")
     own = read_yaml(Path(source))
     own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
-    changed = {name: value for name, value in config.items() if own.get(name) != value}
+    changed = {name: value for name, value in config.items() if own.get(name) != value or name == stores.FIELD}
     found = grid.load(Path(source), changed)
     words = [source, *(f"{name}={plain_yaml.write(value)}" for name, value in changed.items())]
     runs = grid.expand(found)
