@@ -86,7 +86,7 @@ def call(words: Sequence[str]) -> int:
     """Run a command; returns its exit status. What a user got wrong is said in one sentence, with status 2."""
     with on_terminal():
         try:
-            # Prints help, and not that a command is missing, if there is none. A command's status is that of its `Exit`.
+            # Prints help, and not that a command is missing, if there is none; a command's status is its `Exit`'s.
             status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
         except (UserError, typer.TyperException) as error:
             sentence = str(error) if isinstance(error, UserError) else _sentence(error)

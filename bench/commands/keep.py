@@ -18,7 +18,7 @@ def keep(
     ],
     fields: Changes = None,
 ) -> None:
-    """Keep a grid's records, without weights, in a folder to be committed, with tables and a manifest; repeat it at will.
+    """Keep a grid's records, without weights, in a folder to be committed, with its tables; repeat it at will.
 
     Examples:
         reprune keep configs/quick.yaml -o reports/reproductions/digits

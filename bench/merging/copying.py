@@ -51,8 +51,9 @@ def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool) ->
 
     Args:
         found: its record.
-        source: the record's file, below the folder `root` that the user named.
+        source: the record's file.
         folder: where the run goes.
+        root: the folder above the source that the user named.
         dry: whether nothing is written.
 
     Raises `Damaged` if weights are not those that the record names, or something is no regular file.

@@ -92,7 +92,7 @@ def _hyperparameters(found: Record, path: Path) -> Iterator[Finding]:
 
 
 def _agree(recorded: Any, now: Any) -> bool:
-    """Whether two values are one; of ``Cubic(every=16)``, whether all that is recorded is: fields may have been added."""
+    """Whether two values are one; of ``Cubic(every=16)`` whether what is recorded is, for it may have got fields since."""
     one, other = _call(recorded), _call(now)
     if one is None or other is None:
         return bool(recorded == now)

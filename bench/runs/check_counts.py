@@ -54,8 +54,9 @@ def _layer(layer: Layer) -> Iterator[str]:
     density = layer.kept / max(1, size) if layer.prunable else 1.0
     if not _same(layer.density, density):
         yield f"'{layer.name}' has the density {_shown(layer.density)}, and its counts give {_shown(density)}"
-    if not _same(layer.macs, layer.macs_dense * density):
-        yield f"'{layer.name}' has {_shown(layer.macs)} MACs, and its density gives {_shown(layer.macs_dense * density)}"
+    macs = layer.macs_dense * density
+    if not _same(layer.macs, macs):
+        yield f"'{layer.name}' has {_shown(layer.macs)} MACs, and its density gives {_shown(macs)}"
 
 
 def _bounds(counts: Counts, kept: int, size: int) -> Iterator[str]:

@@ -70,10 +70,7 @@ def _read(path: Path) -> dict[str, Logged]:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if missing := TABLES - tables:
             raise ValueError(f"it has no table '{min(missing)}'")
-        active = connection.execute(
-            "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND status <> 'RUNNING'"
-        )
-        runs = {str(run): Logged() for (run,) in active}
+        runs = {str(run): Logged() for (run,) in connection.execute(_ENDED)}
         for table, part in (("tags", "tags"), ("params", "params"), ("latest_metrics", "last")):
             for run, name, value in connection.execute(f"SELECT run_uuid, key, value FROM {table}"):
                 if str(run) in runs:
@@ -84,31 +81,33 @@ def _read(path: Path) -> dict[str, Logged]:
     return runs
 
 
+_ENDED = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND status <> 'RUNNING'"
+
+
 def _run(results: Path, store: Path, run: str, logged: Logged) -> Iterator[Finding]:
     """A run of MLflow against its record. One that has no key is somebody else's, one without a record not ours."""
-    name, _, point = str(logged.tags.get("key", "")).rpartition("@")
-    path = results / "runs" / Path(name).name / "record.json"
+    key = str(logged.tags.get("key", ""))
+    name = Path(key.rpartition("@")[0]).name
+    path = results / "runs" / name / "record.json"
     if not name or not path.exists():
         return
     try:
         found = record.read(path, results)
     except (OSError, ValidationError):  # which `check_run` says
         return
-    result = next((each for each in found.results if measurements.key(name, each.point).endswith(f"@{point}")), None)
-    place = next(
-        (each for each in found.spec.points or (None,) if measurements.key(name, each).endswith(f"@{point}")), 0.0
-    )
-    if logged.tags.get("record_sha256") != file_digest(path) or logged.tags.get("columns") != COLUMNS:
+    places = {measurements.key(name, point): point for point in found.spec.points or (None,)}
+    source = Source(found, file_digest(path), path)
+    if logged.tags.get("record_sha256") != source.sha256 or logged.tags.get("columns") != COLUMNS:
         yield Finding(store, f"{name} {OUTDATED}", harmless=True)
         return
-    if result is None and found.results:
-        yield Finding(store, f"it has {name} at '{point[:50]}', where its record has no result")
+    if key not in places:
+        yield Finding(store, f"it has '{key[:200]}', which the run's record was not asked for")
         return
-    source = Source(found, file_digest(path), path)
-    differences = [*_differences(Slot(_cell(found, place, logged), found.spec.seed, found.id), source, logged)]
+    slot = Slot(_cell(found, places[key], logged), found.spec.seed, found.id)
+    differences = list(_differences(slot, source, logged))
     if differences:
         more = f", and {len(differences) - 1} more" if len(differences) > 1 else ""
-        yield Finding(store, f"of {name}, {differences[0]}{more}")
+        yield Finding(store, f"of {key}, {differences[0]}{more}")
     yield from _artifacts(results, source, run)
 
 
@@ -150,13 +149,10 @@ def _artifacts(results: Path, source: Source, run: str) -> Iterator[Finding]:
     """The record and its curves, as they were drawn."""
     spec = source.record.spec
     folder = results / "mlartifacts" / spec.dataset / Path(run).name / "artifacts"
-    expected = {
-        "record.json": lambda: source.path.read_bytes(),
-        "curves.svg": lambda: curves.draw(source.record).encode(),
-    }
-    for name, content in expected.items():
+    for name in ("record.json", "curves.svg"):
         try:
-            if regular.read_bytes(folder / name, results, regular.LONGEST_TEXT) != content():
+            content = regular.read_bytes(folder / name, results, regular.LONGEST_TEXT)
+            if content != (curves.draw(source.record).encode() if name == "curves.svg" else source.path.read_bytes()):
                 yield Finding(folder / name, "is not what its record gives")
         except FileNotFoundError:
             continue
