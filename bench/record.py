@@ -6,10 +6,6 @@ Fields may be added with defaults; a field is never renamed or given another mea
 from __future__ import annotations
 
 import json
-import os
-import re
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -18,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bench import provenance as origin
 from bench import regular
 from bench.ancestry import Ancestry
-from bench.disk import writing
+from bench.atomic import sweep as sweep
+from bench.atomic import write_atomic as write_atomic
+from bench.atomic import write_text as write_text
 from bench.errors import printable
 from bench.spec import RunSpec
-from bench.visible import in_json, visible
+from bench.visible import in_json
 
 FORMAT = 1
 
@@ -248,47 +246,6 @@ class Record(Part):
     def result(self, point: float | None) -> Result | None:
         """The result at a point, or None."""
         return next((result for result in self.results if result.point == point), None)
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder.
-
-    Raises `DiskError` if the disk doesn't take it.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # process ids repeat from machine to machine
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _sync(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """`write_atomic` for a text; control characters and marks that turn the direction of writing become escapes."""
-    write_atomic(path, visible(text).encode())
-
-
-def sweep(folder: Path) -> None:
-    """Delete what killed writers left half-written in a folder; for whoever is the only one to write there."""
-    for path in folder.glob(".*"):
-        if re.fullmatch(r"\..+\.[0-9a-f]{8}", path.name):
-            path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in a folder survive a loss of power."""
-    entry = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems can't, and do it by themselves
-            os.fsync(entry)
-    finally:
-        os.close(entry)
 
 
 def write(record: Record, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Characters that move a cursor or turn the direction of writing are shown as escapes: ``\\u001b``, ``\\u202e``.
+r"""Characters that move a cursor or turn the direction of writing are shown as escapes: ``\u001b``, ``\u202e``.
 
 Records, grids and tables may come from anybody. Such characters would rename a terminal, hide a line or let a reason
 read backwards. Three gates are enough for all: what is read as JSON (`in_json`), what is written as text
@@ -46,7 +46,7 @@ def in_json(data: bytes) -> bytes:
 def on_terminal() -> Iterator[None]:
     """A while in which standard output and error show such characters as escapes, whoever prints them."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Stream(before[0]), _Stream(before[1])  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _Stream(before[0]), _Stream(before[1])
     try:
         yield
     finally:

@@ -48,8 +48,8 @@ def describe(done: Merged, to: Path, *, dry: bool = False) -> str:
     lines.append(f"{to}{', if it were done' if dry else ''}: runs: {', '.join(told)}{stages}.")
     if done.left:
         lines.append(
-            f"{done.left} trainings that runs share were left where they are; --stages takes them, and later runs start "
-            "from them: do so if you trust whoever made them."
+            f"{done.left} trainings that runs share were left where they are; --stages takes them, if you trust their "
+            "maker: later runs start from them."
         )
     if done.outdated:
         lines.append(

@@ -92,7 +92,7 @@ def _hyperparameters(found: Record, path: Path) -> Iterator[Finding]:
 
 
 def _agree(recorded: Any, now: Any) -> bool:
-    """Whether two values are one; of ``Cubic(every=16)`` whether what is recorded is, for it may have got fields since."""
+    """Whether two values are one; of ``Cubic(every=16)`` what is recorded: it may have got fields since."""
     one, other = _call(recorded), _call(now)
     if one is None or other is None:
         return bool(recorded == now)

@@ -1,0 +1,53 @@
+"""Files that are written whole or not at all, and texts in which nothing moves a cursor."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from bench.disk import writing
+from bench.visible import visible
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder.
+
+    Raises `DiskError` if the disk doesn't take it.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # process ids repeat from machine to machine
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_atomic` for a text; control characters and marks that turn the direction of writing become escapes."""
+    write_atomic(path, visible(text).encode())
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed writers left half-written in a folder; for whoever is the only one to write there."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\..+\.[0-9a-f]{8}", path.name):
+            path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in a folder survive a loss of power."""
+    entry = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems can't, and do it by themselves
+            os.fsync(entry)
+    finally:
+        os.close(entry)
