@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import disk
 from bench.errors import UserError
-from bench.lineage import identify
+from bench.lineage import is_outdated
 from bench.locks import held
 from bench.merging import copying
 from bench.merging.copying import Damaged
@@ -125,7 +125,7 @@ class _Merging:
             existed = mine.exists()
             copying.take(there, path, mine.parent, source, dry=self.dry)
             (self.done.replaced if existed else self.done.copied).append(run)
-            self.done.outdated += [run] if _is_outdated(there) else []
+            self.done.outdated += [run] if is_outdated(there.spec) else []
             self._taken |= {run: path} if self.dry else {}
             return False
         found = None if there.outcome == "error" else conflict(here, mine, there, path, source)
@@ -174,10 +174,3 @@ def _readable(path: Path, run: str) -> Record | None:
         return copying.read(path, run) if path.exists() else None
     except Damaged:
         return None
-
-
-def _is_outdated(found: Record) -> bool:
-    try:
-        return identify(found.spec).identity != found.spec.identity
-    except UserError:
-        return True

@@ -52,13 +52,8 @@ class Kept:
 
     @property
     def source(self) -> str:
-        """Where the values of the tables come from, and how many were measured by older code."""
-        where = "Values straight from the records kept with this table."
-        if not self.outdated:
-            return where
-        methods = sorted({self.records[run].record.spec.method for run in self.outdated})
-        count = f"{len(self.outdated)} of {len(self.records)} records"
-        return f"{where} {count} were made by code or recipes that have changed since: {', '.join(methods)}."
+        """Where the values of the tables come from; by which code they were measured, `bench.report.origins` says."""
+        return "Values straight from the records kept with this table."
 
 
 def keep(grid: Grid, folder: Path) -> str:
@@ -141,7 +136,7 @@ def read(folder: Path) -> Kept:
 def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -> None:
     """Write tables, plots and provenance of a kept folder into it, or into `output`; prints the table."""
     from bench import manifest, report
-    from bench.report import measurements, terminal
+    from bench.report import measurements, origins, terminal
 
     kept = read(folder)
     table = measurements.from_records(kept.plan, kept.records, {})
@@ -150,8 +145,8 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
     if regular.is_there((output or folder) / manifest.NAME):  # what else lies there has its lines already
         manifest.update(output or folder, paths)
     print(terminal.render(made, paths))
-    if kept.outdated:
-        print(f"The first record of older code is {kept.outdated[0]}; provenance.md names the commits.")
+    for sentence in origins.notices(kept.records):
+        print(f"{sentence} provenance.md names the commits.")
 
 
 def _read(path: Path) -> Source:
