@@ -65,7 +65,7 @@ def findings(found: Record, result: Result, path: Path, root: Path, labels: Labe
     if predictions.shape != (result.test_images,):
         yield Finding(path, f"it is of {predictions.size:,} images, and {result.test_images:,} were recorded")
         return
-    yield from _of_logits(predictions, logits, path)
+    yield from of_logits(predictions, logits, path)
     truth = labels.of(found.spec.dataset)
     if truth is None:
         yield Finding(path.parent / "record.json", NO_LABELS, harmless=True)
@@ -99,7 +99,7 @@ UNREADABLE = (
 """What reading an archive that is damaged, or is none, ends in."""
 
 
-def _of_logits(predictions: Any, logits: Any, path: Path) -> Iterator[Finding]:
+def of_logits(predictions: Any, logits: Any, path: Path) -> Iterator[Finding]:
     """The class that is predicted has the largest logit; of logits that became equal when stored, any has."""
     import numpy as np
 
@@ -130,12 +130,12 @@ def _scores(result: Result, predictions: Any, logits: Any, truth: Any, path: Pat
     if not np.isfinite(values).all():
         yield Finding(path.parent / "record.json", NO_LOSS, harmless=True)
         return
-    loss, error = _loss(values, truth)
+    loss, error = cross_entropy(values, truth)
     if not abs(loss - result.loss) <= error:
         yield Finding(path, f"its loss is {loss:.6g} ± {error:.1g}, and {result.loss:.6g} was recorded")
 
 
-def _loss(logits: Any, truth: Any) -> tuple[float, float]:
+def cross_entropy(logits: Any, truth: Any) -> tuple[float, float]:
     """Mean cross-entropy, and by how much storing logits as float16 can have changed it.
 
     Of each image it is log Σ exp(z) − z_label: neither term changes by more than the largest change of a logit.
