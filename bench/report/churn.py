@@ -125,7 +125,8 @@ def _kept(path: Path) -> Iterator[Pair]:
     except FileNotFoundError:
         return
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({str(error)[:200]}).") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)[:200]
+        raise UserError(f"{path}: cannot be read as CSV ({reason}).") from None
     for number, line in enumerate(lines, 2):
         yield Pair.read({name: value for name, value in line.items() if value}, f"{path}, line {number}")
 

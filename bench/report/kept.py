@@ -70,13 +70,14 @@ def keep(grid: Grid, folder: Path) -> str:
     found = {name: content for name, path in sources.items() if (content := _content(path)) is not None}
     if not found:
         raise UserError(f"none of the {len(runs)} runs of this grid has a record in {grid.results}/runs yet.")
+    measured = {name: _content(latency.beside(path)) for name, path in sources.items()}
     old = {path.name for path in (folder / RECORDS).glob("*.json")} - set(found)
     for name in old:
         (folder / RECORDS / name).unlink()
         latency.beside(folder / RECORDS / name).unlink(missing_ok=True)
     for name, content in found.items():
         write_atomic(folder / RECORDS / name, content)
-    _keep_latency(sources, folder)
+    _keep_latency(measured, folder)
     _keep_churn(plan, grid, folder)
     write_text(folder / GRID, description(grid))
     removed = f", {len(old)} earlier ones removed" if old else ""
@@ -93,11 +94,11 @@ def _content(path: Path) -> bytes | None:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _keep_latency(sources: Mapping[str, Path], folder: Path) -> None:
-    """Copy what was measured beside the records (`bench.latency`), and remove what no longer is."""
-    for name, source in sources.items():
-        measured, copy = latency.beside(source), latency.beside(folder / RECORDS / name)
-        if (content := _content(measured)) is not None:
+def _keep_latency(measured: Mapping[str, bytes | None], folder: Path) -> None:
+    """Write what was measured beside the records (`bench.latency`), and remove what no longer is."""
+    for name, content in measured.items():
+        copy = latency.beside(folder / RECORDS / name)
+        if content is not None:
             write_atomic(copy, content)
         else:
             copy.unlink(missing_ok=True)

@@ -37,7 +37,10 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
     said = regular.read_bytes(written).decode(errors="replace") if regular.is_there(written) else ""
     beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes
     source = report.WITHOUT_STORE if beginning in said else report.FROM_STORE
-    return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
+    try:
+        return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
+    except UserError as error:
+        return [Finding(grid.report_folder, str(error))]
 
 
 def of_kept(folder: Path) -> list[Finding]:
@@ -47,11 +50,11 @@ def of_kept(folder: Path) -> list[Finding]:
 
     try:
         found = kept.read(folder)
+        table = measurements.from_records(found.plan, found.records, {})
+        measured = report.Measured(table, found.records, found.source)
+        return _compared(found.grid, found.plan, measured, folder)
     except UserError as error:
         return [Finding(folder, str(error))]
-    table = measurements.from_records(found.plan, found.records, {})
-    measured = report.Measured(table, found.records, found.source)
-    return _compared(found.grid, found.plan, measured, folder)
 
 
 def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:

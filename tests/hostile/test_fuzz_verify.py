@@ -120,9 +120,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     points = [(name, step, value) for name, step, value, _ in entry.curve_points(found)]
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
         connection.execute("CREATE TABLE experiments (name)")
-        connection.execute(
-            "CREATE TABLE runs AS SELECT 'r' AS run_uuid, 'active' AS lifecycle_stage, 'FINISHED' AS status"
-        )
+        connection.execute("CREATE TABLE runs (run_uuid, lifecycle_stage, status)")
+        connection.execute("INSERT INTO runs VALUES ('r', 'active', 'FINISHED')")
         tables = {
             "tags": entry.flat(entry.tags_of(Slot(cell, 0, found.id), source)),
             "params": entry.flat(entry.params_of(found)),

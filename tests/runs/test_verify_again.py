@@ -213,7 +213,8 @@ def test_an_edit_of_the_store_is_found(collected: Path, tmp_path: Path, statemen
 
 def test_a_store_that_never_answers_is_given_up(collected: Path, tmp_path: Path, monkeypatch: Any) -> None:
     shutil.copy(collected / "mlflow.db", tmp_path)
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i, i, i FROM n WHERE i < 0"
+    columns = "i AS run_uuid, i AS key, i AS step, i AS value"
+    endless = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {columns} FROM n WHERE i < 0"
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute("DROP TABLE metrics")
         connection.execute(f"CREATE VIEW metrics AS {endless}")
