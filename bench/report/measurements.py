@@ -112,7 +112,7 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
     for spec in plan.runs:
         path = results / "runs" / spec.id / "record.json"
         try:
-            data = regular.read_bytes(path, results, regular.LONGEST_TEXT)
+            data = regular.read_bytes(path, most=regular.LONGEST_TEXT)
             record = parse(data)
         except FileNotFoundError:
             continue

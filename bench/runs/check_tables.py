@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from itertools import zip_longest
 from pathlib import Path
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from bench.report import Measured
 
 SUFFIXES = (".md", ".csv", ".tex")
-"""Of the files that are compared. HTML has the figures in it, which are not drawn here."""
+"""Of the tables that are compared. The page, which is these and the figures in HTML, is not made here."""
+
+FIGURES = (".svg", ".png")
+
+OTHER_DRAWER = "was drawn by another version of Matplotlib than the one here, and was not compared"
 
 PAGES = ("provenance.md", "checklist.md")
 """No tables: they describe the grid as today's code reads it."""
@@ -71,7 +76,40 @@ def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[
         terminal_text = folder / "table.txt"
         if os.path.lexists(terminal_text):  # the names of the files that were written stand at its end
             found += _table(terminal_text, folder, terminal.render(made, []).rstrip("\n"), beginning=True)
+    return found + _figures(grid, plan, measured, folder)
+
+
+def _figures(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:
+    """Figures are the same to the byte if the same version of Matplotlib draws them, which each names."""
+    written = [path for path in sorted(folder.iterdir()) if path.suffix in FIGURES]
+    if not written:
+        return []
+    from matplotlib import __version__
+
+    from bench.report import plots, summary
+
+    found = []
+    with tempfile.TemporaryDirectory(prefix="reprune-verify-") as temporary:
+        plots.draw(grid, summary.cells(plan, measured.table), Path(temporary))
+        for path in written:
+            try:
+                content, drawn = regular.read_bytes(path, folder, regular.LONGEST_TEXT), Path(temporary) / path.name
+            except OSError as error:
+                found.append(Finding(path, f"cannot be read ({error.strerror})"))
+                continue
+            if not drawn.exists():
+                found.append(Finding(path, "is no figure of this grid"))
+            elif content != drawn.read_bytes():
+                same = _drawer(content) in ("", __version__)
+                said = "is not what its records give; `reprune report` draws it anew" if same else OTHER_DRAWER
+                found.append(Finding(path, said, harmless=not same))
     return found
+
+
+def _drawer(content: bytes) -> str:
+    """The version of Matplotlib that a figure names, empty if it names none."""
+    named = re.search(rb"Matplotlib v(?:ersion)?(\d[\w.]*)", content)
+    return named[1].decode().rstrip(".") if named else ""
 
 
 def _table(written: Path, folder: Path, given: str, *, beginning: bool = False) -> list[Finding]:

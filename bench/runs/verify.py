@@ -46,7 +46,7 @@ ABSENT = (
     "accuracy, loss and weights of a kept folder: it has neither predictions nor weights, only what counts follow from"
 )
 STORE = "a tracking store elsewhere: only mlflow.db in the results is compared"
-FIGURES = "figures and report.html, but for their checksums: nothing is drawn"
+PAGE = "report.html, provenance.md and checklist.md, but for their checksums: they tell of the code at hand, too"
 NUMBERS = "the numbers themselves, which networks or traces gave: `reprune recompute` measures them again"
 
 
@@ -194,8 +194,8 @@ class _Looked:
         if self.own:
             return [NUMBERS]
         if self.kept:
-            return [ABSENT, TRAINING, FIGURES]
-        return [TRAINING, *([] if evaluate else [NETWORKS]), STORE, *([FIGURES] if self.tables else [])]
+            return [ABSENT, TRAINING, PAGE]
+        return [TRAINING, *([] if evaluate else [NETWORKS]), STORE, *([PAGE] if self.tables else [])]
 
 
 def _looked_at(place: Path, fields: Sequence[str]) -> _Looked:

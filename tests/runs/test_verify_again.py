@@ -304,6 +304,20 @@ def test_a_kept_folder_gets_a_manifest_and_a_report_of_it_renews_its_own_lines(
     assert cli.call(["verify", str(folder)]) == 1, "a report vouches for what it wrote, and for no record"
 
 
+def test_an_edit_of_a_figure_is_found_and_one_of_another_matplotlib_is_a_note(tmp_path: Path) -> None:
+    from bench.runs import check_tables
+
+    source = Path(__file__).parents[2] / "reports" / "reproductions" / "pretrained-cifar10"
+    folder = Path(shutil.copytree(source, tmp_path / "kept"))
+    one, other = folder / "accuracy-macs-cifar10.svg", folder / "accuracy-sparsity-cifar10.svg"
+    one.write_text(one.read_text().replace("</svg>", "<!-- forged --></svg>"))
+    other.write_text(other.read_text().replace("Matplotlib v", "Matplotlib v0."))
+    found = {each.path: (each.said, each.harmless) for each in check_tables.of_kept(folder)}
+    drawn_here = "is not what its records give; `reprune report` draws it anew"
+    assert found[other] == (check_tables.OTHER_DRAWER, True)
+    assert found[one] in ((drawn_here, False), (check_tables.OTHER_DRAWER, True)), "these may have been drawn elsewhere"
+
+
 def test_committed_tables_without_runs_are_counted_and_judged_again(tmp_path: Path, capsys: Any) -> None:
     reproductions = Path(__file__).parents[2] / "reports" / "reproductions"
     for name, table in (("counts", "counts.csv"), ("recomputed/dns", "table.md")):
