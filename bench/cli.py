@@ -14,6 +14,7 @@ import typer
 from bench import __version__
 from bench.checkout import require_checkout
 from bench.errors import NotFound, UserError, printable
+from bench.visible import on_terminal
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": (
@@ -88,15 +89,16 @@ def call(words: Sequence[str]) -> int:
 
     What a user got wrong is said in one sentence, with status 2. So is what a search did not find, with status 1.
     """
-    try:
-        if words and not {"--help", "--version"} & set(words):
-            require_checkout()
-        # Prints help, and not that a command is missing, if there is none. A command's status is that of its `Exit`.
-        status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
-    except (UserError, typer.TyperException) as error:
-        sentence = str(error) if isinstance(error, UserError) else _sentence(error)
-        print(f"reprune: {sentence}", file=sys.stderr)
-        return 1 if isinstance(error, NotFound) else 2
+    with on_terminal():
+        try:
+            if words and not {"--help", "--version"} & set(words):
+                require_checkout()
+            # Prints help, and not that a command is missing, if there is none; a command's status is its `Exit`'s.
+            status = app(list(words) or ["--help"], prog_name="reprune", standalone_mode=False)
+        except (UserError, typer.TyperException) as error:
+            sentence = str(error) if isinstance(error, UserError) else _sentence(error)
+            print(f"reprune: {sentence}", file=sys.stderr)
+            return 1 if isinstance(error, NotFound) else 2
     return status if isinstance(status, int) else 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What no text needs: control characters but tabs and line breaks, and halves of characters."""
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ud800-\udfff]")
+"""What no text needs: control characters but tabs and line breaks, marks that turn the direction of writing, and halves
+of characters."""
 
 SECRET = re.compile(r"(://[^/\s:@]*:)\S*(?=@)|([?&]\w*password=)[^&\s]*", re.IGNORECASE)
 """A password in an address, behind what stands before it: ``postgresql://me:secret@host/database``."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator
 
-from bench import archs, catalog, data, names, recipe, targets, variants
+from bench import archs, catalog, data, names, recipe, stores, targets, variants
 from bench.errors import NotFound, UserError, discreet
 from bench.expansion import Cell as Cell
 from bench.expansion import Plan as Plan
@@ -56,7 +56,7 @@ class Grid(Strict):
         claims: orders of methods to be tested on the results (`bench.report.claims`).
         data_dir: where the originals of data sets lie; if not given, ``$REPRUNE_DATA``.
         download: whether torchvision may fetch originals that are missing.
-        tracking_uri: of MLflow's store, ``postgresql://…`` or ``http://…``; if not given, ``mlflow.db`` in `results`.
+        tracking_uri: of MLflow's store, if it is not ``mlflow.db`` in `results`; a server's is typed (`bench.stores`).
         results, reports: the folders that are written to.
     """
 
@@ -150,7 +150,7 @@ def load(config: Path | str | dict[str, Any], changes: dict[str, Any] | None = N
         values = own | (changes or {})
     grid = Grid.read(values, source)
     try:
-        _check_address(grid, changes or {})
+        stores.check(grid.tracking_uri, asked=stores.FIELD in (changes or {}))
         _check_names(grid)
     except UserError as error:
         raise type(error)(f"{source}: {error}") from None
@@ -162,15 +162,6 @@ def _name(file: Path) -> str:
     folders = file.parent.parts
     below = folders[len(folders) - folders[::-1].index("configs") :] if "configs" in folders else ()
     return "/".join([*below, file.stem])
-
-
-def _check_address(grid: Grid, changes: dict[str, Any]) -> None:
-    address = grid.tracking_uri or ""
-    if "tracking_uri" in changes and discreet(address) != address:
-        raise UserError(
-            "field 'tracking_uri': a password on a command line is seen by others on this machine and stays in logs; "
-            "leave it out and put it into ~/.pgpass, PGPASSWORD or, for a server, MLFLOW_TRACKING_PASSWORD."
-        )
 
 
 def _check_names(grid: Grid) -> None:

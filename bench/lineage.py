@@ -140,3 +140,11 @@ def identify(spec: RunSpec) -> RunSpec:
     """The spec with its identity filled in: the identities of its stages and the points it reports."""
     payload = {"stages": identities(spec), "points": list(spec.points), "prunable": spec.prunable}
     return spec.model_copy(update={"identity": identity.digest(payload)})
+
+
+def is_outdated(spec: RunSpec) -> bool:
+    """Whether the code at hand gives a run another identity than the one it has, or none."""
+    try:
+        return identify(spec).identity != spec.identity
+    except UserError:
+        return True

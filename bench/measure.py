@@ -40,11 +40,11 @@ def measure(workshop: Workshop, stage: Stage, run: Run, point: float | None, fol
     save_state(exported, weights, metadata={"architecture": workshop.spec.architecture, "run": workshop.spec.id})
     extras = _save_extras(run, folder / f"extras{suffix}.safetensors")
     loaded = reload(workshop, stage, weights, extras)
-    found = _evaluate(loaded, "test")
+    found = evaluation(loaded, "test")
     _save_predictions(found, predictions)
     progress = workshop.progress[stage.name]
     layers = _layers(workshop, run)
-    held_out = _evaluate(loaded, "validation").accuracy if workshop.spec.recipe.data.validation else None
+    held_out = evaluation(loaded, "validation").accuracy if workshop.spec.recipe.data.validation else None
     return Result(
         point=point,
         stage=stage.name,
@@ -87,7 +87,8 @@ def _check_finite(state: Mapping[str, torch.Tensor], stage: Stage) -> None:
             raise Diverged(f"'{name}' is not finite at the end of stage '{stage.name}'")
 
 
-def _evaluate(run: Run, split: str) -> Evaluation:
+def evaluation(run: Run, split: str) -> Evaluation:
+    """What the network of a run makes of a split's images: ``test`` or ``validation``."""
     run.model.eval()
     run.extras.eval()
     with autocast(run.recipe, run.device):
@@ -142,8 +143,7 @@ def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> C
     total, kept = sum(p.numel() for p in parameters.values()), sum(int((p != 0).sum()) for p in parameters.values())
     prunable = sum(weight.numel() for weight in run.weights.values())
     alive = {name: state[name] != 0 for name in run.weights}
-    shape = (workshop.info.channels, workshop.info.height, workshop.info.width)
-    live = effective_masks(loaded.model, alive, shape)
+    sparsity, macs = effective(workshop, loaded, layers)
     dense_macs = sum(layer.macs_dense for layer in layers)
     return Counts(
         target=run.target if run.method.meaning in ("exact", "about") else None,
@@ -155,13 +155,21 @@ def _counts(workshop: Workshop, run: Run, loaded: Run, layers: list[Layer]) -> C
         active_zeros=sum(int(((mask != 0) & (state[name] == 0)).sum()) for name, mask in run.masks.items()),
         macs_dense=dense_macs,
         macs=sum(layer.macs for layer in layers),
-        effective_sparsity=None if live is None else 1 - sum(int(m.sum()) for m in live.values()) / prunable,
-        effective_macs=None if live is None else _effective_macs(layers, live),
+        effective_sparsity=sparsity,
+        effective_macs=macs,
     )
 
 
-def _effective_macs(layers: list[Layer], live: dict[str, torch.Tensor]) -> float:
-    return sum(
+def effective(workshop: Workshop, loaded: Run, layers: list[Layer]) -> tuple[float | None, float | None]:
+    """Sparsity and multiply-adds of a loaded network without its dead paths; None where these are undefined."""
+    alive = {name: weight.detach() != 0 for name, weight in loaded.weights.items()}
+    shape = (workshop.info.channels, workshop.info.height, workshop.info.width)
+    live = effective_masks(loaded.model, alive, shape)
+    if live is None:
+        return None, None
+    kept, size = sum(int(mask.sum()) for mask in live.values()), sum(mask.numel() for mask in live.values())
+    macs = sum(
         layer.macs_dense * float(live[layer.name].double().mean()) if layer.name in live else layer.macs
         for layer in layers
     )
+    return 1 - kept / size, macs

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 import bench
 from bench.devices import VISIBLE, nvidia_smi
+from bench.schema import shown
 
 PACKAGES = ("torch", "torchvision", "timm", "fvcore", "numpy", "safetensors", "pydantic")
 """Installed packages whose versions matter to results."""
@@ -19,6 +25,57 @@ PACKAGES = ("torch", "torchvision", "timm", "fvcore", "numpy", "safetensors", "p
 ROOT = Path(bench.__file__).resolve().parent.parent
 CODE = ("bench", "methods")
 """The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
+
+ENGINE = ("*.py", "archs/*.py", "data/*.py")
+"""The files of `bench` that carry out runs; the others plan, tabulate and show."""
+
+Scalar = str | int | float | bool | None
+
+
+class Told(BaseModel):
+    """What a record may tell of where it was made; other facts are plain values, or tables of them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Scalar | dict[str, Scalar | dict[str, Scalar]]]
+
+    started: str | None = None
+    git: dict[str, Scalar] | None = None
+    packages: dict[str, str | None] | None = None
+    cpu: dict[str, Scalar] | None = None
+    gpu: dict[str, Scalar] | None = None
+    determinism: dict[str, Scalar] | None = None
+    threads: int | None = None
+    python: str | None = None
+    platform: str | None = None
+    device: str | None = None
+    mode: str | None = None
+    method_source_sha256: str | None = None
+    engine_source_sha256: str | None = None
+    data_sha256: str | None = None
+    command: str | None = None
+    recipe: str | None = None
+
+
+def problem(facts: Mapping[str, Any]) -> str:
+    """Why facts are none that a record may tell; empty if they are."""
+    try:
+        Told.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"][:2]))[:100]
+        return f"'{field}' is {shown(first['input'])}, and no plain value of its kind"
+    return ""
+
+
+@cache
+def engine_source() -> str:
+    """SHA-256 of the source of the engine at hand, comments and all: whether two runs are of the very same code."""
+    sha = hashlib.sha256()
+    folder = Path(bench.__file__).parent
+    for path in sorted(path for pattern in ENGINE for path in folder.glob(pattern)):
+        sha.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        sha.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return sha.hexdigest()
 
 
 def collect(
@@ -46,6 +103,7 @@ def collect(
         "threads": threads,
         "mode": mode,
         "method_source_sha256": method_source_sha256,
+        "engine_source_sha256": engine_source(),
         "data_sha256": data_sha256,
     }
 

@@ -6,20 +6,21 @@ Fields may be added with defaults; a field is never renamed or given another mea
 from __future__ import annotations
 
 import json
-import os
-import re
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bench import provenance as origin
+from bench import regular
 from bench.ancestry import Ancestry
-from bench.disk import writing
+from bench.atomic import sweep as sweep
+from bench.atomic import unfinished as unfinished
+from bench.atomic import write_atomic as write_atomic
+from bench.atomic import write_text as write_text
 from bench.errors import printable
-from bench.paths import LONGEST, cut
 from bench.spec import RunSpec
+from bench.visible import in_json
 
 FORMAT = 1
 
@@ -126,6 +127,17 @@ class Result(Part):
     predictions: str
     diagnostics: dict[str, float] = Field(default_factory=dict)
 
+    @property
+    def files(self) -> list[str]:
+        """The names of its files."""
+        return [self.weights, self.predictions, *([] if self.extras is None else [self.extras])]
+
+    @model_validator(mode="after")
+    def _a_file_each(self) -> Self:
+        if twice := next((name for name in self.files if self.files.count(name) > 1), None):
+            raise ValueError(f"the file '{twice[:100]}' is named twice, for different things")
+        return self
+
 
 class Curve(Part):
     """Values over a stage, one entry per evaluation, all lists equally long.
@@ -216,61 +228,44 @@ class Record(Part):
     cost: Cost = Cost()
     provenance: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("provenance")
+    @classmethod
+    def _plain_facts(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        if problem := origin.problem(facts):
+            raise ValueError(problem)
+        return facts
+
+    @model_validator(mode="after")
+    def _no_file_of_two_kinds(self) -> Self:
+        kinds: dict[str, str] = {}
+        for result in self.results:
+            for kind, name in (("weights", result.weights), ("predictions", result.predictions)):
+                if kinds.setdefault(name, kind) != kind:
+                    raise ValueError(f"the file '{name[:100]}' is named as weights and as predictions")
+        return self
+
     def result(self, point: float | None) -> Result | None:
         """The result at a point, or None."""
         return next((result for result in self.results if result.point == point), None)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the folder.
-
-    Raises `DiskError` if the disk doesn't take it.
-    """
-    temporary = unfinished(path)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _sync(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def unfinished(path: Path) -> Path:
-    """A name beside a file for what will be it when it is whole; process ids repeat from machine to machine."""
-    return path.with_name(f".{cut(path.name, LONGEST)}.{secrets.token_hex(4)}")
-
-
-def sweep(folder: Path) -> None:
-    """Delete what killed writers left half-written in a folder; for whoever is the only one to write there."""
-    for path in folder.glob(".*"):
-        if re.fullmatch(r"\..+\.[0-9a-f]{8}", path.name):
-            path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in a folder survive a loss of power."""
-    entry = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems can't, and do it by themselves
-            os.fsync(entry)
-    finally:
-        os.close(entry)
-
-
 def write(record: Record, path: Path) -> None:
     """Write a record atomically, as JSON that a person can read."""
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    write_atomic(path, text.encode())
+    write_text(path, text)
 
 
-def read(path: Path) -> Record:
-    """Read a record back. Raises `pydantic.ValidationError` if it is not one."""
-    return Record.model_validate_json(path.read_bytes())
+def read(path: Path, root: Path | None = None) -> Record:
+    """Read a record back. Raises `pydantic.ValidationError` if it is not one.
+
+    It may be anybody's: raises OSError for what is no regular file, see `bench.regular.opened` also for `root`.
+    """
+    return parse(regular.read_bytes(path, root, regular.LONGEST_TEXT))
+
+
+def parse(data: bytes) -> Record:
+    """A record from its JSON; see `read`."""
+    return Record.model_validate_json(in_json(data))
 
 
 def glance(path: Path) -> tuple[str, str, list[float]]:
@@ -279,7 +274,7 @@ def glance(path: Path) -> tuple[str, str, list[float]]:
     What is there and no record has the outcome ``broken``, with the reason, and must not stop the others.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(regular.read_bytes(path, most=regular.LONGEST_TEXT))
         accuracies = [float(result["accuracy"]) for result in found["results"]]
         if found["outcome"] not in get_args(Outcome):
             raise ValueError("no outcome")

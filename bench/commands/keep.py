@@ -23,7 +23,9 @@ def keep(
     Examples:
         reprune keep configs/quick.yaml -o reports/reproductions/digits
     """
+    from bench import manifest
     from bench.report import kept
 
     print(kept.keep(read_grid(config, fields), output))
     kept.rebuild(output)
+    manifest.write(output)

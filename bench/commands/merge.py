@@ -18,9 +18,13 @@ def merge(
         Path, typer.Option("--results", "--to", metavar="FOLDER", help="The folder of results they go to.")
     ] = Path("results"),
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")] = False,
+    stages: Annotated[
+        bool,
+        typer.Option("--stages", help="Also the trainings that runs share, from which later runs here will start."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring results of several machines together: runs with their weights, and the trainings they share.
+    """Bring results of several machines together: runs with their weights, and with --stages the trainings they share.
 
     The same run with the same numbers is one run. With others it is a conflict: it is named, with what differs and who
     made it, and the one that was in that folder first stays. Errors and damaged records give way to runs that ended.
@@ -28,8 +32,8 @@ def merge(
 
     Examples:
         reprune merge reports/reproductions/digits --dry-run
-        reprune merge /mnt/laptop/results /mnt/server/results
+        reprune merge /mnt/laptop/results /mnt/server/results --stages
     """
     from bench.merging.show import show
 
-    raise typer.Exit(show(sources, to, dry=dry_run, as_json=as_json))
+    raise typer.Exit(show(sources, to, dry=dry_run, stages=stages, as_json=as_json))

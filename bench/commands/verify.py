@@ -8,29 +8,34 @@ from typing import Annotated
 import typer
 
 from bench.commands import completion
-from bench.commands.arguments import AsJson, Changes
+from bench.commands.arguments import AsJson
 
-PLACE = "A folder of results, a kept folder, or a grid's file."
+PLACE = "Folders of results, kept folders or folders of these; or a grid's file, and fields to change in it."
 
 
 def verify(
-    place: Annotated[
-        Path, typer.Argument(metavar="RESULTS|FOLDER|GRID", help=PLACE, autocompletion=completion.sources)
-    ] = Path("results"),
-    fields: Changes = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RESULTS|FOLDER|GRID…", help=PLACE, autocompletion=completion.sources),
+    ] = None,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Have the stored networks classify the test images once more.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check every record, weight hash, prediction and finished stage, and that tables are what their records give.
+    """Compute again what records, tables, networks, data and tracking store say, and name what cannot be.
 
-    Nothing is trained or evaluated.
+    Nothing is trained, and nothing evaluated unless it is asked for.
 
     Exit status 1: something is wrong, and a line says what.
 
     Examples:
         reprune verify
-        reprune verify reports/reproductions/digits
+        reprune verify reports/reproductions
         reprune verify configs/quick.yaml --json
     """
-    from bench.runs.verify import verify as check
+    from bench.runs.verify import verify_all
 
-    raise typer.Exit(check(place, fields, as_json=as_json))
+    fields = [word for word in words or [] if "=" in word and not Path(word).exists()]
+    places = [Path(word) for word in words or [] if word not in fields] or [Path("results")]
+    raise typer.Exit(verify_all(places, fields, as_json=as_json, evaluate=evaluate))

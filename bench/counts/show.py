@@ -18,7 +18,7 @@ from bench.counts.verdict import CountVerdict
 from bench.listing.printing import plain_table
 from bench.published.outcomes import COUNTED, Outcome
 from bench.published.search import short
-from bench.record import write_atomic
+from bench.record import write_text
 
 TITLE = "published counts: arithmetic only, no accuracy was tested"
 
@@ -165,10 +165,15 @@ COLUMNS = (
 
 def write(verdicts: Sequence[CountVerdict], folder: Path) -> list[Path]:
     """Write ``counts.csv`` and ``counts.md`` into a folder; returns the paths. Raises `DiskError`."""
-    texts = {"counts.csv": _csv(verdicts), "counts.md": markdown(verdicts)}
-    for name, text in texts.items():
-        write_atomic(folder / name, text.encode())
-    return [folder / name for name in texts]
+    found = texts(verdicts)
+    for name, text in found.items():
+        write_text(folder / name, text)
+    return [folder / name for name in found]
+
+
+def texts(verdicts: Sequence[CountVerdict]) -> dict[str, str]:
+    """Both tables by the names of their files."""
+    return {"counts.csv": _csv(verdicts), "counts.md": markdown(verdicts)}
 
 
 def _csv(verdicts: Iterable[CountVerdict]) -> str:

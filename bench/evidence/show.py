@@ -18,7 +18,7 @@ from bench.evidence.papers import papers
 from bench.evidence.replications import replications
 from bench.grid import load
 from bench.published.outcomes import Evidence, Outcome
-from bench.record import write_atomic
+from bench.record import write_text
 from bench.report import tables
 from bench.report.kept import GRID
 from bench.report.page import embed, environment
@@ -71,7 +71,7 @@ def write(found: State, folder: Path) -> list[Path]:
     """Write ``index.md``, ``evidence.md`` and ``evidence.html``; returns their paths."""
     texts = {"index.md": index(found), "evidence.md": markdown(found), "evidence.html": page(found)}
     for name, text in texts.items():
-        write_atomic(folder / name, text.encode())
+        write_text(folder / name, text)
     return [folder / name for name in texts]
 
 

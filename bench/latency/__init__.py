@@ -12,9 +12,11 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from bench import regular
 from bench.errors import UserError
-from bench.record import Part, Result, write_atomic
+from bench.record import Part, Result, write_text
 from bench.schema import Strict, explain
+from bench.visible import in_json
 
 FORMAT = 1
 
@@ -104,14 +106,17 @@ def beside(record: Path) -> Path:
 def write(latency: Latency, path: Path) -> None:
     """Write the file atomically, as JSON that a person can read."""
     text = json.dumps(latency.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-    write_atomic(path, text.encode())
+    write_text(path, text)
 
 
 def read(path: Path) -> Latency | None:
     """Read the file; None if there is none. Raises `UserError` naming file and field if it is something else."""
-    if not path.is_file():
-        return None
     try:
-        return Latency.model_validate_json(path.read_bytes())
+        content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)
+        return Latency.model_validate_json(in_json(content))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except ValidationError as error:
         raise UserError(explain(error, str(path), Latency)) from None

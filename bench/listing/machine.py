@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import catalog, data, devices, disk
+from bench import catalog, data, devices, disk, stores
 from bench.data.images import file_of
 from bench.data.prepare import VARIABLE, data_root, originals
 from bench.errors import DiskError, discreet
@@ -168,7 +168,7 @@ def methods() -> list[Finding]:
 
 def store(grid: Grid) -> Finding:
     """The tracking store; it is written by the first report."""
-    if grid.tracking_uri:
-        return Finding("tracking", discreet(grid.tracking_uri))
+    if named := stores.named(grid):
+        return Finding("tracking", discreet(named))
     path = Path(grid.results) / "mlflow.db"
     return Finding("tracking", f"sqlite:///{path}" + ("" if path.exists() else ", which the first call creates"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import disk
 from bench.errors import UserError
-from bench.lineage import identify
+from bench.lineage import is_outdated
 from bench.locks import held
 from bench.merging import copying
 from bench.merging.copying import Damaged
@@ -41,6 +41,7 @@ class Merged:
         busy: runs that are being carried out where they should go.
         outdated: copied runs which today's code and recipes would give another identity, so no grid asks for them.
         stages: identities of trainings that were copied, for runs that will start from them.
+        left: how many trainings were not, since nobody asked for them.
     """
 
     copied: list[str] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Merged:
     busy: list[str] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    left: int = 0
 
     @property
     def complete(self) -> bool:
@@ -64,18 +66,19 @@ class _Busy(Exception):
     """Another process has the lock of a run or a stage."""
 
 
-def merge(sources: Iterable[Path], to: Path, *, dry: bool = False) -> Merged:
+def merge(sources: Iterable[Path], to: Path, *, dry: bool = False, stages: bool = False) -> Merged:
     """Bring the runs of `sources`, folders of results or kept folders, into the results in `to`.
 
-    It may be cut off at any time and called again. With `dry`, nothing is written. Raises `UserError` if a source is
-    neither, or is `to` itself, before anything is done.
+    It may be cut off at any time and called again. With `dry`, nothing is written. Trainings that runs share come along
+    only if `stages` says so: later runs start from them, and whether they hold what they are named after, nothing
+    tells. Raises `UserError` if a source is neither, or is `to` itself, before anything is done.
     """
     folders = list(sources)
     for folder in folders:
         _check(folder, to)
     if not dry:
         disk.check(to)
-    merging = _Merging(to, dry)
+    merging = _Merging(to, dry, stages)
     for folder in folders:
         merging.bring(folder)
     return merging.done
@@ -91,8 +94,8 @@ def _check(source: Path, to: Path) -> None:
 class _Merging:
     """One merge at work."""
 
-    def __init__(self, to: Path, dry: bool) -> None:
-        self.to, self.dry, self.done = to, dry, Merged()
+    def __init__(self, to: Path, dry: bool, stages: bool) -> None:
+        self.to, self.dry, self.stages, self.done = to, dry, stages, Merged()
         self._taken: dict[str, Path] = {}
         """By run id, the record that a dry merge would have copied."""
 
@@ -102,7 +105,7 @@ class _Merging:
         for path in find.all_in(source):
             run = path.parent.name if path.name == "record.json" else path.stem
             try:
-                there = copying.read(path, run)
+                there = copying.read(path, run, source)
                 with self._alone(self.to / "runs" / run):
                     if self._decide(there, path, source):
                         disputed |= copying.stages_of(there)
@@ -111,8 +114,8 @@ class _Merging:
             except _Busy:
                 self.done.busy.append(run)
         for stage in copying.stages_in(source):
-            if stage.name not in disputed:
-                self._bring_stage(stage)
+            if stage.name not in disputed and not self._has_stage(stage):
+                self._bring_stage(stage, source)
 
     def _decide(self, there: Record, path: Path, source: Path) -> bool:
         """Take a run of a source if it brings something; returns whether what is here differs from it, and stays."""
@@ -120,9 +123,9 @@ class _Merging:
         here = _readable(mine, run)
         if here is None or (here.outcome == "error" and there.outcome != "error"):
             existed = mine.exists()
-            copying.take(there, path, mine.parent, dry=self.dry)
+            copying.take(there, path, mine.parent, source, dry=self.dry)
             (self.done.replaced if existed else self.done.copied).append(run)
-            self.done.outdated += [run] if _is_outdated(there) else []
+            self.done.outdated += [run] if is_outdated(there.spec) else []
             self._taken |= {run: path} if self.dry else {}
             return False
         found = None if there.outcome == "error" else conflict(here, mine, there, path, source)
@@ -130,18 +133,24 @@ class _Merging:
             (self.done.elsewhere if found.by_hardware else self.done.conflicts).append(found)
             return True
         self.done.same.append(run)
-        if there.outcome == here.outcome and copying.complete(here, path, mine, dry=self.dry):
+        if there.outcome == here.outcome and copying.complete(here, path, mine, source, dry=self.dry):
             self.done.completed.append(run)
         return False
 
-    def _bring_stage(self, stage: Path) -> None:
-        target = self.to / "stages" / stage.name
-        if (target / copying.FINISHED).exists() or stage.name in self.done.stages:
+    def _has_stage(self, stage: Path) -> bool:
+        return (self.to / "stages" / stage.name / copying.FINISHED).exists() or stage.name in self.done.stages
+
+    def _bring_stage(self, stage: Path, source: Path) -> None:
+        if not self.stages:
+            self.done.left += 1
             return
+        target = self.to / "stages" / stage.name
         try:
             with self._alone(target):
-                copying.take_stage(stage, target, dry=self.dry)
+                copying.take_stage(stage, target, source, dry=self.dry)
                 self.done.stages.append(stage.name)
+        except Damaged as error:
+            self.done.refused[f"stages/{stage.name}"] = str(error)
         except _Busy:
             self.done.busy.append(f"stages/{stage.name}")
 
@@ -165,10 +174,3 @@ def _readable(path: Path, run: str) -> Record | None:
         return copying.read(path, run) if path.exists() else None
     except Damaged:
         return None
-
-
-def _is_outdated(found: Record) -> bool:
-    try:
-        return identify(found.spec).identity != found.spec.identity
-    except UserError:
-        return True

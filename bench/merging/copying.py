@@ -1,4 +1,7 @@
-"""Files of runs and stages from one folder of results into another: whole or not at all, the record last."""
+"""Files of runs and stages from one folder of results into another: whole or not at all, the record last.
+
+The source may be anybody's: only regular files are read, and no link is followed (`bench.regular`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench import latency, record
+from bench import latency, record, regular
 from bench.errors import UserError, printable
 from bench.lineage import identities
 from bench.record import Record, write_atomic
@@ -21,15 +24,20 @@ FINISHED = "final.pt"
 
 SNAPSHOTS = "snapshot-*.pt"
 
+LOG = "log.txt"
+
+TAKEN = {"record.json", latency.FILE, LOG, "lock"}
+"""Names in a run's folder that no record may give to its weights or predictions."""
+
 
 class Damaged(Exception):
     """A run that is not taken; the message is one sentence that says why."""
 
 
-def read(path: Path, run: str) -> Record:
-    """The record of a run. Raises `Damaged` if it is none, or that of another run."""
+def read(path: Path, run: str, root: Path | None = None) -> Record:
+    """The record of a run in the folder `root`. Raises `Damaged` if it is none, or that of another run."""
     try:
-        found = record.read(path)
+        found = record.read(path, root)
     except ValidationError as error:
         raise Damaged(f"{path} is no record that can be read: {explain(error, 'it', Record)}") from None
     except OSError as error:
@@ -39,25 +47,32 @@ def read(path: Path, run: str) -> Record:
     return found
 
 
-def take(found: Record, source: Path, folder: Path, *, dry: bool) -> None:
+def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool) -> None:
     """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
 
-    Raises `Damaged` if weights are not those that the record names.
+    Args:
+        found: its record.
+        source: the record's file.
+        folder: where the run goes.
+        root: the folder above the source that the user named.
+        dry: whether nothing is written.
+
+    Raises `Damaged` if weights are not those that the record names, or something is no regular file.
     """
     for name, digest in _files(found, source):
-        _copy(source.parent / name, folder / name, dry, digest)
-    if latency.beside(source).is_file():
-        _copy(latency.beside(source), folder / latency.FILE, dry)
-    _copy(source, folder / "record.json", dry)
+        _copy(source.parent / name, folder / name, root, dry, digest)
+    if os.path.lexists(latency.beside(source)):
+        _copy(latency.beside(source), folder / latency.FILE, root, dry)
+    _copy(source, folder / "record.json", root, dry)
 
 
-def complete(found: Record, source: Path, here: Path, *, dry: bool) -> bool:
+def complete(found: Record, source: Path, here: Path, root: Path, *, dry: bool) -> bool:
     """Copy those files of a run that are missing beside its record `here`; returns whether there were any."""
     pairs = [(source.parent / name, here.parent / name, digest) for name, digest in _files(found, source)]
     pairs.append((latency.beside(source), latency.beside(here), ""))
-    missing = [(there, target, digest) for there, target, digest in pairs if there.is_file() and not target.exists()]
+    missing = [each for each in pairs if os.path.lexists(each[0]) and not each[1].exists()]
     for there, target, digest in missing:
-        _copy(there, target, dry, digest)
+        _copy(there, target, root, dry, digest)
     return bool(missing)
 
 
@@ -68,10 +83,10 @@ def stages_in(source: Path) -> Iterator[Path]:
             yield path.parent
 
 
-def take_stage(source: Path, folder: Path, *, dry: bool) -> None:
+def take_stage(source: Path, folder: Path, root: Path, *, dry: bool) -> None:
     """Copy a finished training and its snapshots. Whether they are whole is looked at when they are used."""
     for path in [*sorted(source.glob(SNAPSHOTS)), source / FINISHED]:
-        _copy(path, folder / path.name, dry)
+        _copy(path, folder / path.name, root, dry)
 
 
 def stages_of(found: Record) -> set[str]:
@@ -88,9 +103,11 @@ def _files(found: Record, source: Path) -> list[tuple[str, str]]:
     for name in named:
         if Path(name).name != name:
             raise Damaged(f"{source} names a file outside of its run, {printable(name)[:200]}.")
+        if name in TAKEN:
+            raise Damaged(f"{source} gives its weights or predictions the name {name}, which another file has.")
     if source.name != "record.json":  # a kept folder has none
         return []
-    return [(name, digest) for name, digest in (named | {"log.txt": ""}).items() if (source.parent / name).is_file()]
+    return [(name, digest) for name, digest in (named | {LOG: ""}).items() if os.path.lexists(source.parent / name)]
 
 
 def _named(result: record.Result) -> Iterator[tuple[str, str]]:
@@ -100,10 +117,10 @@ def _named(result: record.Result) -> Iterator[tuple[str, str]]:
         yield result.extras, ""
 
 
-def _copy(source: Path, target: Path, dry: bool, digest: str = "") -> None:
+def _copy(source: Path, target: Path, root: Path, dry: bool, digest: str = "") -> None:
     """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
     try:
-        content, found = source.read_bytes(), source.stat()
+        content, found = regular.read_bytes(source, root), source.lstat()
     except OSError as error:
         raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
     if digest and hashlib.sha256(content).hexdigest() != digest:

@@ -13,9 +13,9 @@ FIRST = 3
 """Runs of another machine that are named; there are as many as both have."""
 
 
-def show(sources: list[Path], to: Path, *, dry: bool, as_json: bool) -> int:
+def show(sources: list[Path], to: Path, *, dry: bool, stages: bool, as_json: bool) -> int:
     """Merge, and print what was done; returns the exit status, 1 if something of the sources is not there now."""
-    done = merge(sources, to, dry=dry)
+    done = merge(sources, to, dry=dry, stages=stages)
     if as_json:
         print(json.dumps(asdict(done) | {"to": str(to), "dry_run": dry}, indent=1, ensure_ascii=False, default=str))
     else:
@@ -46,6 +46,11 @@ def describe(done: Merged, to: Path, *, dry: bool = False) -> str:
     told = [f"{count} {name}" for name, count in counts.items() if count or name == "copied"]
     stages = f"; {len(done.stages)} trainings that runs share" if done.stages else ""
     lines.append(f"{to}{', if it were done' if dry else ''}: runs: {', '.join(told)}{stages}.")
+    if done.left:
+        lines.append(
+            f"{done.left} trainings that runs share were left where they are; --stages takes them, if you trust their "
+            "maker: later runs start from them."
+        )
     if done.outdated:
         lines.append(
             f"{len(done.outdated)} of these were made by code or recipes that have changed since, first "

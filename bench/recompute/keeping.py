@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.recompute import tables
 from bench.recompute.cells import NETWORKS, Source, load
 from bench.recompute.records import Record, read_all
-from bench.record import write_atomic
+from bench.record import write_text
 
 RECORDS, TABLE, CELLS = "records", "table.md", "cells.csv"
 
@@ -20,7 +20,7 @@ def keep(source: Source, found: Sequence[Record], folder: Path) -> None:
     for record in found:
         record.write(folder / RECORDS)
     for name, text in rebuilt(source, found).items():
-        write_atomic(folder / name, text.encode())
+        write_text(folder / name, text)
 
 
 def rebuilt(source: Source, found: Sequence[Record]) -> dict[str, str]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench import regular
 from bench.errors import UserError
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
-from bench.record import Amount, Count, Part, write_atomic
+from bench.record import Amount, Count, Part, write_text
 from bench.schema import explain
+from bench.visible import in_json
 
 FORMAT = 1
 
@@ -61,14 +63,14 @@ class Record(Part):
     def write(self, folder: Path) -> Path:
         """Write it to a folder, atomically."""
         path = folder / f"{self.part}.json"
-        write_atomic(path, (self.model_dump_json(indent=1) + "\n").encode())
+        write_text(path, self.model_dump_json(indent=1) + "\n")
         return path
 
 
 def read(path: Path) -> Record:
     """Read a record. Raises `UserError` naming the file and what is wrong with it."""
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate_json(in_json(regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)))
     except ValidationError as error:
         raise UserError(explain(error, str(path), Record)) from None
     except OSError as error:

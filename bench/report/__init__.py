@@ -46,14 +46,16 @@ class Measured:
 
 def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
     """Collect, and write everything into ``reports/<grid name>/``; prints the table and returns the paths."""
-    from bench.record import write_atomic
+    from bench import manifest
+    from bench.record import write_text
     from bench.report import terminal
 
     folder = grid.report_folder
     report, paths = write(grid, plan, measured(grid, plan), folder, figures=figures)
     paths.append(folder / "table.txt")
     text = terminal.render(report, paths)
-    write_atomic(folder / "table.txt", text.encode())
+    write_text(folder / "table.txt", text)
+    manifest.update(folder, paths)
     print(text)
     return paths
 
@@ -65,7 +67,7 @@ def write(
     from bench import published
     from bench.latency import block as latency_block
     from bench.published import comparison
-    from bench.record import write_atomic
+    from bench.record import write_text
     from bench.report import (
         agreement,
         churn,
@@ -100,10 +102,10 @@ def write(
             library = another.submit(embed.library)  # takes a second, and as long as the figures
             drawn = plots.draw(grid, cells, folder)
         material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
-        write_atomic(folder / "report.html", page.render(material, library.result()).encode())
+        write_text(folder / "report.html", page.render(material, library.result()))
         paths += [folder / "report.html", *drawn]
     for name, text in {"provenance.md": origins.page, "checklist.md": checklist.page}.items():
-        write_atomic(folder / name, text(grid, plan, measured.records).encode())
+        write_text(folder / name, text(grid, plan, measured.records))
         paths.append(folder / name)
     return report, paths
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from bench import regular
 from bench.errors import UserError
 from bench.record import Result
 from bench.report.layout import Block, Text, same
@@ -118,12 +119,14 @@ def keep(plan: Plan, records: Mapping[str, Source]) -> bytes:
 
 def _kept(path: Path) -> Iterator[Pair]:
     """The lines of a kept file; none if there is no file. Raises `UserError` naming file, line and field."""
-    if not path.is_file():
-        return
     try:
-        lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), restkey="another field"))
+        text = regular.read_bytes(path, most=regular.LONGEST_TEXT).decode()
+        lines = list(csv.DictReader(text.splitlines(), restkey="another field"))
+    except FileNotFoundError:
+        return
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({str(error)[:200]}).") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)[:200]
+        raise UserError(f"{path}: cannot be read as CSV ({reason}).") from None
     for number, line in enumerate(lines, 2):
         yield Pair.read({name: value for name, value in line.items() if value}, f"{path}, line {number}")
 
@@ -189,11 +192,12 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib
 
 
 def _load(path: Path, images: int) -> np.ndarray | None:
-    if not path.is_file():
-        return None
     # Opened here, since np.load leaves a path that is no archive open.
-    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        predictions = np.asarray(file["predictions"])
+    try:
+        with regular.opened(path, path.parents[1]) as raw, np.load(raw, allow_pickle=False) as file:
+            predictions = np.asarray(file["predictions"])
+    except FileNotFoundError:
+        return None
     if predictions.shape != (images,):
         raise ValueError(f"it is not about {images} images")
     return predictions

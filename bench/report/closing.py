@@ -13,20 +13,29 @@ import shlex
 import sys
 from pathlib import Path
 
+from bench import manifest, stores
 from bench.commands.arguments import QUICK
 from bench.errors import UserError, discreet
 from bench.grid import Grid, Plan
+from bench.lineage import identities
 from bench.listing.printing import emit
+from bench.locks import held
 from bench.record import glance
+from bench.visible import on_terminal
 from bench.workflow import resolved
 from bench.workflow.progress import label, unrecorded
+
+FINISHED = ("record.json", "*.safetensors", "predictions*.npz", "final.pt", "snapshot-*.pt")
+"""Files of a run or a stage that stay as they are from its end on; logs and measurements of speed do not."""
+
+SHARED = {"data": "*.safetensors", "archs": "*.json"}
 
 
 def close(grid: Grid, plan: Plan, source: str) -> int:
     """Print what came out of a grid whose reports are written; returns the exit status."""
     print()
     print((grid.report_folder / "table.txt").read_text(encoding="utf-8").rstrip())
-    print(f"Every curve and record: {view(grid.tracking_uri or f'sqlite:///{grid.results}/mlflow.db')}")
+    print(f"Every curve and record: {view(stores.named(grid) or f'sqlite:///{grid.results}/mlflow.db')}")
     if Path(shlex.split(source)[0]) == QUICK:
         _count()
     failed = errors(grid, plan)
@@ -48,6 +57,16 @@ def tell_missing(grid: Grid, plan: Plan) -> int:
     for run, reason in absent.items():
         print(f"  {run}: {reason}")
     return 1
+
+
+def note_files(plan: Plan, results: Path) -> None:
+    """Put the checksums of what a call has left into the results' manifest, which `reprune verify` compares."""
+    folders = [results / "runs" / spec.id for spec in plan.runs]
+    folders += {results / "stages" / each[:32] for spec in plan.runs for each in identities(spec).values()}
+    paths = [path for folder in folders for pattern in FINISHED for path in folder.glob(pattern)]
+    shared = [path for folder, pattern in SHARED.items() for path in (results / folder).glob(pattern)]
+    with held(results / "manifest.lock", lambda: None):
+        manifest.add(results, [*paths, *shared])
 
 
 def _count() -> None:
@@ -97,12 +116,14 @@ def _failed(grid: Grid, plan: Plan) -> list[tuple[str, Path, str]]:
 def main(words: list[str]) -> int:
     """``CONFIG [FIELD=VALUE …]``; returns the exit status."""
     source, *rest = words
-    try:
-        found = resolved.resolve(Path(source), resolved.changes(rest))
-        return max(close(found.grid, found.plan, found.words), tell_missing(found.grid, found.plan))
-    except UserError as error:
-        print(f"reprune: {error}", file=sys.stderr)
-        return 2
+    with on_terminal():
+        try:
+            found = resolved.resolve(Path(source), resolved.changes(rest))
+            note_files(found.plan, Path(found.grid.results))
+            return max(close(found.grid, found.plan, found.words), tell_missing(found.grid, found.plan))
+        except UserError as error:
+            print(f"reprune: {error}", file=sys.stderr)
+            return 2
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from bench import latency
+from bench import latency, record, regular
 from bench.errors import UserError
 from bench.grid import Grid, Plan, expand, load
-from bench.record import Record, write_atomic
+from bench.record import Record, write_atomic, write_text
 from bench.schema import explain
 from bench.spec import RunSpec
 
@@ -52,13 +52,8 @@ class Kept:
 
     @property
     def source(self) -> str:
-        """Where the values of the tables come from, and how many were measured by older code."""
-        where = "Values straight from the records kept with this table."
-        if not self.outdated:
-            return where
-        methods = sorted({self.records[run].record.spec.method for run in self.outdated})
-        count = f"{len(self.outdated)} of {len(self.records)} records"
-        return f"{where} {count} were made by code or recipes that have changed since: {', '.join(methods)}."
+        """Where the values of the tables come from; by which code they were measured, `bench.report.origins` says."""
+        return "Values straight from the records kept with this table."
 
 
 def keep(grid: Grid, folder: Path) -> str:
@@ -72,28 +67,39 @@ def keep(grid: Grid, folder: Path) -> str:
     plan = expand(grid)
     runs = plan.runs
     sources = {f"{spec.id}.json": Path(grid.results) / "runs" / spec.id / "record.json" for spec in runs}
-    found = {name: path.read_bytes() for name, path in sources.items() if path.is_file()}
+    found = {name: content for name, path in sources.items() if (content := _content(path)) is not None}
     if not found:
         raise UserError(f"none of the {len(runs)} runs of this grid has a record in {grid.results}/runs yet.")
+    measured = {name: _content(latency.beside(path)) for name, path in sources.items()}
     old = {path.name for path in (folder / RECORDS).glob("*.json")} - set(found)
     for name in old:
         (folder / RECORDS / name).unlink()
         latency.beside(folder / RECORDS / name).unlink(missing_ok=True)
     for name, content in found.items():
         write_atomic(folder / RECORDS / name, content)
-    _keep_latency(sources, folder)
+    _keep_latency(measured, folder)
     _keep_churn(plan, grid, folder)
-    write_atomic(folder / GRID, description(grid).encode())
+    write_text(folder / GRID, description(grid))
     removed = f", {len(old)} earlier ones removed" if old else ""
     return f"{len(found)} of {len(runs)} records kept in {folder}{removed}."
 
 
-def _keep_latency(sources: Mapping[str, Path], folder: Path) -> None:
-    """Copy what was measured beside the records (`bench.latency`), and remove what no longer is."""
-    for name, source in sources.items():
-        measured, copy = latency.beside(source), latency.beside(folder / RECORDS / name)
-        if measured.is_file():
-            write_atomic(copy, measured.read_bytes())
+def _content(path: Path) -> bytes | None:
+    """What a file of a run holds, None if there is no such file. Raises `UserError` if it is no regular file."""
+    try:
+        return regular.read_bytes(path, path.parents[2])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def _keep_latency(measured: Mapping[str, bytes | None], folder: Path) -> None:
+    """Write what was measured beside the records (`bench.latency`), and remove what no longer is."""
+    for name, content in measured.items():
+        copy = latency.beside(folder / RECORDS / name)
+        if content is not None:
+            write_atomic(copy, content)
         else:
             copy.unlink(missing_ok=True)
 
@@ -119,6 +125,8 @@ def read(folder: Path) -> Kept:
     """Open a kept folder. Raises `UserError` naming the file if one is missing, damaged or belongs to no cell."""
     if not (folder / GRID).is_file():
         raise UserError(f"{folder} is not a kept folder, it has no {GRID}; `reprune keep GRID -o FOLDER` makes one.")
+    if not regular.is_there(folder / GRID):
+        raise UserError(f"{folder / GRID} is no regular file, so it is not read.")
     grid = load(folder / GRID)
     sources = [_read(path) for path in sorted((folder / RECORDS).glob("*.json"))]
     plan, outdated = _matched(expand(grid), sources)
@@ -128,29 +136,31 @@ def read(folder: Path) -> Kept:
 
 def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -> None:
     """Write tables, plots and provenance of a kept folder into it, or into `output`; prints the table."""
-    from bench import report
-    from bench.report import measurements, terminal
+    from bench import manifest, report
+    from bench.report import measurements, origins, terminal
 
     kept = read(folder)
     table = measurements.from_records(kept.plan, kept.records, {})
     measured = report.Measured(table, kept.records, kept.source)
     made, paths = report.write(kept.grid, kept.plan, measured, output or folder, figures=figures)
+    if regular.is_there((output or folder) / manifest.NAME):  # what else lies there has its lines already
+        manifest.update(output or folder, paths)
     print(terminal.render(made, paths))
-    if kept.outdated:
-        print(f"The first record of older code is {kept.outdated[0]}; provenance.md names the commits.")
+    for sentence in origins.notices(kept.records):
+        print(f"{sentence} provenance.md names the commits.")
 
 
 def _read(path: Path) -> Source:
     from bench.report.measurements import Source
 
     try:
-        content = path.read_bytes()
-        record = Record.model_validate_json(content)
+        content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)
+        found = record.parse(content)
     except ValidationError as error:
         raise UserError(explain(error, str(path), Record)) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    return Source(record, hashlib.sha256(content).hexdigest(), path)
+    return Source(found, hashlib.sha256(content).hexdigest(), path)
 
 
 def _matched(plan: Plan, sources: Iterable[Source]) -> tuple[Plan, list[str]]:

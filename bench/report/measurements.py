@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
+from bench import regular
 from bench.identity import digest
-from bench.record import Record
+from bench.record import Record, parse
 from bench.report import nested, per_input
 from bench.schema import explain
 from bench.spelling import exact
@@ -113,8 +114,8 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
     for spec in plan.runs:
         path = results / "runs" / spec.id / "record.json"
         try:
-            data = path.read_bytes()
-            record = Record.model_validate_json(data)
+            data = regular.read_bytes(path, most=regular.LONGEST_TEXT)
+            record = parse(data)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValidationError, UnicodeDecodeError) as error:
@@ -130,7 +131,7 @@ def read_records(plan: Plan, results: Path) -> tuple[dict[str, Source], dict[str
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return explain(error, "the file", Record).removesuffix(".")
-    return " ".join(str(error).split())
+    return (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
 
 
 def from_records(plan: Plan, records: Mapping[str, Source], problems: Mapping[str, str]) -> pd.DataFrame:

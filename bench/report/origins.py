@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bench import lineage, provenance
 from bench.report.layout import Block, Text
 from bench.report.measurements import Source
 from bench.report.tables import template
@@ -25,6 +26,7 @@ def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
     return template("provenance.md.j2").render(
         title=grid.title or grid.name,
         totals=totals(plan, records),
+        notices=notices(records),
         common=common,
         varying=varying,
         grid=written(grid),
@@ -42,6 +44,30 @@ def blocks(records: Mapping[str, Source]) -> tuple[Block, Block]:
     common = [(name, next(iter(counts))) for name, counts in values.items() if len(counts) == 1]
     varying = [(name, _counted(counts)) for name, counts in values.items() if len(counts) > 1]
     return _block("Common to all runs", common), _block("Different between runs", varying)
+
+
+def notices(records: Mapping[str, Source]) -> list[str]:
+    """What is to be known of the code behind records, a sentence each: whether it is still the code at hand.
+
+    Tables don't say so: they are the same whatever code makes them of the records.
+    """
+    found = [source.record for source in records.values()]
+    # Of a grid's own results only records with today's identity are read.
+    kept = [source.record for source in records.values() if source.path.name != "record.json"]
+    older = [record for record in kept if lineage.is_outdated(record.spec)]
+    told = [record for record in found if record.provenance.get("engine_source_sha256")]
+    others = [record for record in told if record.provenance["engine_source_sha256"] != provenance.engine_source()]
+    said = []
+    if older:
+        methods = ", ".join(sorted({record.spec.method for record in older}))
+        said.append(
+            f"{len(older)} of {len(found)} records were made by code or recipes that have changed since: {methods}."
+        )
+    if others:
+        said.append(
+            f"{len(others)} of {len(found)} records come from another source of the engine than the one at hand."
+        )
+    return said
 
 
 def written(grid: Grid) -> str:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from bench.errors import printable
 from bench.published.comparison import OBJECTS
-from bench.record import write_atomic
+from bench.record import write_text
 from bench.report.latex import tables as latex_tables
 from bench.report.layout import Block, Report, Text
 
@@ -42,7 +42,7 @@ def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: P
         ),
     }
     for name, text in texts.items():
-        write_atomic(folder / name, text.encode())
+        write_text(folder / name, text)
     return [folder / name for name in texts]
 
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from bench import record
+from bench import record, regular
 from bench.record import Record
 from bench.runs import hardware
-from bench.runs.check_run import Finding
+from bench.runs.finding import Finding
 
 NOT_TOLD = "does not tell which states its stages began from: older code made it"
 NOT_THERE = "the states that its stages began from are not there, or not whole, so they were not compared"
@@ -100,7 +100,7 @@ class States:
 
     def _lying(self, key: Key) -> str | None:
         """The digest of the state that lies there; None if there is none, or it is not whole (`check_run.stage`)."""
-        if not self._file(key).is_file():
+        if not regular.is_there(self._file(key), self.folder.parent):
             return None
         from bench import checkpoint
 

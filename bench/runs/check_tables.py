@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import regular
 from bench.errors import UserError, printable
 from bench.grid import Grid, Plan
-from bench.runs.check_run import Finding
+from bench.runs.finding import Finding
 
 if TYPE_CHECKING:
     from bench.report import Measured
 
 SUFFIXES = (".md", ".csv", ".tex")
-"""Of the files that are compared. HTML has the figures in it, which are not drawn here."""
+"""Of the tables that are compared. The page, which is these and the figures in HTML, is not made here."""
+
+FIGURES = (".svg", ".png")
+
+OTHER_DRAWER = "was drawn by another version of Matplotlib than the one here, and was not compared"
 
 PAGES = ("provenance.md", "checklist.md")
 """No tables: they describe the grid as today's code reads it."""
@@ -32,10 +39,13 @@ def of_grid(grid: Grid, plan: Plan) -> list[Finding]:
     records, problems = measurements.read_records(plan, Path(grid.results))
     table = measurements.explained(measurements.from_records(plan, records, problems), Path(grid.results))
     written = grid.report_folder / "table.md"
-    said = written.read_text(encoding="utf-8", errors="replace") if written.exists() else ""
+    said = regular.read_bytes(written).decode(errors="replace") if regular.is_there(written) else ""
     beginning = report.WITHOUT_STORE.partition(" (")[0]  # the rest has backticks, which Markdown escapes
     source = report.WITHOUT_STORE if beginning in said else report.FROM_STORE
-    return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
+    try:
+        return _compared(grid, plan, report.Measured(table, records, source), grid.report_folder)
+    except UserError as error:
+        return [Finding(grid.report_folder, str(error))]
 
 
 def of_kept(folder: Path) -> list[Finding]:
@@ -45,31 +55,75 @@ def of_kept(folder: Path) -> list[Finding]:
 
     try:
         found = kept.read(folder)
+        table = measurements.from_records(found.plan, found.records, {})
+        measured = report.Measured(table, found.records, found.source)
+        return _compared(found.grid, found.plan, measured, folder)
     except UserError as error:
         return [Finding(folder, str(error))]
-    table = measurements.from_records(found.plan, found.records, {})
-    measured = report.Measured(table, found.records, found.source)
-    return _compared(found.grid, found.plan, measured, folder)
 
 
 def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:
     from bench import report
+    from bench.report import terminal
 
     found = []
     with tempfile.TemporaryDirectory(prefix="reprune-verify-") as temporary:
-        _, paths = report.write(grid, plan, measured, Path(temporary), figures=False)
+        made, paths = report.write(grid, plan, measured, Path(temporary), figures=False)
         for path in paths:
             written = folder / path.name
-            if path.suffix not in SUFFIXES or path.name in PAGES or not written.exists():
+            if path.suffix in SUFFIXES and path.name not in PAGES and os.path.lexists(written):
+                found += _table(written, folder, path.read_text(encoding="utf-8"))
+        terminal_text = folder / "table.txt"
+        if os.path.lexists(terminal_text):  # the names of the files that were written stand at its end
+            found += _table(terminal_text, folder, terminal.render(made, []).rstrip("\n"), beginning=True)
+    return found + _figures(grid, plan, measured, folder)
+
+
+def _figures(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[Finding]:
+    """Figures are the same to the byte if the same version of Matplotlib draws them, which each names."""
+    written = [path for path in sorted(folder.iterdir()) if path.suffix in FIGURES]
+    if not written:
+        return []
+    from matplotlib import __version__
+
+    from bench.report import plots, summary
+
+    found = []
+    with tempfile.TemporaryDirectory(prefix="reprune-verify-") as temporary:
+        plots.draw(grid, summary.cells(plan, measured.table), Path(temporary))
+        for path in written:
+            try:
+                content, drawn = regular.read_bytes(path, folder, regular.LONGEST_TEXT), Path(temporary) / path.name
+            except OSError as error:
+                found.append(Finding(path, f"cannot be read ({error.strerror})"))
                 continue
-            if path.read_bytes() != written.read_bytes():
-                found.append(Finding(written, _difference(written, path)))
+            if not drawn.exists():
+                found.append(Finding(path, "is no figure of this grid"))
+            elif content != drawn.read_bytes():
+                same = _drawer(content) in ("", __version__)
+                said = "is not what its records give; `reprune report` draws it anew" if same else OTHER_DRAWER
+                found.append(Finding(path, said, harmless=not same))
     return found
 
 
-def _difference(written: Path, given: Path) -> str:
+def _drawer(content: bytes) -> str:
+    """The version of Matplotlib that a figure names, empty if it names none."""
+    named = re.search(rb"Matplotlib v(?:ersion)?(\d[\w.]*)", content)
+    return named[1].decode().rstrip(".") if named else ""
+
+
+def _table(written: Path, folder: Path, given: str, *, beginning: bool = False) -> list[Finding]:
+    try:
+        content = regular.read_bytes(written, folder, regular.LONGEST_TEXT)
+    except OSError as error:
+        return [Finding(written, f"cannot be read ({error.strerror})")]
+    same = content.startswith(given.encode()) if beginning else content == given.encode()
+    return [] if same else [Finding(written, difference(content.decode(errors="replace"), given))]
+
+
+def difference(written: str, given: str) -> str:
     """The first line in which a table is not what its records give."""
-    pair = (path.read_text(encoding="utf-8", errors="replace").splitlines() for path in (written, given))
+    pair = written.splitlines(), given.splitlines()
     for number, (left, right) in enumerate(zip_longest(*pair, fillvalue=""), 1):
         if left != right:
             start = max(0, _same(left, right) - LONGEST // 3)

@@ -13,7 +13,7 @@ import yaml
 from bench import archs, data, latency
 from bench.data.catalog import DataInfo
 from bench.errors import UserError
-from bench.record import Record, Result, write_atomic
+from bench.record import Record, Result, write_text
 from bench.report.layout import Block, Text
 from bench.sharing import papers
 from bench.spec import RunSpec
@@ -42,7 +42,7 @@ def write(card: Path, found: Record, result: Result, folder: Path, weights: str,
         weights: the name of the file of weights.
         sha256: of that file.
     """
-    write_atomic(card, page(found, result, folder, weights, sha256).encode())
+    write_text(card, page(found, result, folder, weights, sha256))
 
 
 def page(found: Record, result: Result, folder: Path, weights: str, sha256: str) -> str:

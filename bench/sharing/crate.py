@@ -18,7 +18,7 @@ from rocrate.rocrate import ROCrate
 from bench import plain_yaml, published
 from bench.identity import file_digest
 from bench.provenance import ROOT
-from bench.record import write_atomic
+from bench.record import write_text
 from bench.report.kept import GRID, RECORDS, Kept
 from bench.sharing import checkout, environment, papers, preview
 from bench.sharing.run_actions import Runs
@@ -62,10 +62,10 @@ WHAT = {
 
 def describe(found: Kept, folder: Path, today: date) -> None:
     """Write README, preview, environments and metadata into a folder that has everything else."""
-    write_atomic(folder / environment.FILE, environment.text(found).encode())
+    write_text(folder / environment.FILE, environment.text(found))
     what, cited = WHAT | _figures(folder), _papers(found)
-    write_atomic(folder / "README.md", environment.readme(found, what, folder).encode())
-    write_atomic(folder / PREVIEW, preview.render(found, folder, what, cited, today.isoformat()).encode())
+    write_text(folder / "README.md", environment.readme(found, what, folder))
+    write_text(folder / PREVIEW, preview.render(found, folder, what, cited, today.isoformat()))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = "http://schema.org/sha256"  # which that version's context may not have
     author = _author(crate)
@@ -74,14 +74,14 @@ def describe(found: Kept, folder: Path, today: date) -> None:
     _workflow(crate, found, folder, author, licence)
     _files(crate, folder)
     Runs(crate, found).add(folder)
-    write_atomic(folder / "ro-crate-metadata.json", _json(crate.metadata.generate()))
+    write_text(folder / "ro-crate-metadata.json", _json(crate.metadata.generate()))
 
 
-def _json(graph: Any) -> bytes:
+def _json(graph: Any) -> str:
     for entity in graph["@graph"]:
         for name, value in entity.items():  # a list of one is to be written as the one
             entity[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return (json.dumps(graph, indent=1, ensure_ascii=False) + "\n").encode()
+    return json.dumps(graph, indent=1, ensure_ascii=False) + "\n"
 
 
 def _context(crate: ROCrate, address: str, kind: str, /, **properties: Any) -> Any:

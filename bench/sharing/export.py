@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from bench import latency, report
+from bench import latency, regular, report
 from bench.disk import writing
 from bench.errors import UserError
 from bench.grid import Grid
@@ -99,9 +99,21 @@ def _copy_kept(source: Path, folder: Path) -> None:
             (latency.beside(each.path), f"{latency.KEPT}/{name}.json"),
         ]
     for path, name in pairs:
-        if path.is_file():
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, folder / name)
+        _copy(path, folder / name, source)
+
+
+def _copy(path: Path, target: Path, root: Path) -> bool:
+    """Copy a regular file, below a folder that the user named; returns whether it is there. Raises `UserError`."""
+    try:
+        with regular.opened(path, root) as file:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path}: cannot be copied ({error.strerror}).") from None
+    return True
 
 
 def _add_weights(results: Path, found: Kept, folder: Path) -> None:
@@ -110,10 +122,8 @@ def _add_weights(results: Path, found: Kept, folder: Path) -> None:
         for result in source.record.results:
             for file in filter(None, (result.weights, result.extras)):
                 path = results / "runs" / name / Path(file).name
-                if not path.is_file():
+                if not _copy(path, folder / name / path.name, results):
                     raise UserError(f"run {name}: its weights {path} are not there any more; export without --weights.")
-                (folder / name).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, folder / name / path.name)
             copied = folder / name / Path(result.weights).name
             if (digest := file_digest(copied)) != result.weights_sha256:
                 raise UserError(

@@ -23,6 +23,7 @@ from bench.errors import UserError, discreet
 from bench.report import measurements
 from bench.report.closing import view
 from bench.report.measurements import COLUMNS, METRICS, TEXTS, Source
+from bench.stores import store_uri as store_uri
 from bench.tracking import database, entry, looks, rows, store
 from bench.tracking.failure import StoreError as StoreError
 from bench.tracking.failure import failure
@@ -56,11 +57,6 @@ class Collected:
         """What was done, one line per problem, and how to look at the store."""
         done = f"MLflow: {self.logged} logged, {self.unchanged} unchanged, {len(self.problems)} unreadable records."
         return "\n".join([done, *self.problems.values(), f"To look at them: {view(self.uri)}"])
-
-
-def store_uri(grid: Grid) -> str:
-    """The grid's tracking URI, by default an SQLite file in its results."""
-    return grid.tracking_uri or f"sqlite:///{Path(grid.results).resolve() / 'mlflow.db'}"
 
 
 def collect(grid: Grid, plan: Plan) -> Collected:

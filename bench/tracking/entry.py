@@ -6,7 +6,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,10 @@ def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Sou
     end = source.path.stat().st_mtime
     begin = end - source.record.cost.seconds
     run = client.create_run(
-        experiment, start_time=int(begin * 1000), tags=_flat(_tags(slot, source)), run_name=name
+        experiment, start_time=int(begin * 1000), tags=flat(tags_of(slot, source)), run_name=name
     ).info.run_id
     last: Sequence[Metric] = _metrics(source.record, slot.cell.point, begin)
-    params = [Param(*pair) for pair in _flat(_params(source.record)).items()]
+    params = [Param(*pair) for pair in flat(params_of(source.record)).items()]
     for some in rows.parts(params, PARAMS_AT_ONCE):
         client.log_batch(run, metrics=last, params=some)
         last = []
@@ -61,13 +61,18 @@ def _points(record: Record, begin: float) -> list[Metric]:
     """Everything in the curves that is finite, as ``stage/name`` by step."""
     from mlflow.entities import Metric
 
-    found = []
+    return [
+        Metric(name, value, int((begin + seconds) * 1000), step) for name, step, value, seconds in curve_points(record)
+    ]
+
+
+def curve_points(record: Record) -> Iterator[tuple[str, int, float, float]]:
+    """Name, step, value and seconds since the beginning of each of these."""
     for curve in record.curves:
         for name, values in _lines(curve).items():
             for step, seconds, value in zip(curve.step, curve.seconds, values, strict=False):
                 if math.isfinite(value):
-                    found.append(Metric(name, float(value), int((begin + seconds) * 1000), step))
-    return found
+                    yield name, step, float(value), seconds
 
 
 def _lines(curve: Curve) -> dict[str, list[float]]:
@@ -75,7 +80,8 @@ def _lines(curve: Curve) -> dict[str, list[float]]:
     return {_legal(f"{curve.stage}/{name}"): line for name, line in values.items()}
 
 
-def _params(record: Record) -> dict[str, Any]:
+def params_of(record: Record) -> dict[str, Any]:
+    """The parameters of a run, nested."""
     spec = record.spec
     return {
         "method": record.hyperparameters,
@@ -87,7 +93,8 @@ def _params(record: Record) -> dict[str, Any]:
     }
 
 
-def _tags(slot: Slot, source: Source) -> dict[str, Any]:
+def tags_of(slot: Slot, source: Source) -> dict[str, Any]:
+    """The tags of a run at a point, nested."""
     record, cell = source.record, slot.cell
     told = {name: text for name, text in measurements.labels(record).items() if text}
     facts = {name: value for name, value in record.provenance.items() if name not in ("command", "recipe")}
@@ -112,15 +119,15 @@ def _tags(slot: Slot, source: Source) -> dict[str, Any]:
     )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested dicts as ``outer.inner``; every value as text MLflow takes."""
-    flat: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
+            found |= flat(value, f"{prefix}{name}.")
         else:
-            flat[_legal(f"{prefix}{name}")[:200]] = _text(value)
-    return flat
+            found[_legal(f"{prefix}{name}")[:200]] = _text(value)
+    return found
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from bench import stores
 from bench.errors import discreet
 
 LONGEST = 250
@@ -52,7 +53,7 @@ def _advice(uri: str, reason: str) -> str:
             return f"{upgrade} when all who use it have this version of MLflow"
         if "authentication failed" in reason or "no password" in reason:
             return "see to user and password, in ~/.pgpass say"
-        return "start it, or name another one in the grid's field 'tracking_uri'"
+        return f"start it, or name another one by {stores.FIELD}=ADDRESS or in {stores.VARIABLE}"
     if "locked" in reason:
         return "close the program that has it open"
     if "disk is full" in reason or "No space left" in reason:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench import data, devices, disk, variants
+from bench import data, devices, disk, stores, variants
 from bench.checkout import require_checkout
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
@@ -167,6 +167,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     try:
         require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
+        stores.check(config.get(stores.FIELD), asked=stores.FIELD in workflow.config_settings.config)
         found = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
         flow = _flow(found)
         if first:

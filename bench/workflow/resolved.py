@@ -21,7 +21,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from bench import grid, plain_yaml, recipe_files, variants
+from bench import grid, plain_yaml, recipe_files, stores, variants
 from bench.errors import UserError, discreet
 from bench.expansion import scaled
 from bench.grid import Cell, Grid, Plan
@@ -146,7 +146,7 @@ def resolve(source: Path, asked: Mapping[str, Any]) -> Resolved:
         return read(source)
     own = read_yaml(source)
     own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
-    changed = {name: value for name, value in asked.items() if own.get(name) != value}
+    changed = {name: value for name, value in asked.items() if own.get(name) != value or name == stores.FIELD}
     found = opened(source, changed)
     slots = found.slots_per_gpu if found.slots_per_gpu != "auto" else 1
     return Resolved(found, grid.expand(found), str(source), changed, slots, recipe_files.present())

@@ -211,7 +211,7 @@ def test_a_server_that_refuses(world: Any, capsys: Any, monkeypatch: Any) -> Non
         away = factories.grid(Path(grid.results).parent, tracking_uri=f"http://127.0.0.1:{taken.getsockname()[1]}")
         said = out_of_reach(away, plan, capsys)
     assert "Connection refused" in said
-    assert "; start it, or name another one in the grid's field 'tracking_uri'." in said
+    assert "; start it, or name another one by tracking_uri=ADDRESS or in REPRUNE_TRACKING_URI." in said
     back(grid, plan)
 
 

@@ -195,14 +195,14 @@ def test_a_merge_that_is_cut_off_anywhere_is_made_good_by_the_next(tmp_path: Pat
         with monkeypatch.context() as patched:
             patched.setattr(copying, "write_atomic", cut)
             try:
-                merge([source], to)
+                merge([source], to, stages=True)
                 break
             except KeyboardInterrupt:
                 cuts += 1
         for written in to.glob("runs/*/record.json"):
             assert files(written.parent) == files(source / "runs" / written.parent.name), "the record comes last"
         (to / "runs" / run().id / ".weights.safetensors.0123abcd").write_bytes(b"half")
-        assert merge([source], to).complete
+        assert merge([source], to, stages=True).complete
         assert files(to) == files(source)
     assert cuts == 9, "four files of each run, one of the stage"
 
@@ -229,7 +229,8 @@ def test_stages_are_copied_when_finished_and_missing_here(tmp_path: Path) -> Non
         (source / "stages" / finished / file).write_bytes(b"theirs")
     (to / "stages" / known).mkdir(parents=True)
     (to / "stages" / known / "final.pt").write_bytes(b"ours")
-    assert merge([source], to).stages == [finished]
+    assert (merge([source], to).stages, (to / "stages" / finished).exists()) == ([], False), "nobody asked for them"
+    assert merge([source], to, stages=True).stages == [finished]
     ours, theirs = b"ours", b"theirs"
     assert files(to / "stages") == {
         f"{finished}/final.pt": theirs,
@@ -246,7 +247,7 @@ def test_stages_of_a_run_that_differs_are_left_where_they_are(tmp_path: Path, mo
         (source / "stages" / name).mkdir(parents=True)
         (source / "stages" / name / "final.pt").write_bytes(b"state")
     monkeypatch.setattr(copying, "identities", lambda spec: {"pretrain": "a" * 64})
-    assert merge([source], to).stages == ["b" * 32]
+    assert merge([source], to, stages=True).stages == ["b" * 32]
 
 
 def test_what_is_wrong_with_a_call_is_said_before_anything_is_done(tmp_path: Path, capsys: Any) -> None:

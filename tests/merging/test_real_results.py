@@ -52,7 +52,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> Clones:
 
 
 def test_all_runs_are_there_with_weights_predictions_dates_and_stages(clones: Clones, tmp_path: Path) -> None:
-    done = merge([clones.one, clones.two], tmp_path)
+    done = merge([clones.one, clones.two], tmp_path, stages=True)
     assert sorted(done.copied) == sorted(clones.records)
     assert done.complete
     assert done.outdated == []
@@ -70,7 +70,7 @@ def test_all_runs_are_there_with_weights_predictions_dates_and_stages(clones: Cl
 
 
 def test_a_run_starts_from_the_dense_network_of_another_machine(clones: Clones, tmp_path: Path) -> None:
-    merge([clones.one, clones.two], tmp_path)
+    merge([clones.one, clones.two], tmp_path, stages=True)
     data.prepare("digits", tmp_path / "data")
     (dense,) = (spec for spec in planned([1]).runs if spec.method == "dense")
     stages = {path: path.stat().st_mtime_ns for path in tmp_path.glob("stages/*/final.pt")}

@@ -69,7 +69,7 @@ def test_what_is_written_down_of_a_grid_has_no_password(tmp_path: Path) -> None:
 def test_what_a_store_says_is_told_without_it(said: str, shown: str) -> None:
     assert str(failure(SECRET, OSError(said))) == (
         f"the tracking store {SHOWN} cannot be used ({shown}); "
-        "start it, or name another one in the grid's field 'tracking_uri'"
+        "start it, or name another one by tracking_uri=ADDRESS or in REPRUNE_TRACKING_URI"
     )
 
 

@@ -290,6 +290,9 @@ def test_a_tracking_server_that_is_away_costs_no_run_and_no_table(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     clone.grid(seeds=[3], tracking_uri="http://127.0.0.1:1")
     ended = clone.snakemake()
+    assert ended.status == 2 and "a grid alone does not decide where records are sent" in ended.err
+    monkeypatch.setenv("REPRUNE_TRACKING_URI", "http://127.0.0.1:1")
+    ended = clone.snakemake()
     assert ended.status == 0, ended
     assert "the tracking store was out of reach (`reprune report` tries again)" in " ".join(ended.out.split())
     assert {json.loads(path.read_text())["outcome"] for path in clone.records.values()} == {"ok"}
@@ -300,6 +303,7 @@ def test_a_tracking_server_that_is_away_costs_no_run_and_no_table(
     assert "collect failed: reprune: the tracking store http://127.0.0.1:1 cannot be used" in refused.out
 
     (clone.folder / "results" / "mlflow.db").unlink()  # it came from another folder
+    monkeypatch.delenv("REPRUNE_TRACKING_URI")
     clone.grid(seeds=[3])  # with a store again
     assert "2 logged, 0 unchanged" in clone.reprune("report", "configs/tiny.yaml").out
     assert "2 unchanged" in clone.reprune("report", "configs/tiny.yaml").out

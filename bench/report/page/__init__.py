@@ -78,6 +78,7 @@ def render(material: Material, library: str) -> str:
             methods=about.methods(material),
             recipes=about.recipes(material),
             totals=origins.totals(material.plan, material.records),
+            notices=origins.notices(material.records),
             common=common,
             varying=varying,
             grid=origins.written(material.grid),

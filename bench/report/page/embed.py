@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from bench.visible import visible
+
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -16,7 +18,7 @@ def library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, from the copy that comes with vl-convert; about 0.9 MB."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(SNIPPET)).replace("</script", "<\\/script")
+    return visible(str(vl_convert.javascript_bundle(SNIPPET))).replace("</script", "<\\/script")
 
 
 def data(values: Any) -> str:
@@ -27,9 +29,11 @@ def data(values: Any) -> str:
 
 def _finite(values: Any) -> Any:
     if isinstance(values, dict):
-        return {name: _finite(value) for name, value in values.items()}
+        return {visible(name): _finite(value) for name, value in values.items()}
     if isinstance(values, list | tuple):
         return [_finite(value) for value in values]
+    if isinstance(values, str):
+        return visible(values)
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
