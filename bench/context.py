@@ -14,6 +14,7 @@ from bench import distributed
 from bench.data.batches import Batch, Batches, split
 from bench.determinism import autocast
 from bench.errors import UserError
+from bench.losses import loss_of
 from bench.masks import Masks
 from bench.method import Method, Stage
 from bench.phase import Phase
@@ -231,8 +232,8 @@ class Run:
         return logits
 
     def data_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of logits (n, classes), with the recipe's label smoothing, as a 0-d tensor."""
-        return nn.functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        """The recipe's loss of logits (n, classes), with its label smoothing, as a 0-d tensor."""
+        return loss_of(self.recipe, logits, labels)
 
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The training loss of a batch, penalty included, as a 0-d tensor."""

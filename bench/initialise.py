@@ -13,8 +13,9 @@ from bench import archs
 from bench.data.prepare import data_root
 from bench.errors import UserError
 from bench.identity import file_digest
+from bench.initialisation import Initialisation
 from bench.prunable import layer_weights
-from bench.recipe import Initialisation, Recipe
+from bench.recipe import Recipe
 from bench.seeds import generator, seed_for
 from bench.weights import fit, load_state
 
@@ -55,10 +56,10 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
     """Draw the weights that the recipe wants drawn, and set momentum and eps of batch normalisation; in place.
 
     Each tensor is a pure function of `seed` and its own name, whatever the order of the layers: He et al. 2015
-    (arXiv:1502.01852) with the gain of ReLU, Glorot and Bengio 2010, or LeCun et al. 1998, for every convolution and
-    linear weight. Then biases of these layers and shifts of batch normalisation are 0 and its scales 1; with
-    ``pytorch``, weights and biases are what torch's own layers draw. With ``architecture`` nothing of this is touched.
-    ``norm_weight`` other than ones sets the scales in either case.
+    (arXiv:1502.01852) with the gain of ReLU, Glorot and Bengio 2010, LeCun et al. 1998, or with one spread for all, for
+    every convolution and linear weight. Then biases of these layers and shifts of batch normalisation are 0 and its
+    scales 1; with ``pytorch``, weights and biases are what torch's own layers draw. With ``architecture`` nothing of
+    this is touched. ``norm_weight`` other than ones sets the scales in either case.
     """
     chosen = recipe.initialisation
     if chosen.weights != "architecture":
@@ -118,6 +119,8 @@ def _draw(shape: torch.Size, chosen: Initialisation, draws: torch.Generator) -> 
     if chosen.weights == "lecun_normal":
         std = shape[1:].numel() ** -0.5 / CUT
         return init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=draws)
+    if chosen.weights == "normal":
+        return init.normal_(weight, std=chosen.std or 0.0, generator=draws)
     if chosen.weights == "xavier_uniform":
         return init.xavier_uniform_(weight, generator=draws)
     return init.xavier_normal_(weight, generator=draws)

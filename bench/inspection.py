@@ -17,6 +17,7 @@ import torch
 
 from bench.context import Run
 from bench.errors import UserError
+from bench.optimization import times
 from bench.structure import Filters
 
 Tensors = dict[str, torch.Tensor]
@@ -69,9 +70,11 @@ class Inspection:
         if _groups(run.optimizer) != self.groups:
             raise self._broken("it changed the optimizer's parameter groups or settings")
         for group in self._optimizer.param_groups:
-            found = float(group["lr"])
-            if self.rate is not None and not group.get("constant") and not math.isclose(found, self.rate, rel_tol=1e-6):
-                raise self._broken(f"it changed the learning rate from {self.rate:g} to {found:g}")
+            if self.rate is None or group.get("constant"):
+                continue
+            found, right = float(group["lr"]), self.rate * times(group)
+            if not math.isclose(found, right, rel_tol=1e-6):
+                raise self._broken(f"it changed the learning rate from {right:g} to {found:g}")
         if zeros.value == "zero" and (name := self._live({n: [p] for n, p in run.parameters.items()})):
             raise self._broken(f"pruned weights of '{name}' are not 0, as it declares")
         if (zeros.gradient, zeros.state) == ("zero", "zero"):

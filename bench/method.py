@@ -88,7 +88,7 @@ class Method:
                 if not step_on_update: continue
             images, labels = batch of this step
             logits = model(images) with weights effective(run)
-            loss = cross_entropy(logits, labels) + penalty(run)
+            loss = run.data_loss(logits, labels) + penalty(run)
             loss.backward()
             on_after_backward(run)                   # gradients are still dense
             gradients · mask, unless zeros.gradient is live

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -47,25 +47,29 @@ def build(
     Args:
         settings: the recipe's optimizer.
         modules: the network, and what a method added to it.
-        own_decay: ids of parameters whose decay the training loop applies itself (alive weights under a mask, where
-            the recipe decays only what is kept).
+        own_decay: ids of parameters whose decay the training loop applies itself (`bench.decay`).
         own_groups: groups with settings of their own (`Method.parameter_groups`); `set_rate` leaves their rates alone.
         recorded_on: the device whose steps are recorded (`bench.capture`): the rate is then a tensor there, and all
             parameters are updated by one fused kernel, which reads it without asking for its value. Its roundings
             differ from those of the usual one in the last bit.
     """
     free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)} | own_decay
-    apart = {id(parameter) for group in own_groups for parameter in group["params"]}
+    elsewhere = {id(parameter) for group in own_groups for parameter in group["params"]}
     parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
-    parameters = [parameter for parameter in parameters if id(parameter) not in apart]
+    parameters = [parameter for parameter in parameters if id(parameter) not in elsewhere]
     groups = [
         {"params": [p for p in parameters if id(p) not in free], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if id(p) in free], "weight_decay": 0.0},
     ]
-    groups += [group | {"constant": True} for group in own_groups]
-    groups = [group for group in groups if group["params"]]
     fused = recorded_on is not None or None  # None leaves the choice to torch
     rate = torch.zeros((), device=recorded_on) if fused else 0.0
+    if settings.bias_rate != 1:
+        biases = {id(parameter) for module in modules for parameter in _biases(module)}
+        own = {"times": settings.bias_rate, "lr": rate.clone() if isinstance(rate, torch.Tensor) else rate}
+        apart = [group | own for group in _only(groups, lambda parameter: id(parameter) in biases)]
+        groups = [*_only(groups, lambda parameter: id(parameter) not in biases), *apart]
+    groups += [group | {"constant": True} for group in own_groups]
+    groups = [group for group in groups if group["params"]]
     if settings.name == "adamw":
         on_gpu = recorded_on is not None and recorded_on.type == "cuda"  # elsewhere torch refuses what follows
         return torch.optim.AdamW(
@@ -80,23 +84,42 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         if group.get("constant"):
             continue
         if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(rate * times(group))
         else:
-            group["lr"] = rate
+            group["lr"] = rate * times(group)
+
+
+def times(group: Mapping[str, Any]) -> float:
+    """What the recipe's learning rate is multiplied by in a group of the optimizer."""
+    factor: float = group.get("times", 1.0)
+    return factor
 
 
 def current_rate(optimizer: torch.optim.Optimizer) -> float | torch.Tensor:
     """The learning rate that `set_rate` has set: a 0-d tensor where steps are recorded."""
-    rate: float | torch.Tensor = next(group["lr"] for group in optimizer.param_groups if not group.get("constant"))
+    groups = (group for group in optimizer.param_groups if not group.get("constant") and times(group) == 1)
+    rate: float | torch.Tensor = next(group["lr"] for group in groups)
     return rate
 
 
+def decayed(modules: Sequence[nn.Module], settings: Optimizer) -> list[nn.Parameter]:
+    """The parameters of some modules that have weight decay, each once."""
+    free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)}
+    return [p for p in dict.fromkeys(p for module in modules for p in module.parameters()) if id(p) not in free]
+
+
+def _only(groups: Sequence[dict[str, Any]], chosen: Callable[[nn.Parameter], bool]) -> list[dict[str, Any]]:
+    return [group | {"params": list(filter(chosen, group["params"]))} for group in groups]
+
+
 def _not_decayed(module: nn.Module, settings: Optimizer) -> list[nn.Parameter]:
-    found: list[nn.Parameter] = []
-    for part in module.modules():
-        own = dict(part.named_parameters(recurse=False))
-        if isinstance(part, NORMS):
-            found += own.values() if "norm" in settings.decay_excludes else []
-        elif "bias" in settings.decay_excludes and "bias" in own:
-            found.append(own["bias"])
+    found = _biases(module) if "bias" in settings.decay_excludes else []
+    if "norm" in settings.decay_excludes:
+        found += [p for part in module.modules() if isinstance(part, NORMS) for p in part.parameters(recurse=False)]
     return found
+
+
+def _biases(module: nn.Module) -> list[nn.Parameter]:
+    """Those of all layers but normalisation."""
+    parts = [dict(part.named_parameters(recurse=False)) for part in module.modules() if not isinstance(part, NORMS)]
+    return [own["bias"] for own in parts if "bias" in own]

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from bench import names
 from bench.errors import UserError
-from bench.paths import Inside
+from bench.initialisation import Initialisation, Normalisation
 from bench.phase import Phase
 from bench.schema import Strict, explain, read_yaml
 
@@ -28,6 +28,10 @@ class Optimizer(Strict):
         momentum, nesterov: of SGD.
         betas, eps: of AdamW, as torch has them.
         weight_decay: as torch's optimizers understand it: added to the gradient by SGD, apart from it in AdamW.
+        decay: ``torch``, or ``step``: each step takes `weight_decay` of every weight off it, whatever its gradient, the
+            momentum and the learning rate.
+        bias_rate: what the learning rate of biases (of convolution and linear layers) is multiplied by, as Caffe's
+            ``lr_mult``.
         clip_norm: gradients are scaled down to this norm over all parameters; null never.
         decay_excludes: parameters without weight decay: ``norm`` (scale and shift of normalisation), ``bias``.
         decay_masked: whether weight decay also acts on masked entries that stay alive (DPF and its kin).
@@ -39,9 +43,17 @@ class Optimizer(Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = Field(default=0.0, ge=0)
+    decay: Literal["torch", "step"] = "torch"
+    bias_rate: float = Field(default=1.0, gt=0, le=1e6)
     decay_excludes: tuple[Literal["norm", "bias"], ...] = ()
     decay_masked: bool = True
     clip_norm: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        if self.decay == "step" and self.weight_decay >= 1:
+            raise ValueError(f"'weight_decay' is a fraction below 1 where 'decay' is step, not {self.weight_decay:g}")
+        return self
 
 
 class Photographs(Strict):
@@ -104,55 +116,6 @@ class Data(Strict):
     photographs: Photographs = Photographs()
 
 
-class Initialisation(Strict):
-    """Initial weights: ``architecture`` leaves what the model's constructor drew (from the run's seed).
-
-    Biases of convolution and linear layers become 0 unless ``architecture`` or ``pytorch`` is chosen.
-
-    Attributes:
-        weights: of convolution and linear layers: He's (``kaiming``), Glorot's (``xavier``; TensorFlow 1 draws it
-            uniformly by default), ``lecun_normal`` (variance 1 / fan in, cut off at two standard deviations:
-            TensorFlow's ``variance_scaling_initializer``), or what ``pytorch`` does by default, biases included.
-        mode: for He's, by which fan.
-        norm_weight: the scales of batch normalisation: ones, all 0.5 (``half``), or uniform in [0, 1).
-        file: trained weights to start from instead, a path inside the data folder. They are the dense network of
-            every seed: it is not trained further, and methods that prune after training prune it.
-        sha256: the file's checksum (64 hex digits), which is part of a run's identity.
-    """
-
-    weights: Literal[
-        "architecture",
-        "kaiming_normal",
-        "kaiming_uniform",
-        "xavier_normal",
-        "xavier_uniform",
-        "lecun_normal",
-        "pytorch",
-    ] = "architecture"
-    mode: Literal["fan_in", "fan_out"] = "fan_out"
-    norm_weight: Literal["ones", "uniform", "half"] = "ones"
-    file: Inside | None = None
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.file is None) != (self.sha256 is None):
-            raise ValueError("'file' and 'sha256' belong together")
-        return self
-
-
-class Normalisation(Strict):
-    """Batch normalisation; None keeps the architecture's own value.
-
-    Attributes:
-        momentum: the weight of a new batch in the running statistics, as torch defines it.
-        eps: what is added to the variance.
-    """
-
-    momentum: float | None = Field(default=None, gt=0, le=1)
-    eps: float | None = Field(default=None, gt=0)
-
-
 class Scoring(Strict):
     """How saliencies that need gradients see the data and batch normalisation.
 
@@ -182,8 +145,11 @@ class Recipe(Strict):
         initialisation: where weights begin.
         batch_norm: settings of batch normalisation.
         scoring: what saliencies see that need gradients.
-        label_smoothing: the share of the target that is spread over all classes.
-        dropout: timm's ``drop_rate``: before the classifier; in a Wide ResNet inside the blocks.
+        loss: what is minimised: ``cross_entropy``, or ``sigmoid_twice``, squared errors of sigmoid outputs as in SET's
+            tutorial (`bench.losses`).
+        label_smoothing: the share of the target that is spread over all classes, of the cross-entropy.
+        dropout: timm's ``drop_rate``: before the classifier; in a Wide ResNet inside the blocks, in the perceptron of
+            SET's tutorial after every hidden layer.
         drop_path: timm's ``drop_path_rate``: how often the last residual block is skipped for an image (earlier ones
             less, linearly), in architectures that can.
         evaluate_every: epochs between evaluations during training (the last epoch is always evaluated).
@@ -204,6 +170,7 @@ class Recipe(Strict):
     initialisation: Initialisation = Initialisation()
     batch_norm: Normalisation = Normalisation()
     scoring: Scoring = Scoring()
+    loss: Literal["cross_entropy", "sigmoid_twice"] = "cross_entropy"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path: float = Field(default=0.0, ge=0, lt=1)
@@ -213,6 +180,12 @@ class Recipe(Strict):
     channels_last: bool = True
     mode: Literal["deterministic", "fast"] = "deterministic"
     gpus: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _smooths_what_it_can(self) -> Self:
+        if self.label_smoothing and self.loss != "cross_entropy":
+            raise ValueError(f"'label_smoothing' is of the cross-entropy; with the loss '{self.loss}' it has to be 0")
+        return self
 
     def phase(self, name: str) -> Phase:
         """The phase called ``train`` or ``finetune``; a one-sentence error if the recipe has none."""

@@ -15,7 +15,7 @@ from bench import capture, distributed
 from bench.ancestry import Parent, parents_in
 from bench.bookkeeping import Bookkeeping
 from bench.context import Run
-from bench.decay import KeptDecay
+from bench.decay import OwnDecay
 from bench.determinism import autocast
 from bench.errors import Diverged, Interrupted
 from bench.evaluate import evaluate
@@ -89,11 +89,11 @@ class Trainer:
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
         self._sum = torch.zeros((), dtype=torch.float64, device=run.device)
         self.stop_request = StopRequest()
-        self.decay = KeptDecay(run)
+        self.decay = OwnDecay(run)
         run.optimizer = build(
             run.recipe.optimizer,
             [run.model, run.extras],
-            {id(parameter) for parameter, _ in self.decay.masked},
+            self.decay.parameters,
             run.method.parameter_groups(run),
             run.device if capture.wanted(run) else None,
         )

@@ -10,9 +10,9 @@ import pytest
 
 from bench import latency, published
 from bench.grid import Cell, Plan
+from bench.initialisation import Initialisation
 from bench.latency import Latency, Machine, Network, Timing
 from bench.published import Published
-from bench.recipe import Initialisation
 from bench.record import Cost, Record
 from bench.report.measurements import Source
 from bench.sharing import checklist

@@ -6,13 +6,16 @@ import pytest
 import torch
 from torch import nn
 
+from bench.initialisation import Initialisation, Normalisation
 from bench.initialise import build, initialise
 from bench.phase import Phase
-from bench.recipe import Initialisation, Normalisation, Recipe
+from bench.recipe import Recipe
 from bench.seeds import generator
 
 
-def recipe(precision: str = "fp32", dropout: float = 0.0, channels_last: bool = True, **initialisation: str) -> Recipe:
+def recipe(
+    precision: str = "fp32", dropout: float = 0.0, channels_last: bool = True, **initialisation: str | float
+) -> Recipe:
     values = {"precision": precision, "dropout": dropout, "channels_last": channels_last}
     return Recipe(
         batch_size=1,
@@ -93,11 +96,13 @@ def test_the_order_of_layers_does_not_matter() -> None:
         ("xavier_uniform", "fan_in", math.sqrt(2 / 216), math.sqrt(2 / 20)),
         ("lecun_normal", "fan_out", math.sqrt(1 / 72), math.sqrt(1 / 16)),
         ("pytorch", "fan_out", math.sqrt(1 / 72 / 3), math.sqrt(1 / 16 / 3)),
+        ("normal", "fan_out", 0.1, 0.1),
     ],
 )
 def test_the_scale_of_the_draws(weights: str, mode: str, conv: float, fc: float) -> None:
     model = network()
-    initialise(model, recipe(weights=weights, mode=mode), 0)
+    std = {"std": 0.1} if weights == "normal" else {}
+    initialise(model, recipe(weights=weights, mode=mode, **std), 0)
     found = state(model)
     # 1,152 and 64 draws: the estimate of a standard deviation is off by 1 / sqrt(2 n), 2 % and 9 %; four times that.
     assert found["conv.weight"].std().item() == pytest.approx(conv, rel=0.085)
@@ -120,6 +125,12 @@ def test_pytorch_s_own_draw_is_recognised_by_its_bounds() -> None:
         assert found[f"{layer}.bias"].abs().sum() > 0
     assert found["bn.bias"].abs().sum() == 0
     assert found["conv.weight"].abs().max() > 0.95 * 72**-0.5  # of 1,152 draws
+
+
+@pytest.mark.parametrize("given", [{"weights": "normal"}, {"weights": "xavier_normal", "std": 0.1}])
+def test_a_spread_of_its_own_is_the_normal_draw_s_alone(given: dict[str, str | float]) -> None:
+    with pytest.raises(ValueError, match="'std' and the weights 'normal' belong together"):
+        Initialisation.model_validate(given)
 
 
 def test_scales_of_batch_normalisation_of_one_half() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.optimization import build, learning_rate, set_rate
+from bench.optimization import build, current_rate, learning_rate, set_rate
 from bench.phase import Phase
 from bench.recipe import Optimizer
 
@@ -71,6 +71,25 @@ def test_parameters_decayed_elsewhere_are_left_out():
     model = nn.Linear(2, 2)
     groups = build(Optimizer(weight_decay=0.1), [model], {id(model.weight)}).param_groups
     assert [len(group["params"]) for group in groups if group["weight_decay"]] == [1]
+
+
+def test_biases_have_a_rate_of_their_own_and_scales_of_norms_do_not():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
+    optimizer = build(Optimizer(bias_rate=0.5, weight_decay=0.1, decay_excludes=("norm",)), [model], set())
+    set_rate(optimizer, 0.2)
+    rates = {parameter: group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    named = {name: rates[parameter] for name, parameter in model.named_parameters()}
+    assert {name for name, rate in named.items() if rate == 0.1} == {"0.bias", "2.bias"}
+    assert {rate for name, rate in named.items() if name not in ("0.bias", "2.bias")} == {0.2}
+    assert current_rate(optimizer) == 0.2
+    assert sorted(group["weight_decay"] for group in optimizer.param_groups) == [0.0, 0.1, 0.1], "as without"
+
+
+def test_rates_that_are_tensors_are_filled_apart():
+    model = nn.Linear(2, 2)
+    optimizer = build(Optimizer(bias_rate=0.25), [model], set(), (), torch.device("cpu"))
+    set_rate(optimizer, 0.2)
+    assert [group["lr"].item() for group in optimizer.param_groups] == pytest.approx([0.2, 0.05])
 
 
 def test_a_group_of_its_own_keeps_its_rate_and_settings():
