@@ -16,6 +16,7 @@ from bench.data.catalog import DataInfo, info
 from bench.data.images import FIELDS, file_of
 from bench.data.originals import problem
 from bench.data.split import stratified
+from bench.data.subset import choose, origin
 from bench.errors import UserError
 from bench.record import write_atomic
 
@@ -58,7 +59,9 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
         return _index(expected, path, image_folder(expected, data_dir))
     if path.exists() and _is_right(path, expected):
         return path
-    arrays = _digits() if name == "digits" else _from_torchvision(name, data_dir, download)
+    arrays = _digits() if name == "digits" else _from_torchvision(origin(name), data_dir, download)
+    if origin(name) != name:
+        arrays = choose(arrays, expected)
     found = fingerprint(arrays)
     if found != expected.sha256:
         raise UserError(
@@ -76,13 +79,14 @@ def originals(name: str, data_dir: Path | None = None) -> Path | None:
     """The folder in which a data set's originals are looked for; None for one that needs none."""
     if info(name).folder:
         return data_root(data_dir) / info(name).folder
-    return data_root(data_dir) / _TORCHVISION[name][1] if name in _TORCHVISION else None
+    whole = origin(name)
+    return data_root(data_dir) / _TORCHVISION[whole][1] if whole in _TORCHVISION else None
 
 
 def _where(name: str, data_dir: Path | None) -> str:
     """`` of data/FashionMNIST/raw``, with the file that is wrong if it shows; nothing for digits."""
     folder = originals(name, data_dir)
-    wrong = problem(name, data_root(data_dir)) if folder else ""
+    wrong = problem(origin(name), data_root(data_dir)) if folder else ""
     return f" of {folder}{f' ({wrong})' if wrong else ''}" if folder else ""
 
 

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from bench import data
 from bench.data.prepare import fingerprint, prepare
+from bench.data.subset import choose
 from bench.errors import UserError
 from tests.real_data import folder_with
 
@@ -200,6 +201,30 @@ def test_a_failed_download_is_one_sentence(nowhere: Path, monkeypatch: pytest.Mo
         prepare("cifar10", nowhere / "out", nowhere, download=True)
 
 
+def test_a_part_is_what_the_tutorial_of_set_takes() -> None:
+    """It seeds numpy with 0, shuffles the training indices, then those of the test, and takes the first of each."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    train, test = np.arange(60_000), np.arange(10_000)
+    np.random.shuffle(train)
+    np.random.shuffle(test)
+    np.random.set_state(state)
+    whole = {"train_x": np.arange(60_000), "train_y": -np.arange(60_000), "test_x": np.arange(10_000)}
+    found = choose(whole | {"test_y": -whole["test_x"]}, data.info("fashion_mnist_2000"))
+    assert np.array_equal(found["train_x"], train[:2000])
+    assert np.array_equal(found["test_x"], test[:1000])
+    assert np.array_equal(found["train_y"], -train[:2000])
+    assert np.array_equal(found["test_y"], -test[:1000])
+
+
+def test_a_part_is_decoded_from_the_originals_of_the_whole(nowhere: Path) -> None:
+    with pytest.raises(UserError, match=r"^data set 'fashion_mnist' was not found whole in data/FashionMNIST/raw"):
+        prepare("fashion_mnist_2000", nowhere / "out")
+    write_fashion(nowhere)
+    with pytest.raises(UserError, match=r"^data set 'fashion_mnist_2000': the decoded images of .*FashionMNIST/raw"):
+        prepare("fashion_mnist_2000", nowhere / "out", nowhere)
+
+
 # -- real data ------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +235,6 @@ def big_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "mnist", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "mnist", "fashion_mnist", "fashion_mnist_2000"])
 def test_real_data_have_the_registered_fingerprint_and_statistics(name: str, big_folder: Path) -> None:
     check_statistics(name, load_file(prepare(name, big_folder, folder_with(name))))
