@@ -13,6 +13,9 @@ from typing import Literal
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+HALVINGS = 60
+"""Of an interval, after which its ends are neighbouring floating-point numbers, or nearly so."""
+
 DIGITS = 6
 """Counts are rounded to so many decimals before a floor or ceiling is taken: 0.1 · 1000 are 100, not 99.99…"""
 
@@ -123,6 +126,28 @@ class ER(ERK):
 
     def _raw(self, shape: tuple[int, ...]) -> float:
         return (shape[0] + shape[1]) / (shape[0] * shape[1])
+
+
+@dataclass(frozen=True, repr=False)
+class ERDraws(ER):
+    """Erdős–Rényi as SET's code on sparse matrices draws it: ε (out + in) positions of a layer, with replacement.
+
+    A position that is drawn again is no further weight, so the expected density is 1 − exp(−ε (out + in) / (out · in))
+    and no layer becomes dense. ε is the one that meets the target over all layers.
+    """
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """The solution of Σ density·units = (1 − sparsity)·Σ units, by halving an interval of ε."""
+        if not sparsity:
+            return dict.fromkeys(shapes, 1.0)
+        raw = {name: self._raw(shape) for name, shape in shapes.items()}
+        budget = (1 - sparsity) * sum(units.values())
+        low, high = 0.0, -math.log(sparsity) / min(raw.values())  # there even the sparsest layer has the target's
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            enough = sum(-math.expm1(-middle * raw[name]) * units[name] for name in shapes) >= budget
+            low, high = (low, middle) if enough else (middle, high)
+        return {name: -math.expm1(-high * raw[name]) for name in shapes}
 
 
 def proportional(total: int, shares: Mapping[str, float], room: Mapping[str, int]) -> dict[str, int]:

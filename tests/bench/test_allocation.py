@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.allocation import ER, ERK, Global, Uniform, proportional
+from bench.allocation import ER, ERK, ERDraws, Global, Uniform, proportional
 
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (2, 4)}
 UNITS = {name: math.prod(shape) for name, shape in SHAPES.items()}  # 108 and 8
@@ -52,6 +52,28 @@ def test_layers_with_the_same_largest_raw_value_become_dense_together():
     assert densities["c"] * 100 == pytest.approx(49)
 
 
+TUTORIAL = {"fc1": (1000, 784), "fc2": (1000, 1000), "fc3": (1000, 1000), "fc": (10, 1000)}
+"""SET's tutorial draws 13 (in + out) positions of each layer: 23,192, 26,000, 26,000 and 13,130."""
+
+
+def test_draws_with_replacement_keep_what_is_expected_of_them():
+    units = {name: math.prod(shape) for name, shape in TUTORIAL.items()}
+    # A position of a layer with N is missed by k draws with probability (1 − 1/N)^k.
+    draws = {name: 13 * sum(shape) for name, shape in TUTORIAL.items()}
+    expected = {name: units[name] * (1 - (1 - 1 / units[name]) ** draws[name]) for name in TUTORIAL}
+    sparsity = 1 - sum(expected.values()) / sum(units.values())
+    groups = ERDraws().groups(TUTORIAL, units, sparsity)
+    assert [group.keep for group in groups] == [22_852, 25_665, 25_665, 7_310]
+    assert [group.keep for group in groups] == [round(count) for count in expected.values()]
+
+
+def test_draws_with_replacement_are_those_of_er_where_hardly_any_collide():
+    # 58 of a million: a collision is improbable.
+    shapes = {"a": (1000, 500), "b": (500, 1000)}
+    units = {"a": 500_000, "b": 500_000}
+    assert ERDraws().densities(shapes, units, 1 - 58e-6) == pytest.approx(ER().densities(shapes, units, 1 - 58e-6))
+
+
 @pytest.mark.parametrize(("rounding", "keep"), [("nearest", 12), ("down", 11), ("up", 12)])
 def test_rounding_of_the_total(rounding, keep):
     (group,) = Global(rounding=rounding).groups(SHAPES, UNITS, 0.9)  # 11.6
@@ -94,7 +116,7 @@ layer_shapes = st.lists(
 def test_er_and_erk_meet_the_total_and_never_exceed_one(shapes, sparsity):
     named = {f"layer{index}": shape for index, shape in enumerate(shapes)}
     units = {name: math.prod(shape) for name, shape in named.items()}
-    for allocation in (ER(), ERK()):
+    for allocation in (ER(), ERK(), ERDraws()):
         densities = allocation.densities(named, units, sparsity)
         assert all(0 <= density <= 1 + 1e-12 for density in densities.values())
         kept = sum(densities[name] * units[name] for name in named)
