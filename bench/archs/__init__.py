@@ -44,6 +44,7 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "convnet_strided": ("convnet", "StridedConvNet", {"widths": (16, 32, 64, 128)}),
     "lenet_300_100": ("lenet", "Perceptron", {"widths": (300, 100)}),
     "mlp_1000_1000_1000": ("lenet", "Perceptron", {"widths": (1000, 1000, 1000)}),
+    "mlp_1000_1000_1000_set": ("mlp_set", "SetPerceptron", {"widths": (1000, 1000, 1000)}),
     "lenet5": ("lenet", "LeNet5", {"channels": (6, 16), "widths": (120, 84), "padding": 2}),
     "lenet5_caffe": ("lenet", "LeNet5", {"relu": False}),
     "lenet5_caffe_relu": ("lenet", "LeNet5", {}),
@@ -57,7 +58,7 @@ _REGISTERED = re.compile(r"^@register_model\s+def (\w+)\(", re.MULTILINE)
 OWN: tuple[str, ...] = tuple(_MODELS)
 """The names of our own architectures."""
 
-FLAT: frozenset[str] = frozenset(name for name, (module, _, _) in _MODELS.items() if module == "lenet")
+FLAT: frozenset[str] = frozenset(name for name, (module, _, _) in _MODELS.items() if module in ("lenet", "mlp_set"))
 """Those of our own that are built for one size of images, 28 pixels unless said."""
 
 

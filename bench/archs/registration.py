@@ -17,7 +17,7 @@ default_cfgs = generate_default_cfgs(
             "num_classes": 10,
             "input_size": (1, 28, 28) if name in archs.FLAT else (3, 32, 32),
             "crop_pct": 1.0,
-            "first_conv": "fc1" if archs.entry(name)[1] == "Perceptron" else "conv1",
+            "first_conv": "fc1" if "Perceptron" in archs.entry(name)[1] else "conv1",
             "classifier": "fc",
             "license": "apache-2.0",
         }
