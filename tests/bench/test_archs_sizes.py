@@ -31,6 +31,7 @@ FAMILIES = {
     "MobileNetV2": ("MobileNet", "1801.04381"),
     "ConvNet": ("small, ours", ""),
     "StridedConvNet": ("small, ours", ""),
+    "SetPerceptron": ("LeNet, 28 pixels", ""),
     "Perceptron": ("LeNet, 28 pixels", ""),
     "LeNet5": ("LeNet, 28 pixels", ""),
 }
