@@ -32,6 +32,7 @@ OWN = {
     "missing_the_mark_cifar10": "missing_the_mark",
     "rescience_cifar10": "rescience",
     "rigl_cifar10": "rigl",
+    "set_tutorial": "set_tutorial",
     "synflow_cifar10": "synflow",
 }
 
