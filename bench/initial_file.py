@@ -8,7 +8,7 @@ from bench.data.prepare import data_root
 from bench.errors import UserError
 from bench.foreign.kinds import recognise
 from bench.identity import file_digest
-from bench.recipe import Initialisation
+from bench.initialisation import Initialisation
 
 
 def initial_file(chosen: Initialisation) -> Path | None:
