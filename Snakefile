@@ -1,7 +1,7 @@
 # The way of the data: data sets and networks → runs → records → tables. What there is to run comes from the grid.
 from snakemake.utils import min_version
 
-from bench.workflow import warm
+from bench.workflow import failures, warm
 from bench.workflow.exhibits import exhibits
 from bench.workflow.flow import plan
 
@@ -13,6 +13,7 @@ if not workflow.configfiles:
 
 
 flow = plan(workflow, config)
+failures.contained()
 
 
 # What `snakemake --report` says first.

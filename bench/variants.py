@@ -76,8 +76,8 @@ def settled(grid: Grid, source: Path) -> Grid:
         grid: as read.
         source: its file.
     """
-    mark = _read(grid.report_folder / MARK)
-    if mark is None or _same(mark, _mark(grid, source)):
+    found = _read(grid.report_folder / MARK)
+    if found is None or _same(found, _mark(grid, source)):
         return grid
     changes = grid.variant.changes
     suffix = _short([_place(source), *(changes.items() if "name" in changes else ()), grid.variant.suffix])
@@ -96,10 +96,10 @@ def _mark(grid: Grid, source: Path) -> dict[str, Any]:
     return {"source": _place(source), "changes": dict(grid.variant.changes), "grid": asked}
 
 
-def _same(mark: dict[str, Any], ours: dict[str, Any]) -> bool:
+def _same(found: dict[str, Any], ours: dict[str, Any]) -> bool:
     """Whether a folder is of the same grid, or of the same file before it was edited."""
     kept = ("source", "changes")
-    return mark.get("grid") == ours["grid"] or all(mark.get(name) == ours[name] for name in kept)
+    return found.get("grid") == ours["grid"] or all(found.get(name) == ours[name] for name in kept)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -23,14 +23,12 @@ from bench.grid import Grid, Plan, expand, load
 from bench.record import Record, write_atomic, write_text
 from bench.schema import explain
 from bench.spec import RunSpec
+from bench.variants import MACHINE
 
 if TYPE_CHECKING:
     from bench.report.measurements import Source
 
 GRID, RECORDS = "grid.yaml", "records"
-
-MACHINE = {"results", "reports", "data_dir", "download", "tracking_uri"}
-"""Fields of a grid that say where things lay on the machine of the runs."""
 
 HEADER = "# The grid whose records lie beside this file; `reprune report` on this folder rebuilds its tables.\n"
 
@@ -117,7 +115,7 @@ def _keep_churn(plan: Plan, grid: Grid, folder: Path) -> None:
 
 def description(grid: Grid) -> str:
     """The ``grid.yaml`` of a grid: what it asks for, without what belongs to a machine."""
-    asked = grid.model_dump(mode="json", exclude_defaults=True, exclude=MACHINE)
+    asked = grid.model_dump(mode="json", exclude_defaults=True, exclude=set(MACHINE))
     return HEADER + yaml.safe_dump(asked, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 

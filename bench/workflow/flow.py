@@ -176,7 +176,6 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    failures.contained()
     # Rules say `python`: it has to be the one that runs Snakemake, in an activated environment or not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     if flow.grid.data_dir:  # jobs read trained weights from there, too
