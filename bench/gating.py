@@ -69,8 +69,8 @@ class Layer:
 def layers(model: nn.Module, image: Tensor) -> list[Layer]:
     """The convolutions and linear layers of a network in the order in which `image`, (1, C, H, W), meets them.
 
-    The model is run once in evaluation mode and left as it was. Raises `UserError` for other convolutions than those of
-    two dimensions, and for layers that are run several times.
+    The model is left as it was. Raises `UserError` for convolutions of other dimensions
+    than two, and for layers that are passed several times.
     """
     trace = _Trace()
     handles = [handle for name, module in model.named_modules() if name for handle in trace.follow(name, module)]
@@ -113,12 +113,10 @@ class _Trace:
         return id(tensor), tensor._version
 
     def _look(self, name: str, module: nn.Module, source: Value, output: Tensor) -> None:
-        if isinstance(module, _ConvNd) and not isinstance(module, nn.Conv2d):
-            raise UserError(
-                f"gates stand behind two-dimensional convolutions, and '{name}' is a {type(module).__name__}."
-            )
-        if name in self.facts:
-            raise UserError(f"gates stand behind what an image passes once, and it passes '{name}' several times.")
+        other = isinstance(module, _ConvNd) and not isinstance(module, nn.Conv2d)
+        if other or name in self.facts:
+            found = f"'{name}' is a {type(module).__name__}" if other else f"it passes '{name}' several times"
+            raise UserError(f"gates want two-dimensional convolutions that an image passes once, and {found}.")
         if isinstance(module, nn.Conv2d | nn.Linear):
             self.facts[name] = _facts(module, output)
             self.read_again.update([name] if source in self.read else [])

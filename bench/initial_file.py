@@ -11,7 +11,7 @@ from bench.identity import file_digest
 from bench.initialisation import Initialisation
 
 
-def initial_file(chosen: Initialisation) -> Path | None:
+def locate(chosen: Initialisation) -> Path | None:
     """Where the weights lie that a recipe starts from; None if it draws them.
 
     Raises:

@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn import init
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench import archs
-from bench.initial_file import initial_file
+from bench import archs, initial_file
 from bench.initialisation import Initialisation
 from bench.prunable import layer_weights
 from bench.recipe import Recipe
@@ -88,7 +87,7 @@ def fill_from_file(model: nn.Module, chosen: Initialisation) -> None:
     Raises:
         UserError: if the file is not in the data folder, is not the recipe's, or does not fit the network.
     """
-    path = initial_file(chosen)
+    path = initial_file.locate(chosen)
     assert path is not None
     model.load_state_dict(fit(model, load_state(path, chosen.key), source=f"{path}: the weights"))
 

@@ -61,7 +61,7 @@ def check_stored(model: nn.Module, architecture: str) -> None:
     They are computed from others (weight and spectral normalisation and whatever else `torch.nn.utils.parametrizations`
     has, masks of `torch.nn.utils.prune`), or have no shape before the first image passes (lazy modules).
     """
-    from torch.nn.parameter import UninitializedTensorMixin
+    from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
     for path, module in model.named_modules():
         stored = {**module._parameters, **module._buffers}

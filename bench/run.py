@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bench import catalog, disk, locks, record
+from bench import catalog, disk, initial_file, locks, record
 from bench.devices import device_slot, require
 from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
 from bench.heap import keep_freed_memory, peak
-from bench.initial_file import initial_file
 from bench.launch import INTERRUPTED, end_with_parent, launch
 from bench.lineage import method_of, skipped
 from bench.options import parser, spec_from
@@ -64,7 +63,7 @@ def execute(
     finished = finished_record(path, spec)
     if finished is not None:
         return finished
-    initial_file(spec.recipe.initialisation)
+    initial_file.locate(spec.recipe.initialisation)  # before torch is imported, which takes seconds
     from bench import determinism, distributed, provenance
 
     keep_freed_memory()

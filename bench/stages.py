@@ -73,7 +73,8 @@ class Workshop:
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
         model = self.model()
         flops.positions(model, self.dense_macs)  # refuses a count of another version of the architecture
-        lone_images.check(model, spec.recipe, self.info, scores=catalog.asks_for_gradients(spec.method))
+        scores = any(map(catalog.asks_for_gradients, (spec.method, *self.method.borrows)))
+        lone_images.check(model, spec.recipe, self.info, scores)
         self.curves: dict[str, Curve] = {}
         self.progress: dict[str, Progress] = {}
         self.ancestry: dict[str, Ancestry] = {}

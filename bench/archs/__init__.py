@@ -167,7 +167,7 @@ def usual_size(name: str) -> tuple[int, int, int] | None:
     import timm
 
     configuration = timm.get_pretrained_cfg(name)
-    return configuration and configuration.input_size
+    return configuration.input_size if configuration else None
 
 
 def check(name: str) -> None:

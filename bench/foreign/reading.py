@@ -115,10 +115,10 @@ def _check_classes(path: Path, form: Format) -> None:
 
 
 def _load(path: Path) -> Any:
-    stand_ins = [(Setting, name) for name in SETTINGS]
+    stand_ins: list[Any] = [(Setting, name) for name in SETTINGS]
     with (
         torch.serialization.safe_globals(stand_ins),
-        torch.sparse.check_sparse_tensor_invariants(),  # indices beyond a tensor would be written to
+        torch.sparse.check_sparse_tensor_invariants(),  # type: ignore[no-untyped-call]  # else indices beyond are used
         warnings.catch_warnings(),
         path.open("rb") as file,  # of a path, torch goes by what it ends with
     ):

@@ -10,10 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bench import data, disk
+from bench import data, disk, initial_file
 from bench.data.images import file_of
 from bench.errors import UserError
-from bench.initial_file import initial_file
 from bench.options import parser, spec_from
 from bench.run import Watch, exclusively, finished_record, status_of
 from bench.runlog import log_to
@@ -44,7 +43,7 @@ def run(words: list[str]) -> int:
 
 
 def _carried_out(words: list[str], spec: RunSpec, arguments: argparse.Namespace) -> int:
-    initial_file(spec.recipe.initialisation)
+    initial_file.locate(spec.recipe.initialisation)
     disk.check(arguments.results)
 
     def job(watch: Watch | None) -> int:

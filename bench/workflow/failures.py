@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -30,7 +29,7 @@ def contained() -> None:
     start, clean = Executor.run_single_job, DAG.cleanup_workdir
 
     @wraps(start)
-    def started(executor: Any, job: Any) -> Future[Any]:
+    def started(executor: Any, job: Any) -> Any:
         try:
             return start(executor, job)
         except OSError as error:

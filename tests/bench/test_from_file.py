@@ -90,6 +90,26 @@ def test_a_file_that_is_missing_or_another_one_is_one_sentence(weights):
 def test_file_and_checksum_belong_together():
     with pytest.raises(UserError, match="'file' and 'sha256' belong together"):
         Recipe.read(VALUES | {"initialisation": {"file": "x.pt"}}, "the test")
+    with pytest.raises(UserError, match="'key' says where in a 'file' the weights stand, and there is no 'file'"):
+        Recipe.read(VALUES | {"initialisation": {"key": "state_dict_ema"}}, "the test")
+
+
+def test_a_key_chooses_among_several_weights_and_is_part_of_the_identity(weights):
+    state = load_state(weights)
+    raw, average = state, state | {"linear.bias": torch.ones(4)}
+    path = weights.with_suffix(".pth")
+    torch.save({"state_dict": raw, "state_dict_ema": average}, path)
+    chosen = recipe(path, key="state_dict_ema")
+    assert torch.equal(build("resnet8_cifar", 4, 3, 8, chosen, 0).fc.bias, torch.ones(4))
+    assert torch.equal(build("resnet8_cifar", 4, 3, 8, recipe(path), 0).fc.bias, raw["linear.bias"])
+    assert spec(path, "dense").identity != spec(path, "dense", key="state_dict_ema").identity
+    assert spec(path, "dense").identity == spec(path, "dense", key="").identity
+
+
+def test_what_a_file_is_says_more_than_that_it_is_another_one(weights):
+    weights.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 99\n")
+    with pytest.raises(UserError, match=r"trained\.safetensors is a git-LFS pointer to 99 bytes that were not fetched"):
+        build("resnet8_cifar", 4, 3, 8, recipe(weights, sha256="0" * 64), 0)
 
 
 def test_a_report_says_that_there_is_a_single_parent():

@@ -136,8 +136,8 @@ def test_a_tensor_of_two_layers_is_zero_in_both(results: Path, monkeypatch: pyte
 REFUSED = {
     ("l1_filter", "transposed"): "'layers.b.weight' is a transposed convolution's, in which filters are no rows",
     ("greg", "tied"): "'layers.b.weight' has values in common with another layer",
-    ("ftwt", "transposed"): "gates stand behind two-dimensional convolutions, and 'layers.b' is a ConvTranspose2d",
-    ("fbs", "twice"): "gates stand behind what an image passes once, and it passes 'layers.b' several times",
+    ("ftwt", "transposed"): "convolutions that an image passes once, and 'layers.b' is a ConvTranspose2d",
+    ("fbs", "twice"): "convolutions that an image passes once, and it passes 'layers.b' several times",
 }
 
 
