@@ -69,8 +69,8 @@ class Layer:
 def layers(model: nn.Module, image: Tensor) -> list[Layer]:
     """The convolutions and linear layers of a network in the order in which `image`, (1, C, H, W), meets them.
 
-    The model is left as it was. Raises `UserError` for convolutions of other dimensions
-    than two, and for layers that are passed several times.
+    The model is left as it was. Raises `UserError` for convolutions of other dimensions than two, and for layers that
+    are passed several times.
     """
     trace = _Trace()
     handles = [handle for name, module in model.named_modules() if name for handle in trace.follow(name, module)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bench import archs, catalog, names, prunable, recipe, targets
+from bench import archs, catalog, data, names, prunable, recipe, targets
 from bench.errors import UserError
 from bench.lineage import identify
 from bench.spec import RunSpec
@@ -21,6 +21,7 @@ def spec_from(arguments: argparse.Namespace) -> RunSpec:
 
         resolved.read(arguments.resolved)
     method, fields = catalog.parse(arguments.method)
+    data.info(arguments.dataset)
     archs.check(arguments.architecture)
     prunable.check(arguments.prunable)
     points = _points(arguments.points)

@@ -61,11 +61,11 @@ def check_stored(model: nn.Module, architecture: str) -> None:
     They are computed from others (weight and spectral normalisation and whatever else `torch.nn.utils.parametrizations`
     has, masks of `torch.nn.utils.prune`), or have no shape before the first image passes (lazy modules).
     """
-    from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
+    from torch.nn.parameter import is_lazy
 
     for path, module in model.named_modules():
         stored = {**module._parameters, **module._buffers}
-        if any(isinstance(tensor, UninitializedTensorMixin) for tensor in stored.values()):
+        if any(map(is_lazy, stored.values())):
             raise UserError(
                 f"architecture '{architecture}': '{path}' is a lazy module, without weights before an image passes; "
                 "give it the number of its inputs."

@@ -91,7 +91,7 @@ def check_filters(model: torch.nn.Module, names: list[str], method: str) -> None
     for module in model.modules():
         for parameter in module._parameters.values():
             owners.setdefault(id(parameter), []).append(module)
-    named = dict(model.named_parameters())
+    named = dict(model.named_parameters(remove_duplicate=False))
     for name in names:
         layer, _, leaf = name.rpartition(".")
         own = [id(named[each]) for each in (name, f"{layer}.bias") if each in named]

@@ -94,7 +94,8 @@ def test_file_and_checksum_belong_together():
         Recipe.read(VALUES | {"initialisation": {"key": "state_dict_ema"}}, "the test")
 
 
-def test_a_key_chooses_among_several_weights_and_is_part_of_the_identity(weights):
+def test_a_key_chooses_among_several_weights_and_is_part_of_the_identity(weights, tmp_path):
+    Laboratory(tmp_path)  # which makes the data set known
     state = load_state(weights)
     raw, average = state, state | {"linear.bias": torch.ones(4)}
     path = weights.with_suffix(".pth")

@@ -18,7 +18,7 @@ from bench.recipe import Recipe
 from bench.record import Record
 from bench.run import execute
 from bench.spec import RunSpec
-from bench.structure import companions
+from bench.structure import check_filters, companions
 from bench.weights import saved_state
 from tests.bench.own_networks import COMPUTED, IMAGE, SUITABLE, two
 
@@ -161,6 +161,14 @@ def test_every_method_prunes_them_or_says_why_not(
         check(found, network, results)
     else:
         assert found.outcome == "collapsed" or (found.outcome == "error" and found.cost.epochs == 0), found.reason
+
+
+def test_a_bias_of_two_layers_belongs_to_no_filter_of_one() -> None:
+    network = two(nn.Conv2d(8, 8, 3, padding=1))
+    network.layers["a"].bias = network.layers["b"].bias
+    for name in ("layers.a.weight", "layers.b.weight"):
+        with pytest.raises(UserError, match=f"removes whole filters, and '{name}' has values in common"):
+            check_filters(network, [name], "mine")
 
 
 # -- batch norms behind filters --------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_a_wrong_run_ends_with_the_status_and_the_sentence_of_the_fork(server, r
     job = start(results, [*SHORT, "--dataset", "digit"])
     out, said = job.communicate(timeout=300)
     assert (job.returncode, out) == (2, "")
-    assert said.startswith("reprune: data set 'digit' is unknown; did you mean 'digits'?")
+    assert said.startswith("reprune: data set 'digit' is unknown; did you mean 'digits'")
 
 
 def test_a_fork_gets_the_signals_of_its_job_and_dies_with_it(server, results):
