@@ -49,7 +49,7 @@ rule all:
     params:
         grid=flow.resolved,
     shell:
-        "python -m bench.report.closing {params.grid:q} | tee {log:q}"
+        "python -m bench.workflow.final_rule {params.grid:q} | tee {log:q}"
 
 
 # `update`: what is there is not deleted when the job starts. Another clone that shares the results, or a job that
@@ -67,7 +67,7 @@ rule prepare:
     params:
         job=lambda wildcards: flow.preparation(wildcards.dataset),
     shell:
-        "python -m bench.cli prepare {params.job} > {log:q} 2>&1"
+        "python -m bench.commands.cli prepare {params.job} > {log:q} 2>&1"
 
 
 rule count:
@@ -83,7 +83,7 @@ rule count:
     params:
         job=lambda wildcards: flow.counting(wildcards.network),
     shell:
-        "python -m bench.cli count {params.job} > {log:q} 2>&1"
+        "python -m bench.commands.cli count {params.job} > {log:q} 2>&1"
 
 
 # One job is one run. Its inputs only have to exist: what determines a result is in the run's id, not in file dates.
@@ -132,4 +132,4 @@ for part, option in flow.parts.items():
             option=option,
         shell:
             # Evaluated when the rule runs: `option` itself would be that of the last turn of the loop.
-            "python -m bench.report {params.grid:q} {params.option} > {log:q} 2>&1"
+            "python -m bench.commands.cli report {params.grid:q} {params.option} > {log:q} 2>&1"

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import methods
-from bench import bounds, identity
+from bench import identity
 from bench import names as mini
+from bench.base import bounds
+from bench.base.nearest import hint
 from bench.errors import UserError
 from bench.hyperparameters import changed
 from bench.method import Method
-from bench.nearest import hint
 
 T = TypeVar("T")
 

@@ -10,15 +10,15 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from bench import distributed
+from bench.base import distributed
+from bench.base.determinism import autocast
 from bench.data.batches import Batch, Batches, split
-from bench.determinism import autocast
 from bench.errors import UserError
 from bench.losses import loss_of
 from bench.masks import Masks
 from bench.method import Method, Stage
-from bench.phase import Phase
 from bench.recipe import Recipe
+from bench.recipe.phase import Phase
 from bench.schedule import Timeline
 from bench.seeds import generator
 from bench.structure import Filters, check_filters, companions

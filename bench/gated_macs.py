@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.base.determinism import autocast
 from bench.context import Run
-from bench.determinism import autocast
 from bench.gating import Gate, Layer, evaluating, gates_of, in_mode, layers
 
 

@@ -268,7 +268,7 @@ def losses_of(run: Run) -> list[Tensor]:
     """The gates' losses for the batch just seen, 0-d, in the network's order; to be asked for once in a step.
 
     The gates are left with the values: a loss that outlives its step holds the step's graph, and a recording of the
-    next (`bench.capture`) would go on from nodes that were made outside of it.
+    next (`bench.training.capture`) would go on from nodes that were made outside of it.
     """
     gates = gates_of(run)
     losses = [gate.loss for gate in gates]

@@ -10,14 +10,15 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench import bounds, names
+from bench import names
 from bench.allocation import Allocation
+from bench.base import bounds
+from bench.base.nearest import hint
+from bench.base.schema import shown
+from bench.base.wording import wanted
 from bench.errors import UserError
-from bench.nearest import hint
 from bench.schedule import Ramp, Schedule
-from bench.schema import shown
 from bench.structure import Weights
-from bench.wording import wanted
 from bench.zeros import Zeros
 
 T = TypeVar("T")

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn import init
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench import archs, initial_file
-from bench.initialisation import Initialisation
-from bench.prunable import layer_weights
+from bench import archs
+from bench.data import initial_file
 from bench.recipe import Recipe
+from bench.recipe.initialisation import Initialisation
+from bench.recipe.prunable import layer_weights
 from bench.seeds import generator, seed_for
 from bench.weights import fit, load_state
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from bench import plain_yaml
+from bench.base import plain_yaml
 from bench.errors import UserError
 
 # No two neighbours match the same letters, so a text that does not fit is given up in one pass.

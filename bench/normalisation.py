@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bench.base.determinism import autocast
 from bench.context import Run
-from bench.determinism import autocast
 from bench.optimization import NORMS
 
 BATCHES = 200

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.phase import Phase
 from bench.recipe import Optimizer
+from bench.recipe.phase import Phase
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
@@ -47,11 +47,11 @@ def build(
     Args:
         settings: the recipe's optimizer.
         modules: the network, and what a method added to it.
-        own_decay: ids of parameters whose decay the training loop applies itself (`bench.decay`).
+        own_decay: ids of parameters whose decay the training loop applies itself (`bench.training.decay`).
         own_groups: groups with settings of their own (`Method.parameter_groups`); `set_rate` leaves their rates alone.
-        recorded_on: the device whose steps are recorded (`bench.capture`): the rate is then a tensor there, and all
-            parameters are updated by one fused kernel, which reads it without asking for its value. Its roundings
-            differ from those of the usual one in the last bit.
+        recorded_on: the device whose steps are recorded (`bench.training.capture`): the rate is then a tensor there,
+            and all parameters are updated by one fused kernel, which reads it without asking for its value. Its
+            roundings differ from those of the usual one in the last bit.
     """
     free = {id(parameter) for module in modules for parameter in _not_decayed(module, settings)} | own_decay
     elsewhere = {id(parameter) for group in own_groups for parameter in group["params"]}

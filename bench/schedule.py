@@ -15,7 +15,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.phase import Phase
+    from bench.recipe.phase import Phase
 
 DROPS = {"first_drop": 0, "second_drop": 1, "last_drop": -1}
 

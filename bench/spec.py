@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from bench import identity, names
-from bench.paths import PART, cut, size
+from bench.base.paths import PART, cut, size
+from bench.base.schema import Strict
+from bench.base.spelling import Spelling, exact
 from bench.recipe import Recipe
-from bench.schema import Strict
-from bench.spelling import Spelling, exact
 
 LONGEST_ID = PART - len(".json")
 """Bytes of a run's id, of which a log, a kept record and others have their names."""
@@ -30,8 +30,8 @@ class RunSpec(Strict):
         budget: what the recipe's length was multiplied by.
         recipe: the resolved protocol, already scaled by `budget`.
         recipe_text: the recipe as written in the grid, ``name`` or ``name[field=value]``.
-        prunable: the prunable set, ``all``, ``conv`` or ``all[exclude=…]`` (see `bench.prunable`).
-        identity: SHA-256 over everything that determines the result (`bench.grid.identify`).
+        prunable: the prunable set, ``all``, ``conv`` or ``all[exclude=…]`` (see `bench.recipe.prunable`).
+        identity: SHA-256 over everything that determines the result (`bench.plan.grid.identify`).
     """
 
     dataset: str

@@ -10,11 +10,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from bench.base.atomic import write_atomic
 from bench.errors import UserError
 from bench.foreign.fitting import fitted
 from bench.foreign.reading import read
 from bench.foreign.states import load
-from bench.record import write_atomic
 
 
 def save_state(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from bench import determinism
-from bench.heap import keep_freed_memory
+from bench.base import determinism
+from bench.base.heap import keep_freed_memory
 from bench.recipe import load
 from benchmarks.ratios import compare
 

@@ -21,18 +21,18 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bench import determinism
+from bench.base import determinism
 from bench.context import Run
+from bench.counting.macs import TrainingMacs
 from bench.data import DATASETS, DataInfo
 from bench.initialise import build
-from bench.lineage import identify, method_of
-from bench.macs import TrainingMacs
 from bench.names import parse
-from bench.prunable import prunable
+from bench.plan.lineage import identify, method_of
 from bench.recipe import load
+from bench.recipe.prunable import prunable
 from bench.selection import largest
 from bench.spec import RunSpec
-from bench.train import Trainer
+from bench.training.train import Trainer
 from bench.workflow import packing, probe
 
 PHOTOS = DataInfo("photos", 1000, 3, 224, 224, 16_384, 1_000, (0.5,) * 3, (0.25,) * 3, "noise")

@@ -17,14 +17,14 @@ from bench import data
 from bench import recipe as recipes
 from bench.catalog import create
 from bench.context import Run
+from bench.counting.macs import TrainingMacs
 from bench.data import Images
 from bench.data.batches import Batches
 from bench.initialise import build
-from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
-from bench.prunable import prunable
 from bench.recipe import Phase, Recipe
-from bench.train import Trainer
+from bench.recipe.prunable import prunable
+from bench.training.train import Trainer
 
 LONG = 1000
 RATE = 1e-6

@@ -22,10 +22,10 @@ STEPS, BATCH, TRAIN, TEST = 8, 128, 50_000, 10_000
 
 def job(folder: str) -> dict[str, Any]:
     """Peak memory of a run of a few steps; that the data are whole is checked, so all images are in memory."""
-    from bench.lineage import identify
+    from bench.plan.lineage import identify
     from bench.recipe import Recipe, load
-    from bench.run import execute
     from bench.spec import RunSpec
+    from bench.training.run import execute
 
     few = {"train": {"steps": STEPS, "lr": 0.01}, "finetune": None}
     recipe = Recipe(**(load("cifar10").model_dump() | few))
@@ -75,8 +75,8 @@ def engine(memory: str = "kept") -> dict[str, Any]:
     """
     import torch
 
-    from bench.determinism import configure
-    from bench.heap import keep_freed_memory
+    from bench.base.determinism import configure
+    from bench.base.heap import keep_freed_memory
     from benchmarks.loops import recipe, steps_of, trainer
 
     if memory == "kept":
@@ -130,7 +130,7 @@ def measure(kind: str, *words: str, threads: int | None = None) -> dict[str, Any
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
-    from bench.heap import peak
+    from bench.base.heap import peak
 
     costs = {"job": job, "bare": bare, "engine": engine, "usual": usual}[name](*rest)
     print(json.dumps({"bytes": peak()} | costs))

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from bench import archs
-from bench.flops import dense_macs
+from bench.counting.flops import dense_macs
+from bench.counting.thinning import thin
 from bench.latency import Timing
 from bench.latency.backends import Setting
 from bench.latency.measure import REPETITIONS, compare, machine
-from bench.prunable import layer_weights
+from bench.recipe.prunable import layer_weights
 from bench.structure import companions
-from bench.thinning import thin
 
 SHAPE = (3, 32, 32)
 

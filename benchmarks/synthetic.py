@@ -11,10 +11,11 @@ import random
 from pathlib import Path
 from typing import Any
 
-from bench import catalog, record
-from bench.grid import Grid, Plan, expand, load
+from bench import catalog
 from bench.identity import digest
-from bench.record import Cost, Counts, Curve, Layer, Record, Result
+from bench.plan.grid import Grid, Plan, expand, load
+from bench.results import record
+from bench.results.record import Cost, Counts, Curve, Layer, Record, Result
 from bench.spec import RunSpec
 
 EPOCHS = 160

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import flops
+from bench.counting import flops
 from bench.data import info
 from bench.data.prepare import originals, prepare
 from benchmarks.process import measure
@@ -29,7 +29,7 @@ def test_dense_training_against_the_usual_loop(ratio: Any) -> None:
 
 
 def test_freed_memory_is_kept(ratio: Any) -> None:
-    """What `bench.heap.keep_freed_memory` is worth to a step, in CPU time."""
+    """What `bench.base.heap.keep_freed_memory` is worth to a step, in CPU time."""
     ratio(
         *("a step with freed memory kept", lambda: measure("engine", threads=1)["cpu"]),
         *("handed back to the system", lambda: measure("engine", "handed back", threads=1)["cpu"]),

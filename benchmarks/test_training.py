@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench import determinism
+from bench.base import determinism
 from benchmarks.loops import LENET, bare_epoch, recipe, steps_of, trainer
 
 STEPS, TEST = 4, 102

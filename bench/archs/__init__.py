@@ -1,7 +1,7 @@
 """Architectures: the CIFAR families that papers use, and everything that timm knows, by name.
 
 Our own are built without importing timm, which takes five seconds; timm learns their names when it is imported
-(`bench.imports`). This module imports neither torch nor timm, so that a grid can be checked quickly.
+(`bench.base.imports`). This module imports neither torch nor timm, so that a grid can be checked quickly.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.base.nearest import nearest
 from bench.errors import UserError
-from bench.nearest import nearest
-from bench.prunable import check_stored
+from bench.recipe.prunable import check_stored
 
 if TYPE_CHECKING:
     from torch import nn
@@ -126,7 +126,7 @@ def _why(name: str, error: Exception) -> str:
     """The reason why timm could not build an architecture, in our words."""
     import timm
 
-    from bench.stumbling import while_built
+    from bench.archs.stumbling import while_built
 
     architecture, _, tag = name.partition(".")
     tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{architecture}.*")]

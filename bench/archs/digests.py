@@ -10,7 +10,8 @@ import csv
 from functools import cache
 from pathlib import Path
 
-from bench import archs, identity, provenance
+from bench import archs, identity
+from bench.base import packages
 
 TIMM = "1.0.31"
 """The version of timm that needs no mention; a test holds it to ``envs/constraints.txt``."""
@@ -28,7 +29,7 @@ def deviation(name: str) -> dict[str, str | None]:
     if name in archs.OWN:
         found = own(name)
         return {} if recorded().get(name) == found else {"network": found}
-    version = provenance.version("timm")
+    version = packages.version("timm")
     return {} if version == TIMM else {"timm": version}
 
 

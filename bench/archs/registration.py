@@ -1,4 +1,4 @@
-"""Makes our own architectures known to timm. Imported right after timm is, by `bench.imports`."""
+"""Makes our own architectures known to timm. Imported right after timm is, by `bench.base.imports`."""
 
 from __future__ import annotations
 

@@ -37,6 +37,6 @@ def archs(
         reprune archs resnet20_cifar
         reprune archs resnet50 --dataset imagenet --json
     """
-    from bench.listing.archs import show
+    from bench.commands.listing.archs import show
 
     show(name, dataset, as_json)

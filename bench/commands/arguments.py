@@ -10,9 +10,7 @@ import typer
 from bench.commands import completion
 
 if TYPE_CHECKING:
-    from bench.grid import Grid
-
-QUICK = Path("configs/quick.yaml")
+    from bench.plan.grid import Grid
 
 GridFile = Annotated[
     Path, typer.Argument(metavar="GRID", help="A grid: configs/quick.yaml, or quick.", autocompletion=completion.grids)
@@ -44,7 +42,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def read_grid(config: Path, fields: list[str] | None = None) -> Grid:
     """The grid of a file or of that name, with fields changed. Raises `UserError`."""
-    from bench.listing.grids import locate
-    from bench.workflow.resolved import changes, opened
+    from bench.plan.files import locate
+    from bench.plan.resolved import changes, opened
 
     return opened(locate(config), changes(fields or []))

@@ -31,6 +31,6 @@ def compare(
         reprune compare digits-resnet8_cifar-gmp-0.95-s0 digits-resnet8_cifar-gmp-0.95-s1
         reprune compare reports/reproductions/digits reports/reproductions/systems-on-digits
     """
-    from bench.runs.compare import compare as write
+    from bench.commands.runs.compare import compare as write
 
     raise typer.Exit(write(a, b, results, as_json=as_json))

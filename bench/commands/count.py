@@ -15,7 +15,8 @@ def count(architecture: Architecture, dataset: Dataset, results: Results = Path(
     Examples:
         reprune count resnet8_cifar digits
     """
-    from bench import data, flops
+    from bench import data
+    from bench.counting import flops
 
     macs = flops.count(architecture, data.info(dataset), results / "archs")
     print(f"{architecture} on {dataset}: {sum(macs.values()):,} multiply-adds per image")

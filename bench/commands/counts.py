@@ -29,10 +29,10 @@ def counts(
         reprune counts --paper 2002.03231
         reprune counts --json
     """
+    from bench.base.printing import emit
     from bench.counts import load, show
     from bench.counts.verdict import judge
     from bench.errors import NotFound
-    from bench.listing.printing import emit
     from bench.published.search import near
 
     verdicts = judge(load())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from bench.commands.arguments import QUICK, AsJson, GridFile, read_grid
+from bench.base.defaults import QUICK
+from bench.commands.arguments import AsJson, GridFile, read_grid
 
 
 def doctor(config: GridFile = QUICK, as_json: AsJson = False) -> None:
@@ -16,6 +17,6 @@ def doctor(config: GridFile = QUICK, as_json: AsJson = False) -> None:
         reprune doctor
         reprune doctor configs/cifar10.yaml --json
     """
-    from bench.listing.machine import examine
+    from bench.commands.listing.machine import examine
 
     raise typer.Exit(examine(read_grid(config), as_json))

@@ -16,7 +16,7 @@ from bench.commands.arguments import AsJson, DataDir, Results
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.pretrained import Assumed
+    from bench.training.pretrained import Assumed
 
 
 def evaluate(
@@ -68,7 +68,7 @@ def evaluate(
     photographs = Photographs.read({"crop_fraction": crop_fraction, "interpolation": interpolation}, "evaluate")
     import torch
 
-    from bench.pretrained import evaluate_weights
+    from bench.training.pretrained import evaluate_weights
 
     found = evaluate_weights(
         weights,

@@ -27,8 +27,8 @@ def evidence(
         reprune evidence -o reports
         reprune evidence --json
     """
+    from bench.base.printing import emit
     from bench.evidence import show
-    from bench.listing.printing import emit
 
     found = show.state()
     if output is None or as_json:

@@ -24,6 +24,6 @@ def extract(
         reprune extract digits-resnet8_cifar-gmp-0.9-s0 -o resnet8.safetensors
         reprune extract cifar10-resnet20_cifar-lth --sparsity 0.9 -o model.safetensors
     """
-    from bench.extract import extract as write
+    from bench.sharing.extract import extract as write
 
     print(write(run, results, output, sparsity))

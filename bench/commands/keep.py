@@ -23,8 +23,8 @@ def keep(
     Examples:
         reprune keep configs/quick.yaml -o reports/reproductions/digits
     """
-    from bench import manifest
     from bench.report import kept
+    from bench.results import manifest
 
     print(kept.keep(read_grid(config, fields), output))
     kept.rebuild(output)

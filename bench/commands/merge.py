@@ -34,6 +34,6 @@ def merge(
         reprune merge reports/reproductions/digits --dry-run
         reprune merge /mnt/laptop/results /mnt/server/results --stages
     """
-    from bench.merging.show import show
+    from bench.commands.merging.show import show
 
     raise typer.Exit(show(sources, to, dry=dry_run, stages=stages, as_json=as_json))

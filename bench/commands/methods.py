@@ -29,6 +29,6 @@ def methods(
         reprune methods 'grasp*'
         reprune methods rigl --json
     """
-    from bench.listing.methods import show
+    from bench.commands.listing.methods import show
 
     show(name, as_json)

@@ -25,6 +25,6 @@ def new_method(
     Examples:
         reprune new-method my_idea
     """
-    from bench.new_method import create
+    from bench.commands.skeleton import create
 
     print(NEXT.format(path=os.path.relpath(create(name)), name=name))

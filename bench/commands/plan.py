@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.arguments import QUICK, AsJson, Changes, GridFile, read_grid
+from bench.base.defaults import QUICK
+from bench.commands.arguments import AsJson, Changes, GridFile, read_grid
 
 
 def plan(

@@ -68,7 +68,7 @@ def published(
             print("[]")
         raise NotFound(searching.nothing(everything, query))
     if missing:
-        from bench.listing.missing import show
+        from bench.commands.listing.missing import show
 
         show(everything, found, seeds, results, as_json)
         return

@@ -28,6 +28,6 @@ def recipes(
         reprune recipes rigl_cifar10
         reprune recipes 'rigl_cifar10[train.steps=1000,train.milestones=[500]]' --json
     """
-    from bench.listing.recipes import show
+    from bench.commands.listing.recipes import show
 
     show(name, as_json)

@@ -41,7 +41,7 @@ def recompute(
         reprune recompute dns akamaster
         reprune recompute -o reports/reproductions/recomputed
     """
-    from bench.listing import recomputed
+    from bench.commands.listing import recomputed
     from bench.recompute import cells
 
     chosen = [cells.load(name) for name in sources or cells.sources()]

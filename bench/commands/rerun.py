@@ -37,7 +37,7 @@ def rerun(
         reprune rerun digits-convnet_small-snip-0.95-s0 --check
         reprune rerun cifar10-resnet20_cifar-dpf-0.9-s0 --check --within 0.5 -o again
     """
-    from bench.runs.repeat import rerun as repeat
+    from bench.commands.runs.repeat import rerun as repeat
 
     checked = check or within is not None
     raise typer.Exit(repeat(run, results, check=checked, within=within, keep=keep, as_json=as_json))

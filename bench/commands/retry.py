@@ -11,8 +11,8 @@ def retry(config: GridFile, fields: Changes = None) -> None:
     Examples:
         reprune retry configs/quick.yaml
     """
-    from bench.grid import expand
-    from bench.report.closing import clear_errors
+    from bench.plan.grid import expand
+    from bench.workflow.final_rule import clear_errors
 
     grid = read_grid(config, fields)
     cleared = clear_errors(grid, expand(grid))

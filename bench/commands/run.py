@@ -56,8 +56,8 @@ def run(
         reprune run gmp --dataset digits --arch convnet_small --sparsity 0.9 --recipe digits --budget 0.1
         reprune run elsa --dataset digits --arch convnet_small --sparsity 0.9,0.5 --recipe digits --budget 0.1
     """
+    from bench.commands.runs.one import run as carry_out
     from bench.errors import UserError
-    from bench.runs.one import run as carry_out
 
     if (name is None) == (method is None):
         raise UserError("name the method once, as in `reprune run gmp …`; `reprune methods` lists them.")

@@ -16,6 +16,6 @@ def show(run: Run, results: Results = Path("results"), as_json: AsJson = False) 
         reprune show digits-resnet8_cifar-dpf-0.95-s0
         reprune show reports/reproductions/cifar10-2-epochs/records/cifar10-resnet20_cifar-dense-s0-*.json
     """
-    from bench.runs.show import show as write
+    from bench.commands.runs.show import show as write
 
     write(run, results, as_json=as_json)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from bench.commands.arguments import QUICK, AsJson, Changes, GridFile, read_grid
+from bench.base.defaults import QUICK
+from bench.commands.arguments import AsJson, Changes, GridFile, read_grid
 
 
 def status(config: GridFile = QUICK, fields: Changes = None, as_json: AsJson = False) -> None:
@@ -19,6 +20,6 @@ def status(config: GridFile = QUICK, fields: Changes = None, as_json: AsJson = F
         reprune status configs/papers/rigl.yaml seeds='[0]'
         reprune status configs/cifar10.yaml --json
     """
-    from bench.runs.status import show
+    from bench.commands.runs.status import show
 
     raise typer.Exit(show(read_grid(config, fields), as_json=as_json))

@@ -34,7 +34,7 @@ def verify(
         reprune verify reports/reproductions
         reprune verify configs/quick.yaml --json
     """
-    from bench.runs.verify import verify_all
+    from bench.commands.runs.verify import verify_all
 
     fields = [word for word in words or [] if "=" in word and not Path(word).exists()]
     places = [Path(word) for word in words or [] if word not in fields] or [Path("results")]

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bench import published
+from bench.base.schema import Strict
 from bench.counts.networks import NETWORKS
 from bench.errors import UserError
-from bench.schema import Strict
 
 COUNTS = published.PUBLISHED / "counts"
 

@@ -13,12 +13,12 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from bench.base.atomic import write_text
+from bench.base.printing import plain_table
 from bench.counts.conventions import CONVENTIONS
 from bench.counts.verdict import CountVerdict
-from bench.listing.printing import plain_table
 from bench.published.outcomes import COUNTED, Outcome
 from bench.published.search import short
-from bench.record import write_text
 
 TITLE = "published counts: arithmetic only, no accuracy was tested"
 

@@ -1,9 +1,9 @@
 """The second counter: layers as fvcore finds them in real networks, counted without `bench.counts.networks`.
 
 A verdict that a number differs needs two counters of ours that agree. This one reads `traced.csv`, a line per weight
-tensor of a network that torch has built, with its shape and multiply-adds (`bench.flops`), and counts in another way
-than the first: ERK's scale is found by bisection, and pruned filters are fractions of tensors instead of smaller
-networks. `tests/bench/test_counts_traced.py` holds the file to the code.
+tensor of a network that torch has built, with its shape and multiply-adds (`bench.counting.flops`), and counts in
+another way than the first: ERK's scale is found by bisection, and pruned filters are fractions of tensors instead of
+smaller networks. `tests/bench/test_counts_traced.py` holds the file to the code.
 """
 
 from __future__ import annotations

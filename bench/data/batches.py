@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import torch
 
-from bench import distributed
+from bench.base import distributed
 from bench.data.catalog import DataInfo
 from bench.data.images import Images
 from bench.data.split import stratified

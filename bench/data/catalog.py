@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from bench.base.nearest import hint
+from bench.base.paths import LONGEST, size
+from bench.base.schema import Strict, read_yaml
 from bench.errors import UserError
 from bench.identity import digest
-from bench.nearest import hint
-from bench.paths import LONGEST, size
-from bench.schema import Strict, read_yaml
 
 FOLDERS = Path(__file__).parents[2] / "configs" / "datasets"
 """Where image folders are described."""

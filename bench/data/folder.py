@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.base.atomic import write_atomic
 from bench.data.catalog import DataInfo
 from bench.data.photographs import decode
 from bench.errors import UserError
-from bench.record import write_atomic
 
 if TYPE_CHECKING:
     import numpy as np

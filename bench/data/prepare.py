@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.base.atomic import write_atomic
 from bench.data import folder as folders
 from bench.data.catalog import DataInfo, info
 from bench.data.images import FIELDS, file_of
@@ -18,7 +19,6 @@ from bench.data.originals import problem
 from bench.data.split import stratified
 from bench.data.subset import choose, origin
 from bench.errors import UserError
-from bench.record import write_atomic
 
 if TYPE_CHECKING:
     import numpy as np

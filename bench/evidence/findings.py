@@ -17,7 +17,8 @@ from bench.published.outcomes import UNDECIDED, Evidence, Outcome
 from bench.recompute import keeping, tables
 from bench.recompute.cells import load, sources
 from bench.recompute.records import read_all
-from bench.report import kept, measurements
+from bench.report import kept
+from bench.results import measurements
 
 REPRODUCTIONS = Path(__file__).parents[2] / "reports" / "reproductions"
 RECOMPUTED = "recomputed"
@@ -61,7 +62,7 @@ class KeptGrid:
 
     Attributes:
         name: of the folder.
-        table: a line per run and point (`bench.report.measurements`).
+        table: a line per run and point (`bench.results.measurements`).
     """
 
     name: str

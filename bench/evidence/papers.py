@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import data
+from bench.counting.listed import macs
 from bench.evidence.findings import Finding
-from bench.listing.missing import macs
 from bench.published import Published, Row
-from bench.published.missing import find
 from bench.published.obstacles import barriers
 from bench.published.outcomes import Evidence, Outcome
 from bench.published.power import prospect
 from bench.published.search import short
+from bench.workflow.missing import find
 
 
 @dataclass
@@ -77,5 +78,5 @@ def _costs(published: Published, kept: Sequence[Path]) -> dict[str, float]:
     for grid in find(published, rows, None, nothing, kept):
         dataset, architecture = grid.grid["datasets"][0], grid.grid["architectures"][0]
         for row in grid.rows:
-            costs[row.id] = grid.cost(macs(architecture, dataset, nothing)) / len(grid.rows)
+            costs[row.id] = grid.cost(macs(architecture, data.info(dataset), nothing)) / len(grid.rows)
     return costs

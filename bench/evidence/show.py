@@ -11,14 +11,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text as Line
 
 from bench import published
+from bench.base.atomic import write_text
 from bench.evidence.chapters import State, chapters, headline, papers_block
 from bench.evidence.findings import REPRODUCTIONS, counted, folders, grids, recomputed, retrained
 from bench.evidence.leaders import boards
 from bench.evidence.papers import papers
 from bench.evidence.replications import replications
-from bench.grid import load
+from bench.plan.grid import load
 from bench.published.outcomes import Evidence, Outcome
-from bench.record import write_text
 from bench.report import tables
 from bench.report.kept import GRID
 from bench.report.page import embed, environment

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from bench import regular
+from bench.base import regular
+from bench.base.atomic import write_text
+from bench.base.schema import Strict, explain
+from bench.base.visible import in_json
 from bench.errors import UserError
-from bench.record import Part, Result, write_text
-from bench.schema import Strict, explain
-from bench.visible import in_json
+from bench.results.record import Part, Result
 
 FORMAT = 1
 

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.counting.thinning import UnthinnableError, thin
 from bench.latency.layers import csr_layers, has_two_four, two_four_layer
-from bench.thinning import UnthinnableError, thin
 
 Call = Callable[[Tensor], Tensor]
 

@@ -11,13 +11,14 @@ from statistics import median, quantiles
 import torch
 from torch import Tensor, nn
 
-from bench import archs, data, extract
+from bench import archs, data
 from bench.errors import UserError
 from bench.latency import FILE, Latency, Machine, Network, Refusal, Timing, write
 from bench.latency.backends import Backend, Refused, Setting, sparse_backends
 from bench.latency.subject import subject
-from bench.provenance import processor
-from bench.record import Record
+from bench.results.provenance import processor
+from bench.results.record import Record
+from bench.training import recorded
 
 REPETITIONS = 30
 
@@ -45,7 +46,7 @@ def measure(
     setting = setting or Setting()
     _check(batches, setting)
     folder, record = subject(run, results)
-    states = [extract.state(folder, record, result) for result in record.results]
+    states = [recorded.state(folder, record, result) for result in record.results]
     networks = []
     for result, state in zip(record.results, states, strict=True):
         dense, sparse = _model(record), _model(record)

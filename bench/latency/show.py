@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.base.spelling import Spelling
 from bench.latency import Latency, Network
 from bench.latency.backends import Setting
-from bench.spelling import Spelling
 
 PIPED_WIDTH = 120
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import extract
 from bench.errors import UserError
-from bench.record import Record
-from bench.runs import find
+from bench.results import find
+from bench.results.record import Record
+from bench.training import recorded
 
 
 def subject(run: str, results: Path) -> tuple[Path, Record]:
@@ -26,5 +26,5 @@ def subject(run: str, results: Path) -> tuple[Path, Record]:
     if not record.results:
         raise UserError(f"run {record.id} ended as '{record.outcome}' and left no network.")
     for result in record.results:
-        extract.weights_file(folder, record, result)
+        recorded.weights_file(folder, record, result)
     return folder, record

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench import catalog, names, statistics
+from bench.base.schema import Strict, read_yaml, shown
 from bench.errors import UNPRINTABLE, UserError
-from bench.schema import Strict, read_yaml, shown
 
 if TYPE_CHECKING:
-    from bench.grid import Cell
+    from bench.plan.grid import Cell
 
 PUBLISHED = Path(__file__).parents[2] / "published"
 SAME_SPARSITY = 5e-4
@@ -262,15 +262,6 @@ def load(folder: Path = PUBLISHED) -> Published:
         if row.duplicate_of and (row.duplicate_of not in rows or rows[row.duplicate_of].duplicate_of):
             raise UserError(f"{folder}: row '{row.id}': field 'duplicate_of': no original row '{row.duplicate_of}'.")
     return Published(tuple(rows.values()), protocols)
-
-
-def papers(folder: Path = PUBLISHED) -> list[str]:
-    """The names of all papers, read quickly and unchecked."""
-    found: set[str] = set()
-    for file in folder.glob("*.csv"):
-        with file.open(encoding="utf-8", newline="") as stream:
-            found |= {line["paper"] for line in csv.DictReader(stream) if line.get("paper")}
-    return sorted(found)
 
 
 def _rows(file: Path) -> list[tuple[int, Row]]:

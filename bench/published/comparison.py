@@ -16,12 +16,12 @@ from bench.published.obstacles import Obstacle, counted, obstacles, reading, spe
 from bench.published.outcomes import JUDGED, Outcome
 from bench.published.readings import level, settle
 from bench.published.verdict import Scale, Verdict, judge, margin
-from bench.report.measurements import key
+from bench.results.measurements import key
 from bench.spec import RunSpec
 from bench.statistics import summarise
 
 if TYPE_CHECKING:
-    from bench.grid import Cell, Plan
+    from bench.plan.grid import Cell, Plan
 
 OBJECTS = ("obstacles",)
 """Columns that are no text and no number; ``reason`` has the same in words."""
@@ -108,7 +108,7 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
 
     Args:
         plan: with the cells.
-        table: a line per run and point (`bench.report.measurements`).
+        table: a line per run and point (`bench.results.measurements`).
         published: all rows.
         looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
     """

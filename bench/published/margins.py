@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from bench.base.schema import Strict, read_yaml, shown
 from bench.errors import UserError
 from bench.published import PUBLISHED, SAME_SPARSITY
-from bench.schema import Strict, read_yaml, shown
 
 MARGINS = PUBLISHED / "margins.yaml"
 

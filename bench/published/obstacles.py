@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench import catalog, data, lineage, names, recipe
+from bench import catalog, data, names, recipe
+from bench.plan import lineage
 from bench.published import Protocol, Row, margins
 from bench.spec import RunSpec
 

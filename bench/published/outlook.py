@@ -11,7 +11,7 @@ from bench.published.obstacles import Obstacle
 from bench.published.power import Prospect, prospect
 
 if TYPE_CHECKING:
-    from bench.grid import Plan
+    from bench.plan.grid import Plan
 
 
 @dataclass(frozen=True)

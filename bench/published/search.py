@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import names
+from bench.base.nearest import beginning, meant
 from bench.errors import UserError
-from bench.nearest import beginning, meant
 from bench.published import SAME_SPARSITY, Published, Row
 from bench.published.obstacles import Kind, Obstacle, barriers
 

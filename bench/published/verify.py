@@ -11,10 +11,10 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from bench.base.atomic import write_atomic
+from bench.base.nearest import meant, nearest
 from bench.errors import UNPRINTABLE, NotFound, UserError
-from bench.nearest import meant, nearest
 from bench.published import PUBLISHED, Row, load
-from bench.record import write_atomic
 
 MOST_DIGITS = 9
 """Behind the point: ``1e-999999999`` would be written out."""

@@ -13,13 +13,13 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bench import names
+from bench.base.nearest import hint
+from bench.base.schema import Strict, read_yaml
 from bench.data import catalog
 from bench.errors import NotFound, UserError
-from bench.nearest import hint
 from bench.published import PUBLISHED
 from bench.recompute.metric import Metric
 from bench.recompute.question import Question
-from bench.schema import Strict, read_yaml
 
 NETWORKS = PUBLISHED / "networks"
 SEPARATOR = ";"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.base.atomic import write_text
 from bench.recompute import tables
 from bench.recompute.cells import NETWORKS, Source, load
 from bench.recompute.records import Record, read_all
-from bench.record import write_text
 
 RECORDS, TABLE, CELLS = "records", "table.md", "cells.csv"
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench import regular
+from bench.base import regular
+from bench.base.atomic import write_text
+from bench.base.schema import explain
+from bench.base.visible import in_json
 from bench.errors import UserError
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
-from bench.record import Amount, Count, Part, write_text
-from bench.schema import explain
-from bench.visible import in_json
+from bench.results.record import Amount, Count, Part
 
 FORMAT = 1
 

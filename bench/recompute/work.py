@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import data, provenance
-from bench.determinism import cpu_capability
+from bench import data
+from bench.base import packages
+from bench.base.determinism import cpu_capability
 from bench.errors import UserError
 from bench.identity import digest
 from bench.recompute import records
@@ -21,6 +22,7 @@ from bench.recompute.material import Material
 from bench.recompute.question import Question
 from bench.recompute.records import Number, Record
 from bench.recompute.sources import Answers, Code, code
+from bench.results import provenance
 
 THREADS = 1
 """Of torch, so that sums come in the same order on every machine of a kind."""
@@ -153,7 +155,7 @@ def _check(task: Task, answers: Answers) -> None:
 def _environment() -> dict[str, Any]:
     return {
         "git": provenance.git(provenance.ROOT),
-        "packages": provenance.versions(),
+        "packages": packages.versions(),
         "python": platform.python_version(),
         "cpu": {"model": provenance.processor(), "capability": cpu_capability(), "cores": os.cpu_count()},
         "threads": THREADS,

@@ -1,8 +1,7 @@
 """From records to reports, in one process: tracking store, tables, plots, verdicts, provenance.
 
-``python -m bench.report configs/quick.yaml [FIELD=VALUE …] [--only collect]`` writes ``reports/<grid name>/``, whether
-or not all runs are finished: what is not there says so. A call of Snakemake names the grid as it resolved it
-(`bench.workflow.resolved`). ``python -m bench.report FOLDER`` rebuilds the reports of a kept folder
+``reprune report configs/quick.yaml [FIELD=VALUE …] [--only collect]`` writes ``reports/<grid name>/``, whether or not
+all runs are finished: what is not there says so. ``reprune report FOLDER`` rebuilds the reports of a kept folder
 (`bench.report.kept`) from the records in it.
 """
 
@@ -20,9 +19,9 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.grid import Grid, Plan
+    from bench.plan.grid import Grid, Plan
     from bench.report.layout import Report
-    from bench.report.measurements import Source
+    from bench.results.measurements import Source
 
 FROM_STORE = "Values from MLflow, equal to the records."
 WITHOUT_STORE = "Values straight from the records: the tracking store was out of reach (`reprune report` tries again)."
@@ -34,7 +33,7 @@ class Measured:
     """What the runs of a plan measured.
 
     Attributes:
-        table: a line per run and point, see `bench.report.measurements`.
+        table: a line per run and point, see `bench.results.measurements`.
         records: by run id.
         source: a sentence that says where the values come from.
     """
@@ -46,9 +45,9 @@ class Measured:
 
 def build(grid: Grid, plan: Plan, *, figures: bool = True) -> list[Path]:
     """Collect, and write everything into ``reports/<grid name>/``; prints the table and returns the paths."""
-    from bench import manifest
-    from bench.record import write_text
+    from bench.base.atomic import write_text
     from bench.report import terminal
+    from bench.results import manifest
 
     folder = grid.report_folder
     report, paths = write(grid, plan, measured(grid, plan), folder, figures=figures)
@@ -65,13 +64,14 @@ def write(
 ) -> tuple[Report, list[Path]]:
     """Write tables, plots, page, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
-    from bench.latency import block as latency_block
+    from bench.base.atomic import write_text
     from bench.published import comparison
-    from bench.record import write_text
     from bench.report import (
         agreement,
+        checklist,
         churn,
         findings,
+        latency_block,
         origins,
         overall,
         page,
@@ -83,7 +83,6 @@ def write(
     )
     from bench.report.page import embed
     from bench.report.page.material import Material
-    from bench.sharing import checklist
 
     cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
@@ -113,7 +112,7 @@ def write(
 def measured(grid: Grid, plan: Plan) -> Measured:
     """The plan's frame from MLflow, checked against the records; from the records if the store is out of reach."""
     from bench import tracking
-    from bench.report import measurements
+    from bench.results import measurements
 
     try:
         collected = tracking.collect(grid, plan)
@@ -131,13 +130,6 @@ def measured(grid: Grid, plan: Plan) -> Measured:
 
 def _sourced(records: dict[str, Source], sentence: str) -> str:
     return sentence if records else NO_VALUES
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """``reprune report`` with these words, or those of the command line; returns the exit status."""
-    from bench.cli import call
-
-    return call(["report", *(sys.argv[1:] if words is None else words)])
 
 
 def produce(source: Path, fields: Sequence[str], only: str | None = None, output: Path | None = None) -> int:
@@ -169,9 +161,8 @@ def _rebuild(folder: Path, fields: Sequence[str], only: str | None, output: Path
 
 
 def _run(config: Path, fields: Sequence[str], only: str | None) -> int:
-    from bench import variants
-    from bench.listing.grids import locate
-    from bench.workflow import resolved
+    from bench.plan import resolved, variants
+    from bench.plan.files import locate
 
     found = resolved.resolve(locate(config), resolved.changes(list(fields)))
     grid, plan = found.grid, found.plan

@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 
+from bench.base.spelling import Spelling
 from bench.names import parse
 from bench.published.comparison import shares
 from bench.published.obstacles import Kind
 from bench.published.outcomes import JUDGED, RETRAINED
 from bench.report.layout import Block, Chapter, Text, signed
-from bench.spelling import Spelling
 from bench.statistics import bootstrap
 from bench.statistics.ranking import Agreement, agreement
 

@@ -25,17 +25,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from bench import regular
+from bench.base import regular
+from bench.base.schema import Strict
+from bench.base.spelling import Spelling
 from bench.errors import UserError
-from bench.record import Result
 from bench.report.layout import Block, Text, same
-from bench.schema import Strict
-from bench.spelling import Spelling
+from bench.results.record import Result
 from bench.statistics import summarise
 
 if TYPE_CHECKING:
-    from bench.grid import Cell, Plan
-    from bench.report.measurements import Source
+    from bench.plan.grid import Cell, Plan
+    from bench.results.measurements import Source
 
 FILE = "churn.csv"
 

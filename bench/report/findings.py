@@ -16,16 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench.base.spelling import Spelling
 from bench.report.layout import Block, Text, points, signed
-from bench.report.measurements import key
-from bench.spelling import Spelling
+from bench.results.measurements import key
 from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.grid import Cell, Plan
-    from bench.report.claims import Claim
+    from bench.plan.claims import Claim
+    from bench.plan.grid import Cell, Plan
 
 Ruling = Literal["holds", "contradicted", "open"]
 
@@ -69,7 +69,7 @@ def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[
     Args:
         claims: of the grid.
         plan: its cells.
-        table: a line per run and point (`bench.report.measurements`).
+        table: a line per run and point (`bench.results.measurements`).
     """
     cells = {(cell.method, *_place(cell)): cell for cell in plan.cells}
     return [

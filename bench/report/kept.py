@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from bench import latency, record, regular
+from bench import latency
+from bench.base import regular
+from bench.base.atomic import write_atomic, write_text
+from bench.base.schema import explain
 from bench.errors import UserError
-from bench.grid import Grid, Plan, expand, load
-from bench.record import Record, write_atomic, write_text
-from bench.schema import explain
+from bench.plan.grid import Grid, Plan, expand, load
+from bench.plan.variants import MACHINE
+from bench.results import record
+from bench.results.record import Record
 from bench.spec import RunSpec
-from bench.variants import MACHINE
 
 if TYPE_CHECKING:
-    from bench.report.measurements import Source
+    from bench.results.measurements import Source
 
 GRID, RECORDS = "grid.yaml", "records"
 
@@ -104,7 +107,8 @@ def _keep_latency(measured: Mapping[str, bytes | None], folder: Path) -> None:
 
 def _keep_churn(plan: Plan, grid: Grid, folder: Path) -> None:
     """Count on how many images networks disagree, while their predictions are there."""
-    from bench.report import churn, measurements
+    from bench.report import churn
+    from bench.results import measurements
 
     counts = churn.keep(plan, measurements.read_records(plan, Path(grid.results))[0])
     if counts:
@@ -134,8 +138,9 @@ def read(folder: Path) -> Kept:
 
 def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -> None:
     """Write tables, plots and provenance of a kept folder into it, or into `output`; prints the table."""
-    from bench import manifest, report
-    from bench.report import measurements, origins, terminal
+    from bench import report
+    from bench.report import origins, terminal
+    from bench.results import manifest, measurements
 
     kept = read(folder)
     table = measurements.from_records(kept.plan, kept.records, {})
@@ -149,7 +154,7 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
 
 
 def _read(path: Path) -> Source:
-    from bench.report.measurements import Source
+    from bench.results.measurements import Source
 
     try:
         content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)

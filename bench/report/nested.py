@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench import catalog
+from bench.base.spelling import Spelling
 from bench.errors import UserError
 from bench.names import parse, show
 from bench.report.layout import Block, Text, same, signed
-from bench.spelling import Spelling
-
-DIAGNOSTICS = ("mask_bytes", "private_bytes", "overhead_bytes")
-"""Numbers of `Method.diagnostics`: a level's mask, what it shares with no other, what all sparser ones add to it."""
+from bench.results.diagnostics import NESTED
 
 HEAD = (
     "Method",
@@ -49,7 +47,7 @@ def block(lines: Iterable[Line], accuracy: Mapping[Any, Text]) -> Block:
         levels.sort(key=lambda line: -line["point"])
         for number, line in enumerate(levels, 1):
             others = (_alone(line, lines), _as_long(line, lines, number), _row("one_shot", line["point"], lines))
-            sizes = [f"{line[name] / 1000:.1f} kB" for name in DIAGNOSTICS]
+            sizes = [f"{line[name] / 1000:.1f} kB" for name in NESTED]
             texts = [_difference(line, other) for other in others] + sizes
             texts.append(f"{line['overhead_bytes'] / (4 * line['parameters']):.4f}")
             shown = (Text(method), Text(percent(line["point"])), accuracy[method, same(line["point"])])

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench import lineage, provenance
+from bench.plan import lineage
 from bench.report.layout import Block, Text
-from bench.report.measurements import Source
 from bench.report.tables import template
+from bench.results import provenance
+from bench.results.measurements import Source
 
 if TYPE_CHECKING:
-    from bench.grid import Grid, Plan
+    from bench.plan.grid import Grid, Plan
 
 MOST_VALUES = 5
 """A fact with more different values than this is shown as their range."""

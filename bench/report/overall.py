@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.base.spelling import Spelling
 from bench.report.layout import Block, Chapter, Text, signed
-from bench.report.measurements import key
 from bench.report.per_input import is_target
 from bench.report.summary import FEWEST
-from bench.spelling import Spelling
+from bench.results.measurements import key
 from bench.statistics import Interval, summarise
 from bench.statistics.bootstrap import Cells, draws, improvement, iqm, p_value, percentiles
 from bench.statistics.ranking import LEVEL, holm
@@ -33,7 +33,7 @@ from bench.statistics.ranking import LEVEL, holm
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.grid import Cell, Plan
+    from bench.plan.grid import Cell, Plan
 
 Place = tuple[str, str, float]
 """Data set, architecture and point."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bench.base.spelling import Spelling
 from bench.published.outcomes import Outcome
 from bench.report import per_input
 from bench.report.layout import Block, Text, same, signed
-from bench.spelling import Spelling
 
 NO_NUMBER = "no published number"
 

@@ -7,22 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench import catalog
+from bench.base.spelling import Spelling
 from bench.errors import UserError
 from bench.names import parse
 from bench.report.layout import Block, Text, points
-from bench.spelling import Spelling
-
-DIAGNOSTICS = (
-    "flops_paper",
-    "flops_strict",
-    "reduction_paper",
-    "reduction_strict",
-    "reduction_paper_estimated",
-    "reduction_strict_estimated",
-    "predictors",
-    "filters_kept",
-)
-"""Numbers of `Method.diagnostics` that tables show, where a method has them; `bench.gated_macs` says what they are."""
 
 
 def decides(method: str) -> bool:
@@ -47,12 +35,6 @@ def _meaning(method: str) -> str:
         return catalog.method_class(parse(method)[0]).meaning
     except UserError:  # a record may be of a method that is not here
         return ""
-
-
-def shown(diagnostics: Mapping[str, float]) -> dict[str, float | None]:
-    """The `DIAGNOSTICS` of a result, and the multiply-adds that its table goes by, if they are decided per input."""
-    found: dict[str, float | None] = {name: diagnostics.get(name) for name in DIAGNOSTICS}
-    return found if found["flops_strict"] is None else found | {"macs": found["flops_strict"], "effective_macs": None}
 
 
 HEAD = (

@@ -17,14 +17,14 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench import recipe
-from bench.record import write_atomic
+from bench.base.atomic import write_atomic
+from bench.base.spelling import Spelling
 from bench.report.palette import PALETTE
-from bench.spelling import Spelling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bench.grid import Grid
+    from bench.plan.grid import Grid
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", ">", "*", "p")
 

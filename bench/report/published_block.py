@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.base.spelling import Spelling
 from bench.published.comparison import shares, untested
 from bench.published.obstacles import brief
 from bench.published.outcomes import Outcome
 from bench.report.layout import Block, Text, points, signed
-from bench.spelling import Spelling
 
 _HEAD = (
     "Cell",

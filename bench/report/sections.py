@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench import recipe
-from bench.latency import block as latency_block
-from bench.latency.block import Speeds
+from bench.base.spelling import Spelling
 from bench.names import parse
 from bench.published.outcomes import RETRAINED, Outcome
-from bench.report import churn, findings, nested, per_input
+from bench.report import churn, findings, latency_block, nested, per_input
 from bench.report.churn import Churn
+from bench.report.latency_block import Speeds
 from bench.report.layout import Block, Chapter, Report, Section, Text, points, same
 from bench.report.paper_block import paper_block
 from bench.report.published_block import published_blocks, published_notes
 from bench.report.timm_versions import TimmVersions
-from bench.spelling import Spelling
 from bench.statistics.standing import Place
 
 if TYPE_CHECKING:
-    from bench.grid import Grid
+    from bench.plan.grid import Grid
     from bench.report.findings import Finding
 
 NOT_ASKED = Text("–")
@@ -63,7 +62,7 @@ def report(
         compared: from `bench.published.comparison.compare`.
         source: one sentence on where the values come from.
         found: from `bench.report.findings.examine`.
-        speeds: from `bench.latency.block.read`.
+        speeds: from `bench.report.latency_block.read`.
         churned: from `bench.report.churn.read`.
         versions: from `bench.report.timm_versions.read`.
         chapters: about all sections together.

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.published import margins
-from bench.report import nested
-from bench.report.measurements import key
-from bench.report.per_input import DIAGNOSTICS, is_target
+from bench.report.per_input import is_target
+from bench.results import diagnostics
+from bench.results.measurements import key
 from bench.statistics import interval, summarise
 from bench.statistics.standing import Place, Standing, standings
 
 if TYPE_CHECKING:
-    from bench.grid import Cell, Plan
+    from bench.plan.grid import Cell, Plan
     from bench.spec import RunSpec
 
 FEWEST = 3
@@ -37,10 +37,10 @@ MEANS = (
     "empty_layers",
     "seconds",
     "peak_memory",
-    *DIAGNOSTICS,
-    *nested.DIAGNOSTICS,
+    *diagnostics.PER_INPUT,
+    *diagnostics.NESTED,
 )
-"""Columns of `bench.report.measurements` that are averaged over seeds as they are."""
+"""Columns of `bench.results.measurements` that are averaged over seeds as they are."""
 
 
 def cells(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:

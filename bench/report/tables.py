@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from bench.base.atomic import write_text
 from bench.errors import printable
 from bench.published.comparison import OBJECTS
-from bench.record import write_text
 from bench.report.latex import tables as latex_tables
 from bench.report.layout import Block, Report, Text
 

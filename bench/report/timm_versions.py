@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from bench import archs
 
 if TYPE_CHECKING:
-    from bench.grid import Plan
-    from bench.report.measurements import Source
+    from bench.plan.grid import Plan
+    from bench.results.measurements import Source
 
 Network = tuple[str, str]
 """Data set and architecture."""

@@ -11,13 +11,14 @@ from typing import Any
 import yaml
 
 from bench import archs, data, latency
+from bench.base.atomic import write_text
+from bench.base.spelling import exact
 from bench.data.catalog import DataInfo
 from bench.errors import UserError
-from bench.record import Record, Result, write_text
 from bench.report.layout import Block, Text
+from bench.results.record import Record, Result
 from bench.sharing import papers
 from bench.spec import RunSpec
-from bench.spelling import exact
 
 MARK = "# Written by `reprune extract`."
 """The second line of a card of ours; another file is not overwritten."""

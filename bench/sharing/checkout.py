@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from bench import catalog, names, published
 from bench.errors import UserError
-from bench.lineage import method_of
-from bench.provenance import ROOT
+from bench.plan.lineage import method_of
+from bench.results.provenance import ROOT
 
 if TYPE_CHECKING:
-    from bench.grid import Plan
+    from bench.plan.grid import Plan
 
 FILES = ("Snakefile", "pyproject.toml", "README.md", "LICENSE", "CITATION.cff")
 FOLDERS = ("bench", "published", "envs", "profiles/default")

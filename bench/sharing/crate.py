@@ -15,11 +15,12 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from bench import plain_yaml, published
+from bench import published
+from bench.base import plain_yaml
+from bench.base.atomic import write_text
 from bench.identity import file_digest
-from bench.provenance import ROOT
-from bench.record import write_text
 from bench.report.kept import GRID, RECORDS, Kept
+from bench.results.provenance import ROOT
 from bench.sharing import checkout, environment, papers, preview
 from bench.sharing.run_actions import Runs
 

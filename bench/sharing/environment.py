@@ -9,8 +9,8 @@ from typing import Any
 
 import bench
 from bench import data
-from bench.provenance import ROOT
 from bench.report.kept import Kept
+from bench.results.provenance import ROOT
 
 FILE = "environment.json"
 

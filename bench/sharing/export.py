@@ -13,15 +13,17 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from bench import latency, regular, report
-from bench.disk import writing
+from bench import latency, report
+from bench.base import regular
+from bench.base.atomic import unfinished
+from bench.base.disk import writing
 from bench.errors import UserError
-from bench.grid import Grid
 from bench.identity import file_digest
-from bench.provenance import ROOT
-from bench.record import unfinished
-from bench.report import churn, kept, measurements
+from bench.plan.grid import Grid
+from bench.report import churn, kept
 from bench.report.kept import Kept
+from bench.results import measurements
+from bench.results.provenance import ROOT
 from bench.sharing import checkout, crate
 
 WEIGHTS = "weights"

@@ -11,9 +11,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from bench import data, names
-from bench.record import Record
+from bench.base.spelling import exact
 from bench.report.kept import GRID, RECORDS, Kept
-from bench.spelling import exact
+from bench.results.record import Record
 
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 
@@ -23,7 +23,7 @@ class Runs:
 
     def __init__(self, crate: ROCrate, found: Kept) -> None:
         self._crate, self._found = crate, found
-        self._engine = crate.get("workflow/bench/run.py")
+        self._engine = crate.get("workflow/bench/training/run.py")
 
     def add(self, folder: Path) -> None:
         """An action for the whole grid, and one for each run; `folder` may have the runs' weights."""

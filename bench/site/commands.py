@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 from typer.main import get_command
 
-from bench import cli
+from bench.commands import cli
 from bench.site.markdown import table
 
 

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from bench.grid import Grid
+from bench.plan.grid import Grid
 from bench.recipe import Recipe
-from bench.record import Record
+from bench.results.record import Record
 from bench.site.markdown import described, prose, table
 
 Schema = dict[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import allocation, context, masks, method, schedule, structure, tensors, zeros
-from bench.listing.methods import brief
+from bench.commands.listing.methods import brief
 from bench.site.markdown import described, linked, prose, split, table
 
 CHOICES = {

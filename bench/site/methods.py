@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from bench import catalog
-from bench.listing.methods import TARGETS, brief, describe, settings
+from bench.commands.listing.methods import TARGETS, brief, describe, settings
 from bench.site.markdown import described, linked, prose, table
 
 

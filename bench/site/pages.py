@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from bench import plain_yaml
+from bench.base import plain_yaml
+from bench.base.atomic import write_atomic
 from bench.errors import UserError
-from bench.record import write_atomic
 from bench.site import commands, fields, hooks, methods, recipes
 
 SETTINGS = Path("docs/site.yml")

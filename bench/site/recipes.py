@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.phase import Phase
 from bench.recipe import RECIPES, Recipe, load
+from bench.recipe.phase import Phase
 from bench.site.markdown import linked, table
 
 

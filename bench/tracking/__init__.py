@@ -19,11 +19,11 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
+from bench.base.stores import store_uri as store_uri
+from bench.base.stores import view
 from bench.errors import UserError, discreet
-from bench.report import measurements
-from bench.report.closing import view
-from bench.report.measurements import COLUMNS, METRICS, TEXTS, Source
-from bench.stores import store_uri as store_uri
+from bench.results import measurements
+from bench.results.measurements import COLUMNS, METRICS, TEXTS, Source
 from bench.tracking import database, entry, looks, rows, store
 from bench.tracking.failure import StoreError as StoreError
 from bench.tracking.failure import failure
@@ -33,7 +33,7 @@ from bench.tracking.store import single_writer
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from bench.grid import Grid, Plan
+    from bench.plan.grid import Grid, Plan
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read(
     problems: Mapping[str, str] | None = None,
     records: Mapping[str, Source] | None = None,
 ) -> pd.DataFrame:
-    """The frame of a plan (`bench.report.measurements`) from MLflow: only what the plan expects, types converted once.
+    """The frame of a plan (`bench.results.measurements`) from MLflow: only what the plan expects, types converted once.
 
     `problems` says why a run has no usable record; where `records` are given, what the store has of runs that are not
     among them (a record that was deleted, another checkout's run) is passed over. Raises `StoreError` if the store

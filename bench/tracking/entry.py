@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.record import Curve, Record
-from bench.report import curves, measurements
-from bench.report.measurements import COLUMNS, LONGEST_TEXT, Slot, Source
-from bench.tracking import looks, rows
+from bench.results import measurements
+from bench.results.measurements import COLUMNS, LONGEST_TEXT, Slot, Source
+from bench.results.record import Curve, Record
+from bench.tracking import curves, looks, rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from bench import stores
+from bench.base import stores
 from bench.errors import discreet
 
 LONGEST = 250

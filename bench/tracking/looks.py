@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from bench.base.spelling import Spelling
 from bench.errors import printable
-from bench.record import Record, Result
-from bench.report.measurements import LONGEST_TEXT, Slot
-from bench.spelling import Spelling
+from bench.results.measurements import LONGEST_TEXT, Slot
+from bench.results.record import Record, Result
 
 VIEW = "mlflow.sharedViewState.reprune"
 """The tag of the saved view; ``#/experiments/<id>/runs?viewStateShareKey=reprune`` opens it."""

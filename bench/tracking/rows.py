@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.report.measurements import METRICS
+from bench.results.measurements import METRICS
 from bench.tracking import database
 from bench.tracking.failure import file_of
 from bench.tracking.store import PATIENCE

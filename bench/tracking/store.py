@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.locks import lockable
+from bench.base.locks import lockable
 from bench.tracking import database
 from bench.tracking.failure import StoreError, failure, file_of
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.disk import writing
+from bench.base.disk import writing
+from bench.base.locks import held
 from bench.errors import UserError
-from bench.locks import held
 
 
 def guard(workflow: Any, begin: Callable[[], None], folder: Path = Path(".snakemake")) -> None:

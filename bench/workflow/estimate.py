@@ -13,8 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import data, devices
-from bench.grid import Cell, Grid, Plan
+from bench import data
+from bench.base import devices
+from bench.plan.grid import Cell, Grid, Plan
 from bench.workflow import packing, workload
 from bench.workflow.workload import Network, Piece
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.grid import Grid
+from bench.plan.grid import Grid
 
 CAPTIONS = "bench/report/captions"
 """From the Snakefile; a caption is a template of Snakemake's, in reStructuredText."""

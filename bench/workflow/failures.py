@@ -75,4 +75,4 @@ def tell(workflow: Any, flow: Flow, progress: Progress, log: Any = None) -> None
         print(f"The report failed, too (log: {said}).")
         return
     sys.stdout.flush()
-    subprocess.run([sys.executable, "-m", "bench.report.closing", flow.resolved])
+    subprocess.run([sys.executable, "-m", "bench.workflow.final_rule", flow.resolved])

@@ -11,19 +11,21 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench import data, devices, disk, stores, variants
-from bench.checkout import require_checkout
+from bench import data
+from bench.base import devices, disk, stores
+from bench.base.checkout import require_checkout
+from bench.base.paths import ODD
+from bench.base.schema import shown
 from bench.data.prepare import VARIABLE
 from bench.errors import UserError
-from bench.grid import Grid, Plan
-from bench.paths import ODD
+from bench.plan import resolved, variants
+from bench.plan.grid import Grid, Plan
+from bench.plan.resolved import Resolved
+from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
-from bench.schema import shown
 from bench.spec import RunSpec
-from bench.workflow import alone, failures, packing, resolved
+from bench.workflow import alone, failures, packing
 from bench.workflow.progress import Progress, attach, label, relative
-from bench.workflow.resolved import Resolved
-from bench.workflow.resolved import changes as changes
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Flow:
         words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
         slots_per_gpu: how many runs share a GPU.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
-        resolved: the file in which the call's grid is written down for all of its jobs (`bench.workflow.resolved`).
+        resolved: the file in which the call's grid is written down for all of its jobs (`bench.plan.resolved`).
         parts: rules that make the report or a part of it, with the option that says so.
     """
 
@@ -65,7 +67,7 @@ class Flow:
 
     @cached_property
     def networks(self) -> dict[str, tuple[str, str]]:
-        """(architecture, data set) by the name of the file with its multiply-adds (`bench.flops.count` writes it)."""
+        """(architecture, data set) by the name of the file that `bench.counting.flops.count` writes."""
         return {
             Path(self.network(architecture, dataset)).stem: (architecture, dataset)
             for architecture in self.grid.architectures
@@ -124,7 +126,7 @@ class Flow:
         return [*files, self.record(parent)] if parent else files
 
     def job(self, run: str) -> str:
-        """The arguments of ``python -m bench.run`` for a run; its identity is one of them."""
+        """The arguments of ``python -m bench.training.run`` for a run; its identity is one of them."""
         own = ["--resolved", self.resolved] if self.resolved else []
         own += ["--results", self.grid.results, "--threads", str(self.grid.threads)]
         own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []

@@ -26,7 +26,7 @@ def main(words: list[str]) -> int:
     connection = _fork(words)
     if connection is not None:
         return _wait(connection)
-    from bench.run import main as run
+    from bench.training.run import main as run
 
     return run(words)
 

@@ -15,11 +15,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import devices
+from bench.base import devices
+from bench.base.atomic import write_atomic
 from bench.errors import UserError
-from bench.grid import Grid, Plan
 from bench.identity import digest
-from bench.record import write_atomic
+from bench.plan.grid import Grid, Plan
 from bench.spec import RunSpec
 from bench.workflow import workload
 
@@ -151,8 +151,8 @@ def _memory() -> tuple[float, float]:
 
 def main(words: list[str]) -> None:
     """One copy: get ready, say so, wait for the word, train, and print images per second."""
-    from bench import determinism
-    from bench.options import parser, spec_from
+    from bench.base import determinism
+    from bench.plan.options import parser, spec_from
     from bench.workflow import probe
 
     device, threads, seconds, *arguments = words

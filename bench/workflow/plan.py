@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.grid import Grid, expand
+from bench.plan.grid import Grid, expand
 from bench.workflow import estimate, verdicts
 from bench.workflow.progress import label
 

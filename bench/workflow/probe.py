@@ -15,19 +15,20 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from bench import archs, data, determinism
+from bench import archs, data
+from bench.base import determinism
+from bench.base.heap import keep_freed_memory
 from bench.context import Run
+from bench.counting.macs import TrainingMacs
 from bench.data.batches import Batches
 from bench.data.images import Images
-from bench.heap import keep_freed_memory
 from bench.initialise import build
-from bench.macs import TrainingMacs
 from bench.method import Dense, Stage
-from bench.phase import Phase
-from bench.prunable import prunable
 from bench.recipe import Photographs, Recipe, Scoring
+from bench.recipe.phase import Phase
+from bench.recipe.prunable import prunable
 from bench.spec import RunSpec
-from bench.train import Trainer, evaluate_run
+from bench.training.train import Trainer, evaluate_run
 
 EPOCH = 64
 """Steps in the probe's epoch; it ends before the epoch does, since that would evaluate the network."""

@@ -17,10 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.errors import printable
-from bench.record import glance
+from bench.base.spelling import Spelling
+from bench.results.last_words import STAMP, final_line
+from bench.results.record import glance
 from bench.spec import RunSpec
-from bench.spelling import Spelling
 
 NOISE_EVENTS = (
     *("workflow_started", "resources_info", "run_info", "progress"),
@@ -46,8 +46,6 @@ NOISE_WARNINGS = (
 )
 STOPS = ("Terminating processes on user request", "Will exit after finishing currently running jobs")
 """What Snakemake says when it got a signal."""
-STAMP = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ ")
-"""The time before each line of a run's log."""
 SUBMITTED = re.compile(r"Job \d+ has been submitted with SLURM jobid|Submitted job \d+ with external jobid")
 """One line for each job; Snakemake's log file has it, and the line of a job that failed names its number."""
 WORDY = (
@@ -55,10 +53,6 @@ WORDY = (
     "For further error details see the cluster/cloud log and the log files of the involved rule(s).",
 )
 """What executors add to the reason of each failure."""
-
-
-LONGEST_REASON = 1000
-"""Characters kept of a job's last line."""
 
 
 class Progress(logging.Handler):
@@ -191,26 +185,8 @@ def last_line(logs: Sequence[str]) -> str:
 
     Of its logs the first with a line counts: the job's own stands before those of the cluster.
     """
-    found = next(filter(None, map(_last, map(Path, logs))), "")
+    found = next(filter(None, map(final_line, map(Path, logs))), "")
     return STAMP.sub("", found, count=1)
-
-
-def _last(log: Path) -> str:
-    """The last line of a file that is not empty."""
-    try:
-        lines = log.read_text(errors="replace").split("\n")
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def unrecorded(results: Path, run: str) -> str:
-    """Why a run has no record, as far as its last job has said: what it says in its log has a time in front."""
-    log = results / "logs" / "train" / f"{run}.log"
-    said = _last(log)
-    if not said or STAMP.match(said):
-        return "not run yet, still running, or killed"
-    return f"{printable(said)[:LONGEST_REASON].removeprefix('reprune: ')} (log: {log})"
 
 
 def relative(path: str | Path) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bench.grid import Grid, Plan
+from bench.plan.grid import Grid, Plan
 from bench.published import load
 from bench.published.obstacles import counted
 from bench.published.outlook import Asked, outlook

@@ -119,8 +119,8 @@ def _imported() -> None:
     """Load what every run needs, and start nothing: no thread, no GPU."""
     import torch
 
-    import bench.measure
-    import bench.run  # noqa: F401
+    import bench.training.measure
+    import bench.training.run  # noqa: F401
 
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first optimizer loads torch's compiler
     gc.collect()
@@ -145,7 +145,7 @@ def _carry_out(connection: socket.socket) -> None:
 
 
 def _status(words: list[str]) -> int:
-    from bench.run import main
+    from bench.training.run import main
 
     try:
         return main(words)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import data
-from bench.grid import Plan
-from bench.lineage import identities, method_of, stages_of
 from bench.method import Dense, Stage
-from bench.record import glance
+from bench.plan.grid import Plan
+from bench.plan.lineage import identities, method_of, stages_of
+from bench.results.record import glance
 from bench.spec import RunSpec
 
 Network = tuple[str, str, str]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import names
-from bench import record as records
-from bench.grid import Cell, Grid, Plan
-from bench.phase import Phase
+from bench.plan.grid import Cell, Grid, Plan
 from bench.recipe import Recipe
-from bench.record import Cost, Counts, Curve, Layer, Record, Result
+from bench.recipe.phase import Phase
+from bench.results import record as records
+from bench.results.record import Cost, Counts, Curve, Layer, Record, Result
 from bench.spec import RunSpec
 
 RECIPE = Recipe(name="short", batch_size=128, train=Phase(epochs=10, lr=0.1))

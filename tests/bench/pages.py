@@ -11,13 +11,13 @@ from typing import Any
 
 from bench import latency, recipe
 from bench.latency import Latency, Machine, Network, Timing
-from bench.latency import block as latency_block
+from bench.plan.claims import Claim
 from bench.published import Protocol, Published, comparison
-from bench.record import Curve, Layer, Record
-from bench.report import findings, measurements, sections, summary
-from bench.report.claims import Claim
+from bench.report import findings, latency_block, sections, summary
 from bench.report.layout import Block, Chapter, Text
 from bench.report.page.material import Material
+from bench.results import measurements
+from bench.results.record import Curve, Layer, Record
 from tests.bench import factories
 from tests.bench.test_verdict import PRINTED, ROW
 

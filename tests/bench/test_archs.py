@@ -15,7 +15,7 @@ from bench.archs.mobilenet_cifar import InvertedResidual
 from bench.archs.residual import BasicBlock, Bottleneck, PadShortcut, PooledShortcut
 from bench.effective import effective_masks
 from bench.errors import UserError
-from bench.prunable import prunable
+from bench.recipe.prunable import prunable
 
 ROOT = Path(__file__).parents[2]
 

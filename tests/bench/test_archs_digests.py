@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import archs, identity, provenance
+from bench import archs, identity
 from bench.archs import digests
-from bench.lineage import identify
+from bench.plan.lineage import identify
+from bench.results import provenance
 from tests.bench import factories
 
 CONSTRAINTS = Path(__file__).parents[2] / "envs" / "constraints.txt"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import archs
-from bench.flops import dense_macs
+from bench.counting.flops import dense_macs
 
 PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 

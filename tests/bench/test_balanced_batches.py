@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bench.data import DataInfo, Images
 from bench.data.batches import Batches
 from bench.errors import UserError
-from bench.phase import Phase
 from bench.recipe import Data, Recipe, Scoring
+from bench.recipe.phase import Phase
 
 CLASSES, SIZES = 3, (12, 7, 9)
 """Three classes of unequal size: 28 images."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bench.data import DataInfo, Images
 from bench.data.batches import Batches
 from bench.errors import UserError
-from bench.phase import Phase
 from bench.recipe import Data, Recipe, Scoring
+from bench.recipe.phase import Phase
 from bench.seeds import generator
 
 TRAIN, TEST, CHANNELS, HEIGHT, WIDTH = 50, 13, 3, 6, 5

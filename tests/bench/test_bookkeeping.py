@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from bench.allocation import Global
-from bench.bookkeeping import Bookkeeping
-from bench.macs import TrainingMacs
+from bench.counting.macs import TrainingMacs
 from bench.masks import Masks
 from bench.structure import Weights
-from bench.train import Progress
+from bench.training.bookkeeping import Bookkeeping
+from bench.training.train import Progress
 from bench.zeros import Alive, Gone
 from tests.contract.tape import tape
 

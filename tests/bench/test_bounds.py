@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from bench import catalog
-from bench.bounds import Interval, stated
+from bench.base.bounds import Interval, stated
 from bench.errors import UserError
 from tests.bench.test_catalog import folder
 

@@ -14,16 +14,17 @@ from huggingface_hub import ModelCard
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from bench import archs, cli, data, latency
+from bench import archs, data, latency
+from bench.commands import cli
 from bench.errors import UserError
-from bench.extract import extract
 from bench.latency import Latency, Machine, Network, Timing
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.run import execute
+from bench.results.record import Record
 from bench.sharing import card
+from bench.sharing.extract import extract
 from bench.spec import RunSpec
+from bench.training.run import execute
 from tests.bench import factories
 
 RECIPE = {

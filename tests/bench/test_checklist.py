@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from bench import latency, published
-from bench.grid import Cell, Plan
-from bench.initialisation import Initialisation
 from bench.latency import Latency, Machine, Network, Timing
+from bench.plan.grid import Cell, Plan
 from bench.published import Published
-from bench.record import Cost, Record
-from bench.report.measurements import Source
-from bench.sharing import checklist
-from bench.sharing.facts import Facts
+from bench.recipe.initialisation import Initialisation
+from bench.report import checklist
+from bench.report.checklist_facts import Facts
+from bench.results.measurements import Source
+from bench.results.record import Cost, Record
 from tests.bench import factories
 
 PACKAGES = {"reprune": "0.1.0", "torch": "2.13.0"}

@@ -8,7 +8,8 @@ import struct
 import pytest
 import torch
 
-from bench import checkpoint, seal
+from bench.results import seal
+from bench.training import checkpoint
 
 
 def content(value):

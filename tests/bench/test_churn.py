@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from bench.errors import UserError
-from bench.grid import Plan, expand, load
-from bench.record import Record
-from bench.report import churn, kept, measurements
+from bench.plan.grid import Plan, expand, load
+from bench.report import churn, kept
 from bench.report.churn import Churn, Pair
 from bench.report.layout import Text
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 
 IMAGES = 10

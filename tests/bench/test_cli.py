@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import archs, cli, data
+from bench import archs, data
+from bench.commands import cli
 from tests.bench import factories
 
 QUICK = str(Path(__file__).parents[2] / "configs" / "quick.yaml")
@@ -30,7 +31,7 @@ def reprune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def test_help_and_plans_need_no_torch() -> None:
-    modules = "bench.cli, bench.workflow.flow, bench.report.closing, bench.workflow.progress"
+    modules = "bench.commands.cli, bench.workflow.flow, bench.workflow.final_rule, bench.workflow.progress"
     program = f"import sys; import {modules}; print('torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
@@ -85,7 +86,7 @@ def test_retry_clears_errors(reprune, tmp_path: Path) -> None:
     config = tmp_path / "small.yaml"
     fields = {"recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"], "methods": ["dense"]}
     config.write_text(json.dumps(fields | {"seeds": [0], "results": str(tmp_path)}))
-    from bench import grid
+    from bench.plan import grid
 
     (spec,) = grid.expand(grid.load(config)).runs
     path = factories.write(factories.record(spec, outcome="error", reason="ValueError: no"), tmp_path)

@@ -11,40 +11,29 @@ import pytest
 from rich.console import Console
 
 from bench import data, latency
+from bench.commands.runs import compare, compare_grids, differences, numbers, show
+from bench.commands.runs.differences import Side
 from bench.errors import UserError
-from bench.extract import choose
 from bench.identity import file_digest
 from bench.latency import Latency, Network
-from bench.latency import block as latency_block
 from bench.latency import show as latency_show
-from bench.lineage import identify
+from bench.plan.claims import Claim
+from bench.plan.lineage import identify
 from bench.published import Published, comparison
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.report import (
-    agreement,
-    closing,
-    findings,
-    measurements,
-    overall,
-    page,
-    plots,
-    sections,
-    summary,
-    tables,
-    terminal,
-)
+from bench.report import agreement, findings, latency_block, overall, page, plots, sections, summary, tables, terminal
 from bench.report.churn import Churn
-from bench.report.claims import Claim
 from bench.report.layout import Block
 from bench.report.page import charts
 from bench.report.page.material import Material
 from bench.report.page.matrix import matrices
-from bench.run import execute
-from bench.runs import compare, compare_grids, differences, numbers, show
-from bench.runs.differences import Side
+from bench.results import measurements
+from bench.results.record import Record
 from bench.spec import RunSpec
 from bench.tracking import looks
+from bench.training.recorded import choose
+from bench.training.run import execute
+from bench.workflow import final_rule as closing
 from bench.workflow.progress import label
 from tests.bench import factories, test_latency_block
 from tests.bench.pages import PROTOCOLS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import Grid, Plan
-from bench.report.closing import clear_errors, close, errors, main
+from bench.plan.grid import Grid, Plan
+from bench.workflow.final_rule import clear_errors, close, errors, main
 from tests.bench import factories
 
 

@@ -13,7 +13,7 @@ import pytest
 from rich.text import Text
 from typer.main import get_command
 
-from bench import cli
+from bench.commands import cli
 from bench.site.commands import page
 from tests.bench.test_cli import reprune  # noqa: F401
 

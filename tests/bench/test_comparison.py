@@ -10,8 +10,8 @@ import pytest
 
 from bench import recipe
 from bench.published import Protocol, Published, Row, comparison
-from bench.report import measurements
 from bench.report.published_block import published_blocks, published_notes
+from bench.results import measurements
 from tests.bench import factories
 from tests.bench.test_verdict import PRINTED, ROW
 

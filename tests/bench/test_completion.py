@@ -20,7 +20,7 @@ def completed(line: str, cwd: Path = ROOT) -> list[str]:
     """The words that bash is offered for the last word of a line."""
     words = line.split(" ")
     asked = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1), "_REPRUNE_COMPLETE": "complete_bash"}
-    program = "from bench.cli import main; main()"
+    program = "from bench.commands.cli import main; main()"
     environment = os.environ | asked | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=cwd, capture_output=True, text=True, check=True
@@ -75,7 +75,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A `reprune` on the path, as an installation makes it."""
     program = tmp_path / "bin" / "reprune"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nfrom bench.cli import main\nmain()\n")
+    program.write_text(f"#!{sys.executable}\nfrom bench.commands.cli import main\nmain()\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -99,7 +99,7 @@ def test_every_shell_has_its_script(shell: str, installed: None, monkeypatch: py
 
 def test_a_tab_is_quick_and_imports_nothing_big() -> None:
     program = (
-        "import sys; from bench.cli import main; from bench.commands import completion\n"
+        "import sys; from bench.commands.cli import main; from bench.commands import completion\n"
         "completion.archs('res'); completion.methods(''); completion.datasets('')\n"
         "print(sorted({'torch', 'timm', 'pandas', 'mlflow', 'snakemake'} & set(sys.modules)))\n"
         "import time; print(time.process_time())"

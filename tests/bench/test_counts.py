@@ -263,5 +263,5 @@ def test_programs_get_json_and_a_folder_gets_files(reprune, tmp_path: Path) -> N
 
 
 def test_counting_needs_no_torch() -> None:
-    program = "import sys; from bench import cli; cli.call(['counts']); sys.exit('torch' in sys.modules)"
+    program = "import sys; from bench.commands import cli; cli.call(['counts']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0

@@ -13,10 +13,10 @@ from functools import cache
 import pytest
 
 from bench import archs
+from bench.counting.flops import dense_macs
 from bench.counts.networks import NETWORKS, all_kept
 from bench.counts.traced import FILE, tensors
-from bench.flops import dense_macs
-from bench.prunable import layer_weights
+from bench.recipe.prunable import layer_weights
 
 TRACED = ("resnet18", "resnet34", "resnet50", "mobilenetv1_100", "resnet56a_cifar", "resnet110a_cifar")
 

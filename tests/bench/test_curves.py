@@ -3,8 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-from bench import record
-from bench.report.curves import HEIGHT, LEFT, TOP, WIDTH, draw
+from bench.results import record
+from bench.tracking.curves import HEIGHT, LEFT, TOP, WIDTH, draw
 
 RECORDS = sorted((Path(__file__).parents[2] / "reports/reproductions/digits/records").glob("*magnitude*.json"))
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,9 +10,9 @@ import pytest
 import torch
 import torch.utils.deterministic
 
-from bench.determinism import CUBLAS, LIMITS, autocast, configure
-from bench.phase import Phase
+from bench.base.determinism import CUBLAS, LIMITS, autocast, configure
 from bench.recipe import Recipe
+from bench.recipe.phase import Phase
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_autocast_leaves_double_precision_alone() -> None:
 def test_the_capability_is_what_torch_and_its_libraries_were_limited_to(
     limits: dict[str, str], capability: str
 ) -> None:
-    code = "from bench.determinism import cpu_capability; print(cpu_capability())"
+    code = "from bench.base.determinism import cpu_capability; print(cpu_capability())"
     environment = {name: value for name, value in os.environ.items() if name not in LIMITS}
     environment |= {"ATEN_CPU_CAPABILITY": "default"} | limits
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import devices
-from bench.devices import device_slot, gpus, slots
+from bench.base import devices
+from bench.base.devices import device_slot, gpus, slots
 from bench.errors import UserError
 
 A, B = "GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"
@@ -196,7 +196,7 @@ def test_a_gpu_that_torch_cannot_use_is_one_sentence_and_not_the_cpu(monkeypatch
 JOB = """
 import os, sys, time
 from pathlib import Path
-from bench.devices import device_slot
+from bench.base.devices import device_slot
 with device_slot(1, Path(sys.argv[1]), count=int(sys.argv[3])):
     print(os.environ["CUDA_VISIBLE_DEVICES"], time.monotonic(), flush=True)
     time.sleep(float(sys.argv[2]))

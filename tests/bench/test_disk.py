@@ -17,10 +17,14 @@ from typing import Any
 
 import pytest
 
-from bench import data, disk, flops, record, seal
+from bench import data
+from bench.base import disk
+from bench.base.atomic import write_atomic
+from bench.counting import flops
 from bench.data import info
 from bench.errors import DiskError
-from bench.run import main
+from bench.results import record, seal
+from bench.training.run import main
 from tests.bench.small_disk import ROOT, Disk, answer
 
 WORDS = [
@@ -169,5 +173,5 @@ def test_a_folder_one_may_not_write_to_is_one_sentence(tmp_path: Path) -> None:
 def test_a_name_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match=r"file/\S+ could not be written: Not a directory \(on /\S*\)"):
-        record.write_atomic(tmp_path / "file" / "a" / "b.json", b"{}")
+        write_atomic(tmp_path / "file" / "a" / "b.json", b"{}")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -15,13 +15,15 @@ import safetensors.torch
 import torch
 
 import methods
-from bench import archs, catalog, flops, names, record
+from bench import archs, catalog, names
+from bench.counting import flops
 from bench.data import info, prepare
-from bench.options import parser, spec_from
+from bench.plan.options import parser, spec_from
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.run import INTERRUPTED, _check_ranks, execute
+from bench.results import record
+from bench.results.record import Record
 from bench.spec import RunSpec
+from bench.training.run import INTERRUPTED, _check_ranks, execute
 from tests.bench.two_ranks import KILLED, METHODS, MISBEHAVING, RECIPE, spec, without_normalisation, write_misbehaving
 from tests.contract.harness import VIT, quick, suits
 
@@ -151,7 +153,7 @@ def test_what_befell_one_process_is_no_outcome(shared):
 
 
 def start(results: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "bench.run", *KILLED, "--results", str(results)]
+    command = [sys.executable, "-m", "bench.training.run", *KILLED, "--results", str(results)]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT | {"REPRUNE_GPUS": "a,b"}, stderr=subprocess.PIPE)
 
 
@@ -211,7 +213,7 @@ def test_data_that_are_not_there_are_one_sentence_of_one_rank(tmp_path):
 
 
 def test_a_run_for_two_gpus_is_refused_where_there_is_one(monkeypatch, capsys):
-    from bench.run import main
+    from bench.training.run import main
 
     monkeypatch.setenv("REPRUNE_GPUS", "only")
     assert main(KILLED) == 2

@@ -11,8 +11,8 @@ import pytest
 
 import methods
 from bench import catalog
-from bench.grid import Grid
-from bench.listing import machine as doctor
+from bench.commands.listing import machine as doctor
+from bench.plan.grid import Grid
 from tests.bench import factories
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench import archs
 from bench.effective import effective_masks
-from bench.prunable import prunable
+from bench.recipe.prunable import prunable
 
 FLAT = (3, 1, 1)
 """Shape of an image for networks that begin by flattening it to three inputs."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import call
-from bench.listing.grids import locate
+from bench.commands.cli import call
+from bench.plan.files import locate
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,10 +83,10 @@ def test_packages_without_their_checkout_say_so_in_one_sentence(tmp_path: Path) 
     for package in ("bench", "methods"):
         shutil.copytree(ROOT / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
     for words in (["doctor"], ["plan", str(ROOT / "configs" / "quick.yaml")]):
-        done = run([sys.executable, "-m", "bench.cli", *words], tmp_path, PYTHONPATH=str(site))
+        done = run([sys.executable, "-m", "bench.commands.cli", *words], tmp_path, PYTHONPATH=str(site))
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == (
             f"reprune: reprune is installed in {site} without its configs/ and published/; "
             "install it from a clone that stays where it is, by `pip install -e .` there.\n"
         )
-    assert run([sys.executable, "-m", "bench.cli", "--help"], tmp_path, PYTHONPATH=str(site)).returncode == 0
+    assert run([sys.executable, "-m", "bench.commands.cli", "--help"], tmp_path, PYTHONPATH=str(site)).returncode == 0

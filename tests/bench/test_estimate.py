@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench import devices, grid
+from bench.base import devices
+from bench.plan import grid
 from bench.workflow import estimate
 from bench.workflow.estimate import Estimate
 from bench.workflow.probe import Sizes, Speed

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.evaluate import evaluate
+from bench.training.evaluate import evaluate
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

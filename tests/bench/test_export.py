@@ -18,8 +18,11 @@ import pytest
 import yaml
 from rocrate.rocrate import ROCrate
 
-from bench import cli, grid, identity, record
-from bench.grid import Grid
+from bench import identity
+from bench.commands import cli
+from bench.plan import grid
+from bench.plan.grid import Grid
+from bench.results import record
 from bench.sharing import crate as crates
 from bench.sharing import export as exporting
 from tests import validators
@@ -163,7 +166,7 @@ def test_another_reader_finds_the_workflow_and_its_runs(crate: Path, finished: G
     assert [author["name"] for author in [read.root_dataset["author"]]] == ["The reprune developers"]
     runs = [action for action in read.root_dataset["mentions"] if action.id != "#grid"]
     assert [run["name"] for run in runs] == [spec.id for spec in grid.expand(finished).runs]
-    assert all(run["instrument"].id == "workflow/bench/run.py" for run in runs)
+    assert all(run["instrument"].id == "workflow/bench/training/run.py" for run in runs)
     assert runs[1]["result"].id == f"records/{runs[1]['name']}.json"
     objects = {each.id for each in runs[1]["object"]}
     assert {"workflow/methods/gmp.py", "workflow/configs/recipes/cifar10.yaml", "#seed-0", "#point-0.9"} < objects
@@ -256,7 +259,7 @@ def test_weights_that_are_not_the_recorded_ones_are_refused(finished: Grid, tmp_
 def test_its_code_plans_the_same_runs_and_makes_the_same_tables(crate: Path, tmp_path: Path) -> None:
     script = """
 import bench, sys
-from bench.grid import expand, load
+from bench.plan.grid import expand, load
 from bench.report import produce
 from pathlib import Path
 print(bench.__file__)

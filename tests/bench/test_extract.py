@@ -6,15 +6,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench import archs, record
+from bench import archs
 from bench.errors import UserError
-from bench.extract import extract
-from bench.lineage import identify
-from bench.pretrained import evaluate_weights
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.run import execute
-from bench.runs import find
+from bench.results import find, record
+from bench.sharing.extract import extract
 from bench.spec import RunSpec
+from bench.training.pretrained import evaluate_weights
+from bench.training.run import execute
 from tests.bench import factories
 
 RECIPE = {

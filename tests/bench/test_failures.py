@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.report import measurements
+from bench.results import measurements
 from bench.workflow import failures
 from tests.bench import factories
 
@@ -97,7 +97,7 @@ def test_the_report_is_made_where_runs_failed_and_something_is_there_to_show(
     jobs = [SimpleNamespace(rule=SimpleNamespace(name=name)) for name in rules]
     workflow = SimpleNamespace(dag=SimpleNamespace(jobs=jobs))
     failures.tell(workflow, flow, SimpleNamespace(failed=failed, stopped=stopped))  # type: ignore[arg-type]
-    expected = [["bench.report", "x.resolved.json"], ["bench.report.closing", "x.resolved.json"]]
+    expected = [["bench.report", "x.resolved.json"], ["bench.workflow.final_rule", "x.resolved.json"]]
     assert calls == (expected if made else [])
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bench import grid
 from bench.errors import UserError
-from bench.report import measurements
-from bench.report.claims import Claim
+from bench.plan import grid
+from bench.plan.claims import Claim
 from bench.report.findings import Finding, block, examine, notes
+from bench.results import measurements
 from tests.bench import factories
 
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import archs, flops
+from bench import archs
+from bench.counting import flops
+from bench.counting.flops import dense_macs, positions, sparse_macs
+from bench.counting.operators import UNCOUNTED
 from bench.errors import UserError
-from bench.flops import dense_macs, positions, sparse_macs
-from bench.operators import UNCOUNTED
-from bench.prunable import prunable
+from bench.recipe.prunable import prunable
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ from bench.data import folder as folders
 from bench.data.batches import Batches, batches_of
 from bench.data.folder_batches import FolderBatches
 from bench.errors import UserError
-from bench.phase import Phase
 from bench.recipe import Data, Photographs, Recipe, Scoring
+from bench.recipe.phase import Phase
 from bench.seeds import seed_for
 from tests.bench import photographs
 

@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import checkpoint, data, recipe, record
+from bench import data, recipe
 from bench.data import catalog
-from bench.extract import extract
-from bench.lineage import identify, identities
-from bench.pretrained import evaluate_weights
-from bench.record import Record
-from bench.run import INTERRUPTED, execute
+from bench.plan.lineage import identify, identities
+from bench.results import record
+from bench.results.record import Record
+from bench.sharing.extract import extract
 from bench.spec import RunSpec
+from bench.training import checkpoint
+from bench.training.pretrained import evaluate_weights
+from bench.training.run import INTERRUPTED, execute
 from tests.bench import photographs
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +100,7 @@ JOB = """
 import sys
 from pathlib import Path
 from bench.data import catalog
-from bench.run import main
+from bench.training.run import main
 catalog.FOLDERS = Path(sys.argv[1])
 sys.exit(main(sys.argv[2:]))
 """

@@ -7,11 +7,11 @@ from bench import archs
 from bench.errors import UserError
 from bench.identity import file_digest
 from bench.initialise import build
-from bench.lineage import identify, stages_of
+from bench.plan.lineage import identify, stages_of
 from bench.recipe import Recipe
 from bench.report.sections import _warning
-from bench.run import execute
 from bench.spec import RunSpec
+from bench.training.run import execute
 from bench.weights import load_state, save_state
 from tests.contract.harness import VALUES, Laboratory
 
@@ -114,7 +114,7 @@ def test_what_a_file_is_says_more_than_that_it_is_another_one(weights):
 
 
 def test_a_report_says_that_there_is_a_single_parent():
-    from bench.grid import load
+    from bench.plan.grid import load
 
     assert _warning(load("configs/pretrained_cifar10.yaml")).startswith("SINGLE PARENT: every run starts from the same")
     assert _warning(load("configs/quick.yaml")) == ""

@@ -15,7 +15,7 @@ import torch
 
 from bench import archs
 from bench.identity import ENGINE_VERSION
-from bench.run import execute
+from bench.training.run import execute
 from tests.contract.harness import Laboratory, spec_for
 
 VERSION = 1

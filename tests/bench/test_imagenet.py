@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, flops, grid, names, recipe
+from bench import data, names, recipe
+from bench.counting import flops
 from bench.data import batches, folder_batches
-from bench.lineage import identify
 from bench.optimization import learning_rate
-from bench.phase import Phase
+from bench.plan import grid
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
+from bench.recipe.phase import Phase
 from bench.spec import RunSpec
 from tests.real_data import folder_with
 
@@ -93,8 +95,8 @@ def spec_for(architecture: str) -> RunSpec:
 @pytest.mark.long
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_real_networks_train_and_are_measured_on_photographs(architecture: str, tmp_path: Path) -> None:
-    from bench.pretrained import evaluate_weights
-    from bench.run import execute
+    from bench.training.pretrained import evaluate_weights
+    from bench.training.run import execute
     from bench.workflow import probe
 
     spec, results = spec_for(architecture), tmp_path

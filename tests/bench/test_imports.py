@@ -53,7 +53,7 @@ def test_torchvision_without_its_library_imports_with_the_hook(torchvision: Path
 
 
 def test_the_doctor_hears_which_library_did_not_load(torchvision: Path) -> None:
-    told = python("from bench.imports import torchvision_ops; print(torchvision_ops())", torchvision)
+    told = python("from bench.base.imports import torchvision_ops; print(torchvision_ops())", torchvision)
     assert "without its compiled operators" in told
     assert "_C.so" in told
 
@@ -97,7 +97,7 @@ def test_installing_twice_puts_one_finder() -> None:
 
 def test_missing_torchvision_is_said() -> None:
     code = (
-        "import bench.imports as i, importlib.util\n"
+        "import bench.base.imports as i, importlib.util\n"
         "importlib.util.find_spec = lambda name: None\n"
         "print(i.torchvision_ops())"
     )

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.initialisation import Initialisation, Normalisation
 from bench.initialise import build, initialise
-from bench.phase import Phase
 from bench.recipe import Recipe
+from bench.recipe.initialisation import Initialisation, Normalisation
+from bench.recipe.phase import Phase
 from bench.seeds import generator
 
 

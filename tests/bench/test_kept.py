@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import grid as grids
-from bench import record, report
+from bench import report
+from bench.commands.cli import call
 from bench.errors import UserError
-from bench.grid import Grid, Plan
+from bench.plan import grid as grids
+from bench.plan.grid import Grid, Plan
 from bench.published import Published, comparison
 from bench.report import kept
+from bench.results import record
 from tests.bench import factories
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +72,7 @@ def test_rebuilt_tables_are_those_of_the_results(
     capsys.readouterr()
     shutil.move(results.results, tmp_path / "elsewhere")  # nothing but the folder may be read
     try:
-        assert report.main([str(folder), "--only", "table"]) == 0
+        assert call(["report", str(folder), "--only", "table"]) == 0
     finally:
         shutil.move(tmp_path / "elsewhere", results.results)
     assert "SCALED DOWN" in capsys.readouterr().out
@@ -85,7 +87,7 @@ def test_rebuilt_tables_are_those_of_the_results(
 
 def test_output_goes_elsewhere_with_plots(folder: Path, tmp_path: Path) -> None:
     before = sorted(folder.rglob("*"))
-    assert report.main([str(folder), "--output", str(tmp_path / "out")]) == 0
+    assert call(["report", str(folder), "--output", str(tmp_path / "out")]) == 0
     assert sorted(folder.rglob("*")) == before
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *(f"table.{ending}" for ending in ("md", "tex", "csv")),
@@ -154,7 +156,7 @@ def test_arguments_of_the_other_kind_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert report.main(words) == 2
+    assert call(["report", *words]) == 2
     assert capsys.readouterr().err.startswith(f"reprune: {message}")
 
 

@@ -11,19 +11,21 @@ import pytest
 import torch
 from torch import nn
 
-from bench import archs, cli, latency, record
+from bench import archs, latency
+from bench.commands import cli
 from bench.errors import UserError
 from bench.latency import backends as latency_backends
 from bench.latency import measure as latency_measure
 from bench.latency.backends import Backend, Refused, Setting, sparse_backends
 from bench.latency.layers import Product, Shifted, Unfolded, csr, csr_layers, has_two_four
 from bench.latency.measure import compare, measure
-from bench.lineage import identify
-from bench.prunable import layer_weights
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.run import execute
+from bench.recipe.prunable import layer_weights
+from bench.results import record
 from bench.spec import RunSpec
 from bench.structure import NM
+from bench.training.run import execute
 
 SHAPE = (1, 8, 8)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import grid as grids
 from bench import latency
 from bench.latency import Latency, Machine, Network, Timing
-from bench.latency import block as latency_block
+from bench.plan import grid as grids
 from bench.published import Published
 from bench.published.comparison import compare
-from bench.record import Record
-from bench.report import kept, measurements, sections, summary, tables, terminal
+from bench.report import kept, latency_block, sections, summary, tables, terminal
 from bench.report.layout import Report
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 
 MACHINE = Machine(device="A processor", threads=1, dtype="float32", torch="2.13.0", clock="processor time")

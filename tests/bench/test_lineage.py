@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench import grid, identity
+from bench import identity
 from bench.errors import UserError
-from bench.lineage import identify, identities, stages_of
+from bench.plan import grid
+from bench.plan.lineage import identify, identities, stages_of
 from bench.recipe import Recipe
 from bench.spec import RunSpec
 

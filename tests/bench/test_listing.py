@@ -9,7 +9,7 @@ import pytest
 
 import methods
 from bench import catalog
-from bench.listing import methods as listing
+from bench.commands.listing import methods as listing
 from bench.schedule import Cubic, Doubling
 from bench.zeros import Alive, Zeros
 

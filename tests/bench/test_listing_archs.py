@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bench import archs, errors
-from bench.listing import archs as listing
+from bench.commands.listing import archs as listing
 
 
 def test_the_list_has_all_of_ours_and_builds_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench import errors
-from bench.listing import recipes as listing
+from bench.commands.listing import recipes as listing
 from bench.recipe import RECIPES
 
 

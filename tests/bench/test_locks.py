@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import locks
-from bench.devices import device_slot
+from bench.base import locks
+from bench.base.devices import device_slot
 from bench.errors import UserError
 from bench.tracking.store import single_writer
 
@@ -75,7 +75,7 @@ def test_a_slot_is_held_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("REPRUNE_GPUS", "a")
     (tmp_path / f"reprune-{os.getuid()}").touch()
     own_folder = locks.own_folder
-    monkeypatch.setattr("bench.devices.own_folder", lambda: own_folder(tmp_path))
+    monkeypatch.setattr("bench.base.devices.own_folder", lambda: own_folder(tmp_path))
     with device_slot(1) as device:
         assert device == "cpu"
         assert (tmp_path / f"reprune-{os.getuid()}-1" / "a.0.lock").exists()

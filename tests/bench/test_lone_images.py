@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench import archs, data, lone_images
+from bench import archs, data
+from bench.archs.stumbling import where
+from bench.counting.flops import macs_for
 from bench.errors import UserError
-from bench.flops import macs_for
 from bench.recipe import Recipe
-from bench.stumbling import where
+from bench.training import lone_images
 
 DIGITS = data.info("digits")  # 898 training images
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench import data, grid
+from bench import data
+from bench.base.atomic import sweep, unfinished, write_atomic
 from bench.data import catalog as datasets
 from bench.errors import UserError
-from bench.expansion import expand
-from bench.record import sweep, unfinished, write_atomic
+from bench.plan import grid
+from bench.plan.expansion import expand
 from bench.spec import RunSpec
 from bench.tracking import looks
 from bench.workflow.flow import Flow
@@ -49,7 +50,8 @@ def files(flow: Flow) -> list[str]:
 
 
 def flow_of(found: grid.Grid) -> Flow:
-    from bench.workflow import flow, resolved
+    from bench.plan import resolved
+    from bench.workflow import flow
 
     return flow._flow(resolved.Resolved(found, expand(found), "some.yaml", {}, 1, {}))
 

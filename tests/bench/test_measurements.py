@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import Cell, Plan
-from bench.record import Cost
-from bench.report import measurements
+from bench.plan.grid import Cell, Plan
+from bench.results import measurements
+from bench.results.record import Cost
 from tests.bench import factories
 
 

@@ -5,12 +5,14 @@ import re
 
 import pytest
 
-import bench.run
+import bench.training.run
 import methods
-from bench import catalog, data, grid, record
+from bench import catalog, data
 from bench.errors import UserError
-from bench.lineage import skipped
-from bench.run import FAILED, INTERRUPTED, execute, main
+from bench.plan import grid
+from bench.plan.lineage import skipped
+from bench.results import record
+from bench.training.run import FAILED, INTERRUPTED, execute, main
 from tests.contract.harness import Laboratory, spec_for
 
 HEAD = """import sys
@@ -171,7 +173,7 @@ def test_a_machine_out_of_memory_and_a_person_at_the_keyboard_leave_no_record(
 
 
 def test_a_run_asks_its_method_whether_to_skip_it(lab, monkeypatch):
-    monkeypatch.setattr(bench.stages, "Workshop", lambda *a: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr(bench.training.stages, "Workshop", lambda *a: pytest.fail("nothing is to be trained"))
     found = carried_out(lab, "declines")
     assert (found.outcome, found.reason, found.results) == ("skipped", "it knows nothing of this data set", [])
 

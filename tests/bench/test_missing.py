@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from bench import published, recipe
-from bench.grid import expand, load
-from bench.listing import missing as listing
-from bench.published.missing import Missing, find
+from bench.commands.listing import missing as listing
+from bench.plan.grid import expand, load
 from bench.workflow.flow import changes
+from bench.workflow.missing import Missing, find
 from tests.bench import factories
 from tests.bench.test_cli import reprune  # noqa: F401
 from tests.bench.test_published import row

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import names, plain_yaml
+from bench import names
+from bench.base import plain_yaml
 from bench.errors import UserError
 
 

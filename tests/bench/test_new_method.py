@@ -9,8 +9,8 @@ import pytest
 
 import methods
 from bench import catalog
+from bench.commands.skeleton import create
 from bench.errors import UserError
-from bench.new_method import create
 
 
 @pytest.fixture

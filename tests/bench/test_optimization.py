@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from bench.optimization import build, current_rate, learning_rate, set_rate
-from bench.phase import Phase
 from bench.recipe import Optimizer
+from bench.recipe.phase import Phase
 
 
 def by_torch(scheduler, optimizer, epochs):

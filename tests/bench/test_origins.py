@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.grid import Plan
-from bench.record import Record
-from bench.report import measurements, origins
+from bench.plan.grid import Plan
+from bench.report import origins
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 
 

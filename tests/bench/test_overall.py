@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import Plan
-from bench.record import Cost, Record
-from bench.report import measurements, overall
+from bench.plan.grid import Plan
+from bench.report import overall
 from bench.report.overall import Family
+from bench.results import measurements
+from bench.results.record import Cost, Record
 from tests.bench import factories
 
 ACCURACIES: factories.Accuracies = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench import grid
 from bench.errors import UserError
+from bench.plan import grid
 
 PAPER: dict[str, Any] = {
     "name": "paper",

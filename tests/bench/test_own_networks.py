@@ -10,15 +10,15 @@ from torch import nn
 
 from bench import archs, catalog, data
 from bench.archs import digests
+from bench.counting.flops import dense_macs
 from bench.errors import UserError
-from bench.flops import dense_macs
-from bench.lineage import identify
-from bench.prunable import check_stored
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.run import execute
+from bench.recipe.prunable import check_stored
+from bench.results.record import Record
 from bench.spec import RunSpec
 from bench.structure import check_filters, companions
+from bench.training.run import execute
 from bench.weights import saved_state
 from tests.bench.own_networks import COMPUTED, IMAGE, SUITABLE, two
 

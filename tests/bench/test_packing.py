@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import devices, grid
+from bench.base import devices
 from bench.errors import UserError
+from bench.plan import grid
 from bench.workflow import packing
 from bench.workflow.packing import Packing
 

@@ -13,11 +13,12 @@ import pytest
 
 from bench.published import Published, comparison
 from bench.published.outcomes import Outcome
-from bench.report import measurements, page, sections, summary
+from bench.report import page, sections, summary
 from bench.report.page import about, embed, overview, series
 from bench.report.page.heat import heat
 from bench.report.page.material import Material
 from bench.report.page.matrix import Entry, matrices
+from bench.results import measurements
 from tests.bench import factories, pages
 
 

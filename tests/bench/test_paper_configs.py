@@ -9,13 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import archs, grid, names, published
-from bench.prunable import prunable
+from bench import archs, names, published
+from bench.plan import grid
 from bench.published import Published, comparison
 from bench.published.obstacles import Kind, obstacles
-from bench.record import Record
-from bench.report import measurements, sections, summary, tables
+from bench.recipe.prunable import prunable
+from bench.report import sections, summary, tables
 from bench.report.layout import Block, Report
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 
 CONFIGS = Path(__file__).parents[2] / "configs"

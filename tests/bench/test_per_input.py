@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import measurements, plots, summary
+from bench.report import plots, summary
 from bench.report.per_input import decides, is_target
+from bench.results import measurements
 from tests.bench import factories
 from tests.bench.test_sections import frame, report
 

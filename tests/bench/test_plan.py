@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench import grid
-from bench.grid import Grid
+from bench.plan import grid
+from bench.plan.grid import Grid
 from bench.workflow import plan, probe
 from bench.workflow.probe import Sizes, Speed
 

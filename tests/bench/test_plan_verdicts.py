@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import grid
+from bench.plan import grid
 from bench.workflow import plan, verdicts
 
 PAPERS = Path(__file__).parents[2] / "configs" / "papers"

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import image
 
-from bench.grid import Plan
-from bench.record import Record
-from bench.report import measurements, plots, summary
+from bench.plan.grid import Plan
+from bench.report import plots, summary
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 
 ACCURACIES: factories.Accuracies = {

@@ -9,7 +9,7 @@ import torch
 
 from bench import archs
 from bench.errors import UserError
-from bench.pretrained import evaluate_weights
+from bench.training.pretrained import evaluate_weights
 from bench.weights import save_state
 from tests.real_data import folder_with
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import grid, run
-from bench.lineage import identities
+from bench.plan import grid
+from bench.plan.lineage import identities
 from bench.spec import RunSpec
+from bench.training import run
 from bench.workflow import probe
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -26,7 +27,7 @@ def dense(results: Path, **changes: Any) -> RunSpec:
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Any:
-    """What `bench.determinism.configure` sets is set for the whole process."""
+    """What `bench.base.determinism.configure` sets is set for the whole process."""
     strict, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     yield
     torch.use_deterministic_algorithms(strict)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import bench
-from bench import provenance
+from bench.base import packages
+from bench.results import provenance
 
 
 def checkout(folder: Path) -> Path:
@@ -92,20 +93,20 @@ def test_the_start_is_in_utc() -> None:
 def test_versions_are_those_installed() -> None:
     import torch
 
-    found = provenance.versions()
+    found = packages.versions()
     assert found["reprune"] == bench.__version__
     assert found["torch"] == torch.__version__
-    assert set(provenance.PACKAGES) < set(found)
+    assert set(packages.PACKAGES) < set(found)
 
 
 def test_a_package_that_is_missing_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "PACKAGES", ("surely-not-installed",))
-    assert provenance.versions()["surely-not-installed"] is None
+    monkeypatch.setattr(packages, "PACKAGES", ("surely-not-installed",))
+    assert packages.versions()["surely-not-installed"] is None
 
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from bench import provenance; provenance.collect(threads=1, mode='fast', device='cpu', "
+        "import sys; from bench.results import provenance; provenance.collect(threads=1, mode='fast', device='cpu', "
         "cpu_capability='', method_source_sha256='', data_sha256=''); "
         "print({'torch', 'timm', 'numpy'} & sys.modules.keys())"
     )

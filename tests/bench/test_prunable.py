@@ -10,7 +10,7 @@ from torch import nn
 
 from bench import archs
 from bench.errors import UserError
-from bench.prunable import check, prunable
+from bench.recipe.prunable import check, prunable
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,5 +106,5 @@ def test_nothing_left_to_prune_is_refused() -> None:
 
 
 def test_checking_imports_no_torch() -> None:
-    code = "import sys; from bench.prunable import check; check('all'); print('torch' in sys.modules)"
+    code = "import sys; from bench.recipe.prunable import check; check('all'); print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT).strip() == "False"

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench import archs, catalog, data, names, prunable, published, recipe
+from bench import archs, catalog, data, names, published, recipe
 from bench.errors import UserError
 from bench.published.obstacles import barriers
+from bench.recipe import prunable
 
 PUBLISHED = published.load()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench import archs, names, prunable, published
+from bench import archs, names, published
 from bench.allocation import Global, Uniform
 from bench.published.search import hindrances
+from bench.recipe import prunable
 
 PUBLISHED = published.load()
 

@@ -14,7 +14,7 @@ from bench.published.obstacles import obstacles, reading
 from bench.published.outcomes import Outcome
 from bench.published.readings import level, settle
 from bench.published.verdict import Verdict
-from bench.report import measurements
+from bench.results import measurements
 from tests.bench import factories
 from tests.bench.test_verdict import PRINTED, ROW
 

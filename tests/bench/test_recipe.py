@@ -4,8 +4,8 @@ import pytest
 
 from bench import recipe
 from bench.errors import UserError
-from bench.phase import Phase
 from bench.recipe import Recipe, differences
+from bench.recipe.phase import Phase
 
 MINIMAL = {"batch_size": 8, "train": {"epochs": 10, "lr": 0.1}}
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from bench import grid as grids
-from bench import report
-from bench.grid import Grid, Plan
+from bench.commands.cli import call
+from bench.plan import grid as grids
+from bench.plan.grid import Grid, Plan
 from tests.bench import factories
 
 
@@ -41,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Grid, Plan
 
 def test_everything_is_written(finished: tuple[Path, Grid, Plan], capsys: pytest.CaptureFixture[str]) -> None:
     config, grid, plan = finished
-    assert report.main([str(config)]) == 0
+    assert call(["report", str(config)]) == 0
     folder = Path(grid.reports) / "small"
     assert {path.name for path in folder.iterdir()} == {
         *(f"table.{ending}" for ending in ("md", "tex", "csv", "txt")),
@@ -69,7 +69,7 @@ def test_without_a_store_the_tables_come_from_the_records(
     config, grid, _ = finished
     (tmp_path / "file").write_text("")
     words = [str(config), f"tracking_uri=sqlite:///{tmp_path}/file/x.db", f"reports={tmp_path}", "--only", "table"]
-    assert report.main(words) == 0
+    assert call(["report", *words]) == 0
     printed = capsys.readouterr()
     assert printed.err.count("WARNING: the tracking store") == 1
     assert "the tracking store was out of reach" in (tmp_path / "small" / "table.md").read_text()
@@ -79,7 +79,7 @@ def test_without_a_store_the_tables_come_from_the_records(
 
 def test_only_collect(finished: tuple[Path, Grid, Plan], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config, _, plan = finished
-    assert report.main([str(config), f"reports={tmp_path}", "--only", "collect"]) == 0
+    assert call(["report", str(config), f"reports={tmp_path}", "--only", "collect"]) == 0
     assert f"{len(plan.runs) - 1} unchanged" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
@@ -89,12 +89,12 @@ def test_only_collect_without_a_store_fails(
 ) -> None:
     (tmp_path / "file").write_text("")
     words = [str(finished[0]), "--only", "collect", f"tracking_uri=sqlite:///{tmp_path}/file/x.db"]
-    assert report.main(words) == 1
+    assert call(["report", *words]) == 1
     assert capsys.readouterr().err.startswith("reprune: the tracking store")
 
 
 def test_a_wrong_grid_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main([str(tmp_path / "none.yaml")]) == 2
+    assert call(["report", str(tmp_path / "none.yaml")]) == 2
     assert capsys.readouterr().err.strip().endswith("there is no such file.")
 
 
@@ -103,7 +103,7 @@ def test_a_grid_of_which_nothing_has_run_says_so_in_every_output(
 ) -> None:
     (tmp_path / "file").write_text("")
     where = [f"results={tmp_path}/results", f"reports={tmp_path}", f"tracking_uri=sqlite:///{tmp_path}/file/x.db"]
-    assert report.main(["configs/papers/rigl.yaml", *where]) == 0
+    assert call(["report", "configs/papers/rigl.yaml", *where]) == 0
     folder = tmp_path / "papers" / "rigl"
     compared = pd.read_csv(folder / "comparison.csv")
     assert set(compared.loc[compared["anchor"], "verdict"]) == {"not run", "not comparable"}

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import expansion, options, recipe, recipe_files
+from bench import recipe
 from bench.errors import UserError
-from bench.record import Record, write
-from bench.report import closing
+from bench.plan import expansion, options, resolved
+from bench.recipe import files as recipe_files
+from bench.results.record import Record, write
+from bench.workflow import final_rule as closing
 from bench.workflow import flow as flows
-from bench.workflow import resolved
 
 ROOT = Path(__file__).parents[2]
 GRID = {

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-import bench.train
+import bench.training.train
 import methods
-from bench import catalog, record
+from bench import catalog
 from bench.errors import UserError
-from bench.options import parser, spec_from
-from bench.run import execute, main
+from bench.plan.options import parser, spec_from
+from bench.results import record
+from bench.training.run import execute, main
 from tests.contract.harness import POINT, VIT, Laboratory, spec_for
 
 HEAD = "from bench.method import Method\nfrom bench.schedule import Periodic\n"
@@ -96,7 +97,7 @@ def test_what_a_method_wants_kept_is_in_the_record_also_after_the_stage_was_load
 def test_a_finished_run_is_only_read(lab, monkeypatch):
     spec = spec_for("snip")
     first = execute(spec, lab.results)
-    monkeypatch.setattr(bench.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
+    monkeypatch.setattr(bench.training.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
     assert execute(spec, lab.results).model_dump() == first.model_dump()
 
 
@@ -104,7 +105,7 @@ def test_a_record_that_was_lost_is_made_again_without_training(lab, monkeypatch)
     spec = spec_for("snip")
     first = execute(spec, lab.results)
     (lab.results / "runs" / spec.id / "record.json").unlink()
-    monkeypatch.setattr(bench.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
+    monkeypatch.setattr(bench.training.train.Trainer, "train", lambda *a, **k: pytest.fail("trained twice"))
     again = execute(spec, lab.results)
     assert again.results == first.results
     assert again.cost.training_macs == first.cost.training_macs
@@ -154,7 +155,7 @@ def test_held_out_images_choose_an_epoch_whose_test_accuracy_is_kept(lab, monkey
         seen.append(split)
         return SimpleNamespace(accuracy=next(accuracies[split]), loss=1.0)
 
-    monkeypatch.setattr(bench.train, "evaluate_run", made_up)
+    monkeypatch.setattr(bench.training.train, "evaluate_run", made_up)
     found = execute(spec_for("random", data={"validation": 12}), lab.results).results[0]
     assert seen == ["validation", "test"] * 2 + ["validation"] * 2, "the test set only where it matters"
     assert (found.selected_accuracy, found.best_accuracy) == (41.0, None)

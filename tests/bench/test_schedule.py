@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import UserError
-from bench.phase import Phase
+from bench.recipe.phase import Phase
 from bench.schedule import (
     AtInit,
     Cosine,

@@ -7,9 +7,9 @@ from torch.func import functional_call
 
 from bench import archs, catalog, identity
 from bench.context import Run
-from bench.lineage import identities
-from bench.prunable import prunable
+from bench.plan.lineage import identities
 from bench.recipe import Recipe
+from bench.recipe.prunable import prunable
 from bench.spec import RunSpec
 from tests.methods.by_hand import OneBatch
 

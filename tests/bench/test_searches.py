@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cli import call
+from bench.commands.cli import call
 
 
 @pytest.mark.parametrize(

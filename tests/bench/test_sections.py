@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from bench import recipe
-from bench.grid import Cell, Plan
+from bench.plan.grid import Cell, Plan
 from bench.published import Protocol, Published, Row, comparison
-from bench.record import Cost, Record
-from bench.report import measurements, sections, summary
+from bench.report import sections, summary
 from bench.report.layout import Block, Report
+from bench.results import measurements
+from bench.results.record import Cost, Record
 from tests.bench import factories
 from tests.bench.test_verdict import ROW
 

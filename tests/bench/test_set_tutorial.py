@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench import archs, catalog, grid, recipe
+from bench import archs, catalog, recipe
 from bench.archs import mlp_set
 from bench.initialise import build
-from bench.prunable import prunable
+from bench.plan import grid
+from bench.recipe.prunable import prunable
 from tests.methods.by_hand import trainer_for
 
 CONFIG = Path(__file__).parents[2] / "configs" / "papers" / "set_tutorial.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.prunable import layer_weights
+from bench.recipe.prunable import layer_weights
 from benchmarks import sparse_inference
 
 

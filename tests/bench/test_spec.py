@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import catalog, data, grid, names, plain_yaml, record
-from bench.lineage import identify
-from bench.options import parser, spec_from
+from bench import catalog, data, names
+from bench.base import plain_yaml
+from bench.plan import grid
+from bench.plan.lineage import identify
+from bench.plan.options import parser, spec_from
 from bench.report import kept
-from bench.run import execute
+from bench.results import record
 from bench.spec import RunSpec
+from bench.training.run import execute
 from bench.workflow.flow import Flow
 
 ROOT = Path(__file__).parents[2]
@@ -212,7 +215,7 @@ def test_the_command_in_a_record_runs_in_a_shell_and_finds_its_own_run(awkward: 
     before = path.read_bytes()
     command = record.read(path).provenance["command"]
     assert command.startswith("reprune run ")
-    program = shlex.join([sys.executable, "-m", "bench.cli"])
+    program = shlex.join([sys.executable, "-m", "bench.commands.cli"])
     line = f"{program} {command.removeprefix('reprune ')} --results {shlex.quote(str(folder))}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.spelling import EXACT, Spelling, exact
+from bench.base.spelling import EXACT, Spelling, exact
 
 points = st.sampled_from((0.5, 0.9, 0.95, 1 / 3, 0.999999, 1 - 2**-53, 0.1 + 0.2, 0.3)) | st.floats(0, 1)
 

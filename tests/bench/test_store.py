@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from bench import report, tracking
-from bench.grid import Grid, Plan
+from bench.plan.grid import Grid, Plan
 from bench.tracking import store
 from tests.bench import factories
 from tests.bench.small_disk import ROOT, Disk, answer

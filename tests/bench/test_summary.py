@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.grid import Cell, Plan
-from bench.record import Cost, Record
-from bench.report import measurements, summary
+from bench.plan.grid import Cell, Plan
+from bench.report import summary
+from bench.results import measurements
+from bench.results.record import Cost, Record
 from tests.bench import factories
 
 

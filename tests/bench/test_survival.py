@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import flops, record
+from bench.counting import flops
 from bench.data import info, prepare
-from bench.options import parser, spec_from
-from bench.run import INTERRUPTED
+from bench.plan.options import parser, spec_from
+from bench.results import record
+from bench.training.run import INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 WORDS = [
@@ -24,7 +25,7 @@ WORDS = [
 
 def start(results):
     """The job as Snakemake starts it."""
-    command = [sys.executable, "-m", "bench.run", *WORDS, "--results", str(results)]
+    command = [sys.executable, "-m", "bench.training.run", *WORDS, "--results", str(results)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
 
@@ -85,7 +86,10 @@ def test_a_job_imports_only_what_it_uses(tmp_path):
     """A process pays seconds for timm, torchvision, scikit-learn or MLflow; a job needs none of them."""
     prepare("digits", tmp_path / "data")
     flops.count("resnet8_cifar", info("digits"), tmp_path / "archs")  # the workflow's `count` rule does this once
-    code = "import sys; from bench.run import main; status = main(sys.argv[1:]); print(*sys.modules); sys.exit(status)"
+    code = (
+        "import sys; from bench.training.run import main; status = main(sys.argv[1:]); "
+        "print(*sys.modules); sys.exit(status)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, *WORDS, "--results", str(tmp_path)],
         cwd=ROOT,
@@ -101,6 +105,6 @@ def test_a_job_imports_only_what_it_uses(tmp_path):
 
 
 def test_planning_a_grid_needs_no_torch():
-    code = "import sys; from bench import grid; grid.expand(grid.load('configs/quick.yaml')); print(*sys.modules)"
+    code = "import sys; from bench.plan import grid; grid.expand(grid.load('configs/quick.yaml')); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "torch" not in done.stdout.split()

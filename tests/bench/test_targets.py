@@ -6,9 +6,9 @@ import pytest
 
 import methods
 from bench import catalog
-from bench.cli import call
+from bench.commands.cli import call
 from bench.errors import UserError
-from bench.targets import check_run
+from bench.plan.targets import check_run
 
 WORDS = ("--dataset", "digits", "--arch", "convnet_small", "--recipe", "digits")
 

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from bench import archs
+from bench.counting.flops import dense_macs
+from bench.counting.thinning import UnthinnableError, thin
 from bench.effective import effective_masks
-from bench.flops import dense_macs
-from bench.prunable import layer_weights
+from bench.recipe.prunable import layer_weights
 from bench.structure import companions
-from bench.thinning import UnthinnableError, thin
 
 FAMILIES = (
     *("resnet8_cifar", "resnet8a_cifar", "resnet56a_pooled_cifar", "resnet18_cifar"),

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import report
-from bench.grid import Plan
+from bench.plan.grid import Plan
 from bench.published import Published, comparison
-from bench.record import Record
-from bench.report import measurements, sections, summary, terminal, timm_versions
+from bench.report import sections, summary, terminal, timm_versions
 from bench.report.layout import Report
+from bench.results import measurements
+from bench.results.record import Record
 from tests.bench import factories
 from tests.bench.test_sections import PROTOCOLS
 from tests.bench.test_verdict import ROW

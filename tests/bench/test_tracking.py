@@ -15,9 +15,9 @@ from mlflow.entities import Metric
 
 from bench import tracking
 from bench.errors import UserError
-from bench.grid import Grid, Plan
-from bench.record import Cost, Record
-from bench.report import measurements
+from bench.plan.grid import Grid, Plan
+from bench.results import measurements
+from bench.results.record import Cost, Record
 from bench.tracking.store import single_writer
 from tests.bench import factories
 

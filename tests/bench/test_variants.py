@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import variants
 from bench.errors import UserError
-from bench.grid import Grid, load
-from bench.workflow.resolved import changes, opened, resolve
+from bench.plan import variants
+from bench.plan.grid import Grid, load
+from bench.plan.resolved import changes, opened, resolve
 
 ROOT = Path(__file__).parents[2]
 

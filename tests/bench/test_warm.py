@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import record
 from bench.data import prepare
-from bench.options import parser, spec_from
-from bench.run import INTERRUPTED
+from bench.plan.options import parser, spec_from
+from bench.results import record
+from bench.training.run import INTERRUPTED
 from bench.workflow import warm
 from bench.workflow.job import KILLED, VARIABLE
 
@@ -74,7 +74,7 @@ def test_a_forked_run_has_the_same_bits_and_says_the_same(server, results, tmp_p
     assert "train epoch 1/1" in said
     alone = tmp_path_factory.mktemp("alone")
     prepare("digits", alone / "data")
-    job = start(alone, SHORT, "bench.run")
+    job = start(alone, SHORT, "bench.training.run")
     job.communicate(timeout=300)
     ours, theirs = found(results, SHORT), found(alone, SHORT)
     assert [r.weights_sha256 for r in ours.results] == [r.weights_sha256 for r in theirs.results]

@@ -11,12 +11,12 @@ import pytest
 from pydantic import BaseModel
 
 import bench
+from bench.base.nearest import beginning, hint, nearest
+from bench.base.schema import Strict
 from bench.errors import UserError
-from bench.nearest import beginning, hint, nearest
 from bench.published.margins import Margin
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.schema import Strict
+from bench.results.record import Record
 from bench.site.fields import models
 
 FOLDER = Path(bench.__file__).parent

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench import data, flops, grid, options
+from bench import data
+from bench.counting import flops
 from bench.errors import UserError
+from bench.plan import grid, options
 from bench.workflow.flow import Flow, changes, plan
 
 QUICK = Path(__file__).parents[2] / "configs" / "quick.yaml"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench import grid
-from bench.grid import Plan
-from bench.lineage import identities
+from bench.plan import grid
+from bench.plan.grid import Plan
+from bench.plan.lineage import identities
 from bench.workflow import workload
 from bench.workflow.workload import Piece
 from tests.bench import factories

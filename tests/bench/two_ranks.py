@@ -14,12 +14,13 @@ from torch import nn
 from torch.distributed.distributed_c10d import PrefixStore
 
 import methods
-from bench import archs, distributed
-from bench.lineage import identify
-from bench.options import parser, spec_from
+from bench import archs
+from bench.base import distributed
+from bench.plan.lineage import identify
+from bench.plan.options import parser, spec_from
 from bench.recipe import Recipe
-from bench.run import execute
 from bench.spec import RunSpec
+from bench.training.run import execute
 
 METHODS = [
     "magnitude",

@@ -14,18 +14,20 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from bench import catalog, record
+from bench import catalog
+from bench.base.atomic import write_atomic
+from bench.base.locks import held
 from bench.data import DATASETS, DataInfo
 from bench.data.prepare import fingerprint
-from bench.lineage import identify
-from bench.locks import held
 from bench.method import Method, Stage
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.record import Record, write_atomic
-from bench.run import execute
+from bench.results import record
+from bench.results.record import Record
 from bench.spec import RunSpec
-from bench.stages import Workshop, is_shared
-from bench.train import Trainer
+from bench.training.run import execute
+from bench.training.stages import Workshop, is_shared
+from bench.training.train import Trainer
 from bench.zeros import Gone
 
 RESNET, VIT = NETWORKS = ("test_resnet", "test_vit")
@@ -179,7 +181,7 @@ class Laboratory:
     @staticmethod
     def begin(workshop: Workshop, stage: Stage) -> Trainer:
         """A trainer at the start of a stage."""
-        from bench.train import start
+        from bench.training.train import start
 
         run = workshop.run(stage)
         if stage.parents:

@@ -43,7 +43,7 @@ class _Tape(TorchDispatchMode):
 
 
 def tape(work: Callable[[], None]) -> Callable[[], None]:
-    """Record `work` as `bench.capture.cuda_graph` does."""
+    """Record `work` as `bench.training.capture.cuda_graph` does."""
     recorder = _Tape()
     with torch.random.fork_rng(devices=[]), recorder:
         work()

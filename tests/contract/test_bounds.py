@@ -12,7 +12,7 @@ import pytest
 from bench import catalog, hyperparameters
 from bench.errors import UserError
 from bench.hyperparameters import CHOICES, changed, hints_of
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
 from bench.schedule import Cosine
 from bench.spec import RunSpec

@@ -5,13 +5,14 @@ from functools import partial
 import pytest
 import torch
 
-from bench import capture, catalog
-from bench.capture import Capture
+from bench import catalog
 from bench.errors import Interrupted
-from bench.lineage import identify
 from bench.optimization import build, current_rate, set_rate
+from bench.plan.lineage import identify
 from bench.recipe import Optimizer
-from bench.train import Trainer
+from bench.training import capture
+from bench.training.capture import Capture
+from bench.training.train import Trainer
 from tests.contract.harness import ADAMW, RESNET, VIT, Laboratory, default_or_long, spec_for
 from tests.contract.tape import tape
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from bench import catalog
 from bench.allocation import Global
-from bench.lineage import stages_of
+from bench.plan.lineage import stages_of
 from bench.report import per_input
 from tests.contract.harness import NETWORKS, RESNET, Laboratory, suits
 

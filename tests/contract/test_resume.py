@@ -2,10 +2,10 @@
 
 import pytest
 
-import bench.train
+import bench.training.train
 from bench import catalog
 from bench.errors import Interrupted
-from bench.run import execute
+from bench.training.run import execute
 from tests.contract.harness import NETWORKS, RESNET, Laboratory, spec_for, write_tiny_images
 
 
@@ -16,7 +16,7 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(lab: Laboratory, tmp_
     spec = spec_for(method, network)
     lab.own(spec, tmp_path)
     steps = {"left": 0}
-    real = bench.train.Trainer._step
+    real = bench.training.train.Trainer._step
 
     def cut_off(trainer, step):
         real(trainer, step)
@@ -24,7 +24,7 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(lab: Laboratory, tmp_
         if steps["left"] == 0:
             trainer.stop_request.made = True
 
-    monkeypatch.setattr(bench.train.Trainer, "_step", cut_off)
+    monkeypatch.setattr(bench.training.train.Trainer, "_step", cut_off)
     for moment in (1, 7, 3):  # after the first mask; in the middle of an epoch, with an update next; after another
         steps["left"] = moment
         with pytest.raises(Interrupted):
@@ -43,9 +43,9 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(lab: Laboratory, tmp_
 def test_dense_training_is_shared_and_done_once(lab: Laboratory, tmp_path, monkeypatch):
     write_tiny_images(tmp_path / "data")
     trained = []
-    real = bench.train.Trainer.train
+    real = bench.training.train.Trainer.train
     monkeypatch.setattr(
-        bench.train.Trainer,
+        bench.training.train.Trainer,
         "train",
         lambda trainer, resumed=False: (trained.append(trainer.run.stage.name), real(trainer, resumed))[1],
     )

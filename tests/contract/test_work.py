@@ -11,8 +11,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench import catalog
-from bench.lineage import identify
-from bench.train import Trainer
+from bench.plan.lineage import identify
+from bench.training.train import Trainer
 from tests.contract.harness import Laboratory, spec_for
 
 VALUES = {"item", "tolist", "numpy", "cpu"}

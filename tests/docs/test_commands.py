@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bench import grid
+from bench.plan import grid
 from tests.docs.reading import PAGES, ROOT, Block, blocks, inlines, missing
 
 LONG = {"tutorial.md", "add-a-method.md"}
@@ -208,7 +208,7 @@ def _written() -> list[tuple[str, str]]:
 
 
 def test_commands_in_the_text_exist_with_their_options() -> None:
-    root = typer.main.get_command(importlib.import_module("bench.cli").app)
+    root = typer.main.get_command(importlib.import_module("bench.commands.cli").app)
     wrong = []
     for place, line in _written():
         command, words = root, shlex.split(line)[1:]
@@ -230,7 +230,7 @@ def test_the_grid_and_the_method_of_the_readme_are_complete(checkout: Path) -> N
     assert grid.load(checkout / "configs" / "readme.yaml").recipe == "cifar10"
     (checkout / "methods" / "ramp.py").write_text(found["python"])
     done = subprocess.run(
-        [sys.executable, "-m", "bench.cli", "methods", "ramp"],
+        [sys.executable, "-m", "bench.commands.cli", "methods", "ramp"],
         cwd=checkout,
         env=environment(checkout),
         capture_output=True,

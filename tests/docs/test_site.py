@@ -12,12 +12,12 @@ from urllib.parse import unquote
 import pytest
 
 from bench import catalog
+from bench.commands.listing.methods import brief, settings
 from bench.errors import UserError
-from bench.grid import Grid
-from bench.listing.methods import brief, settings
 from bench.method import Method
+from bench.plan.grid import Grid
 from bench.recipe import RECIPES, Recipe
-from bench.record import Record
+from bench.results.record import Record
 from bench.site import pages
 from bench.site.__main__ import ROOT, build, generate
 from bench.site.fields import models

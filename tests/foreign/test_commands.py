@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from bench import archs
-from bench.cli import call
+from bench.commands.cli import call
 from bench.errors import UserError
-from bench.pretrained import evaluate_weights
+from bench.training.pretrained import evaluate_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,9 @@ MISSING = (
 
 
 def test_what_is_missing_is_said_before_torch_is_imported(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['torch'] = None; from bench.cli import call\n"  # importing it is an error now
+    code = (
+        "import sys; sys.modules['torch'] = None; from bench.commands.cli import call\n"  # importing it is an error now
+    )
     code += f"for words in {MISSING}: assert call(words.split()) == 2, words"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
@@ -37,7 +39,7 @@ def test_what_is_missing_is_said_before_torch_is_imported(tmp_path: Path) -> Non
 def test_a_file_the_recipe_starts_from_is_missed_before_torch_is_imported(tmp_path: Path) -> None:
     recipe = f"digits[initialisation={{file: none.pt, sha256: {'a' * 64}}}]"
     words = ["run", "dense", "--dataset", "digits", "--arch", "resnet8_cifar", "--recipe", recipe]
-    code = f"import sys; sys.modules['torch'] = None; from bench.cli import call; sys.exit(call({words}))"
+    code = f"import sys; sys.modules['torch'] = None; from bench.commands.cli import call; sys.exit(call({words}))"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=tmp_path, check=False)
     assert done.returncode == 2, done.stderr
     assert "'initialisation.file' names" in done.stderr.splitlines()[-1]

@@ -22,10 +22,10 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from bench.base.heap import peak
 from bench.errors import UserError
 from bench.foreign import pickled
 from bench.foreign.kinds import Format, recognise
-from bench.heap import peak
 from bench.weights import load_state
 
 STATE = {"fc.weight": torch.arange(6.0).reshape(2, 3)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import grid
+from bench.plan import grid
 from bench.report import kept
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import torch
 from bench import archs
 from bench.latency.backends import Setting
 from bench.latency.measure import compare
-from bench.prunable import layer_weights
+from bench.recipe.prunable import layer_weights
 from bench.structure import NM
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

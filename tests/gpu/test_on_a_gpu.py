@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bench import catalog
-from bench.run import execute
-from bench.stages import Workshop
-from bench.train import start
+from bench.training.run import execute
+from bench.training.stages import Workshop
+from bench.training.train import start
 from tests.contract.harness import RESNET, Laboratory, spec_for, write_tiny_images
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench import data, flops
+from bench import data
+from bench.counting import flops
 from bench.data.images import FIELDS
 from bench.errors import UserError
 
@@ -117,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine that torchvision fetches from; it sees no other."""
-    from bench.imports import torchvision_ops
+    from bench.base.imports import torchvision_ops
 
     torchvision_ops()
     from torchvision.datasets import CIFAR10, CIFAR100, MNIST, FashionMNIST

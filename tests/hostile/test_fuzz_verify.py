@@ -16,13 +16,14 @@ import pytest
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from bench import manifest, visible
+from bench.base import visible
+from bench.commands.runs import check_counts, check_files, check_predictions, check_store
 from bench.errors import UNPRINTABLE
-from bench.grid import Cell
-from bench.record import parse
-from bench.report import measurements, origins
-from bench.report.measurements import Slot, Source
-from bench.runs import check_counts, check_files, check_predictions, check_store
+from bench.plan.grid import Cell
+from bench.report import origins
+from bench.results import manifest, measurements
+from bench.results.measurements import Slot, Source
+from bench.results.record import parse
 from bench.tracking import entry
 from tests.bench import factories
 from tests.hostile.mutations import altered, damaged

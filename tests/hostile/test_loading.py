@@ -18,9 +18,12 @@ import pytest
 import torch
 import yaml
 
-from bench import archs, catalog, checkpoint, data, grid, names, prunable, published, recipe, weights
+from bench import archs, catalog, data, names, published, recipe, weights
 from bench.errors import UserError
+from bench.plan import grid
+from bench.recipe import prunable
 from bench.report import kept
+from bench.training import checkpoint
 from bench.workflow import flow as workflow
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +35,7 @@ FORBIDDEN = {
     *("torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "mlflow.pyfunc.load_model"),
     *("pd.read_pickle", "pandas.read_pickle", "np.fromfile", "joblib.load", "tempfile.mktemp"),
 }
-"""Calls that run what they read, or take more than they need to. YAML is read by `bench.plain_yaml` alone."""
+"""Calls that run what they read, or take more than they need to. YAML is read by `bench.base.plain_yaml` alone."""
 
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 NEEDED = {
@@ -183,7 +186,7 @@ def tiny_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """CIFAR-10 as torchvision would take it, with one image a file; returns the folder of its files."""
     from torchvision.datasets import CIFAR10
 
-    import bench.imports  # noqa: F401
+    import bench.base.imports  # noqa: F401
 
     folder = tmp_path / "data" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
@@ -227,7 +230,7 @@ def test_what_old_versions_of_torchvision_left_of_fashion_mnist_runs_nothing(
 def test_predictions_are_written_without_pickles(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
-    from bench.measure import _save_predictions
+    from bench.training.measure import _save_predictions
 
     found = SimpleNamespace(predictions=torch.zeros(3, dtype=torch.int64), logits=torch.zeros(3, 10))
     _save_predictions(found, tmp_path / "predictions.npz")  # type: ignore[arg-type]

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from bench import data, flops, grid, names, new_method, recipe
+from bench import data, names, recipe
+from bench.commands import skeleton
+from bench.counting import flops
 from bench.errors import UserError
-from bench.extract import extract
-from bench.options import parser, spec_from
+from bench.plan import grid
+from bench.plan.options import parser, spec_from
+from bench.sharing.extract import extract
 from tests.bench import factories
 
 GRID: dict[str, Any] = {
@@ -133,7 +136,7 @@ def test_points_of_a_job_are_numbers(points: str) -> None:
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text != "x" * 5000])
 def test_a_new_method_stays_in_its_folder(text: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot name a method"):
-        new_method.create(text, tmp_path)
+        skeleton.create(text, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

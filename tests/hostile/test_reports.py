@@ -11,17 +11,20 @@ import pandas as pd
 import pytest
 import yaml
 
-from bench.grid import expand, load
+from bench.base import stores
+from bench.plan.grid import expand, load
 from bench.published import comparison as published_rows
 from bench.published.obstacles import Kind, Obstacle
-from bench.record import Record
-from bench.report import closing, measurements, origins, summary, terminal
+from bench.report import origins, summary, terminal
 from bench.report.layout import Block, Chapter, Report, Section, Text
-from bench.report.measurements import Source
 from bench.report.page import render
 from bench.report.page.material import Material
 from bench.report.tables import code, comparison, fenced, latex, markdown, prose
+from bench.results import measurements
+from bench.results.measurements import Source
+from bench.results.record import Record
 from bench.tracking import Collected
+from bench.workflow import final_rule as closing
 from tests.bench import factories
 
 HOSTILE = (
@@ -203,6 +206,6 @@ def test_every_server_that_is_printed_or_documented_is_for_this_machine_only() -
 
 
 def test_the_command_that_shows_the_store_is_quoted_and_binds_to_this_machine() -> None:
-    shown = closing.view("sqlite:///it's here; touch pwned/mlflow.db")
+    shown = stores.view("sqlite:///it's here; touch pwned/mlflow.db")
     assert shown == """reprune ui --uri 'sqlite:///it'"'"'s here; touch pwned/mlflow.db'"""
     assert shown in Collected("sqlite:///it's here; touch pwned/mlflow.db", 1, 0).describe()

@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 
-from bench import cli, manifest, regular, stores, visible
+from bench.base import regular, stores, visible
+from bench.commands import cli
+from bench.commands.merging import merge
 from bench.errors import UNPRINTABLE, UserError
-from bench.grid import load
-from bench.merging import merge
-from bench.record import parse, read
+from bench.plan.grid import load
 from bench.report import kept, origins
-from bench.report.measurements import Source
+from bench.results import manifest
+from bench.results.measurements import Source
+from bench.results.record import parse, read
 from bench.sharing.export import export
 from tests.bench import factories
 from tests.merging.folders import files, results, run, with_result
@@ -235,7 +237,7 @@ def test_verify_follows_nothing_and_waits_for_nothing(kind: str, tmp_path: Path,
         put(kind, place, secret)
     (source / "data").mkdir()
     os.mkfifo(source / "data" / "cifar10.safetensors")
-    from bench.runs.verify import examine
+    from bench.commands.runs.verify import examine
 
     found = {each.path.name for each in examine(source).problems}
     assert found >= {"weights.safetensors", "predictions.npz", "final.pt", "mlflow.db", manifest.NAME}

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from bench.record import Record, Result
+from bench.results.record import Record, Result
 from tests.bench import factories
 
 

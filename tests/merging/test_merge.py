@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from bench import cli, merging, record
+from bench.base.atomic import write_atomic
+from bench.commands import cli, merging
+from bench.commands.merging import Merged, copying, merge
 from bench.errors import UserError
-from bench.merging import Merged, copying, merge
-from bench.record import Record
+from bench.results import record
+from bench.results.record import Record
 from tests.merging.folders import failed, files, results, run, with_result
 
 
@@ -190,7 +192,7 @@ def test_a_merge_that_is_cut_off_anywhere_is_made_good_by_the_next(tmp_path: Pat
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
-            record.write_atomic(path, data)
+            write_atomic(path, data)
 
         with monkeypatch.context() as patched:
             patched.setattr(copying, "write_atomic", cut)

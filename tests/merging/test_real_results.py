@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from bench import data, latency
-from bench.grid import Plan, expand, load
-from bench.merging import merge
-from bench.record import Record
-from bench.report import kept, measurements
-from bench.run import execute
+from bench.commands.merging import merge
+from bench.plan.grid import Plan, expand, load
+from bench.report import kept
+from bench.results import measurements
+from bench.results.record import Record
+from bench.training.run import execute
 from tests.merging.folders import files
 
 FIELDS = {

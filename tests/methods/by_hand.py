@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from bench.context import Run
-from bench.macs import TrainingMacs
+from bench.counting.macs import TrainingMacs
 from bench.method import Method
-from bench.prunable import prunable
 from bench.recipe import Recipe
-from bench.train import Trainer
+from bench.recipe.prunable import prunable
+from bench.training.train import Trainer
 
 
 class OneBatch:

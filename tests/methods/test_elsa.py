@@ -7,20 +7,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import bench.train
+import bench.training.train
 from bench import catalog
 from bench.context import Run
+from bench.counting.macs import TrainingMacs
 from bench.data import DATASETS
 from bench.errors import Interrupted, UserError
-from bench.lineage import identify, stages_of
-from bench.macs import TrainingMacs
 from bench.method import Stage
 from bench.optimization import NORMS
-from bench.prunable import prunable
+from bench.plan.lineage import identify, stages_of
 from bench.recipe import Recipe
-from bench.run import execute
+from bench.recipe.prunable import prunable
 from bench.spec import RunSpec
-from bench.train import Trainer
+from bench.training.run import execute
+from bench.training.train import Trainer
 from methods.elsa import Level
 from tests.contract.harness import ADAMW, RESNET, VALUES, Laboratory
 from tests.methods.by_hand import OneBatch, linear
@@ -238,7 +238,7 @@ def test_a_run_cut_off_in_a_later_level_ends_with_the_same_bits(lab, tmp_path, m
     undisturbed, _, spec = carried_out(lab, method)
     lab.workshop(spec, tmp_path)
     left = {"steps": 0}
-    real = bench.train.Trainer._step
+    real = bench.training.train.Trainer._step
 
     def cut_off(trainer, step):
         real(trainer, step)
@@ -246,7 +246,7 @@ def test_a_run_cut_off_in_a_later_level_ends_with_the_same_bits(lab, tmp_path, m
         if left["steps"] == 0:
             trainer.stop_request.made = True
 
-    monkeypatch.setattr(bench.train.Trainer, "_step", cut_off)
+    monkeypatch.setattr(bench.training.train.Trainer, "_step", cut_off)
     for steps in (6 + 1, 3, 2 + 4):  # the second level after 1 and 4 of 6 steps, the third after 4
         left["steps"] = steps
         with pytest.raises(Interrupted):

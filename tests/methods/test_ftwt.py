@@ -8,7 +8,7 @@ from torch import nn
 
 from bench import catalog
 from bench.gating import gates_of
-from bench.grid import expand, load
+from bench.plan.grid import expand, load
 from methods.ftwt import mass_mask, running_sum
 from tests.methods.by_hand import trainer_for
 

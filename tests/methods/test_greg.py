@@ -14,11 +14,11 @@ import torch
 
 from bench import catalog
 from bench.context import Run
-from bench.macs import TrainingMacs
+from bench.counting.macs import TrainingMacs
 from bench.method import Dense
-from bench.prunable import prunable
 from bench.recipe import Recipe
-from bench.train import Trainer, start
+from bench.recipe.prunable import prunable
+from bench.training.train import Trainer, start
 from tests.methods.by_hand import OneBatch, linear
 
 W1 = [[1.0, 2.0], [0.25, -0.25], [-2.0, 3.0], [0.5, 1.0]]

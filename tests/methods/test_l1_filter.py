@@ -6,11 +6,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from bench import catalog
-from bench.lineage import identify, stages_of
 from bench.method import Dense
+from bench.plan.lineage import identify, stages_of
 from bench.recipe import Recipe
-from bench.run import execute
 from bench.spec import RunSpec
+from bench.training.run import execute
 from tests.contract.harness import VALUES, VIT, Laboratory, spec_for
 from tests.methods.by_hand import linear, trainer_for
 

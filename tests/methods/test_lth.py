@@ -7,12 +7,12 @@ import torch
 
 from bench import catalog
 from bench.errors import UserError
-from bench.lineage import identify, identities, stages_of
 from bench.method import Dense
 from bench.optimization import learning_rate
+from bench.plan.lineage import identify, identities, stages_of
 from bench.recipe import Recipe
-from bench.run import execute
 from bench.spec import RunSpec
+from bench.training.run import execute
 from tests.contract.harness import RESNET, VALUES, Laboratory
 from tests.methods.by_hand import linear, trainer_for
 

@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 from bench import catalog
 from bench.data import DATASETS
 from bench.errors import UserError
-from bench.lineage import identify
-from bench.run import execute
+from bench.plan.lineage import identify
+from bench.training.run import execute
 from tests.contract.harness import Laboratory, spec_for
 
 

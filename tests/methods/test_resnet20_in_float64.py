@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from bench.data import DATASETS
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
 from bench.spec import RunSpec
 from tests.contract.harness import VALUES, Laboratory

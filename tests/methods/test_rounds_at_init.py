@@ -25,8 +25,8 @@ from torch import nn
 from bench import archs, catalog
 from bench.context import Run
 from bench.errors import Collapsed
-from bench.prunable import prunable
 from bench.recipe import Recipe
+from bench.recipe.prunable import prunable
 from tests.methods.by_hand import OneBatch, linear, trainer_for
 
 FIRST = [[1.0, 0.0], [0.5, -1.0]], [[1.0, -1.0], [0.0, 2.0]]

@@ -8,7 +8,7 @@ import torch
 
 from bench import catalog
 from bench.errors import Collapsed, UserError
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from tests.contract.harness import spec_for
 from tests.methods.by_hand import linear, trainer_for
 

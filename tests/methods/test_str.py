@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from bench import catalog
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.run import execute
 from bench.spec import RunSpec
+from bench.training.run import execute
 from tests.contract.harness import RESNET, VALUES, Laboratory
 from tests.methods.by_hand import linear, trainer_for
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench import archs, catalog
 from bench.allocation import ERK
 from bench.errors import Collapsed
-from bench.prunable import prunable
+from bench.recipe.prunable import prunable
 from bench.schedule import Timeline
 from tests.methods.by_hand import linear, trainer_for
 

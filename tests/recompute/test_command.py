@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bench.listing import recomputed
+from bench.commands.listing import recomputed
 from tests.recompute.synthetic import Synthetic
 
 

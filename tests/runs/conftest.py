@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bench import data
-from bench.lineage import identify
+from bench.plan.lineage import identify
 from bench.recipe import Recipe
-from bench.record import Record
-from bench.run import execute
+from bench.results.record import Record
 from bench.spec import RunSpec
+from bench.training.run import execute
 
 RECIPE = {
     "batch_size": 64,
@@ -50,7 +50,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def found(results: Path) -> tuple[Record, Path]:
     """The record of snip's first seed."""
-    from bench.record import read
+    from bench.results.record import read
 
     path = results / "runs" / spec().id / "record.json"
     return read(path), path

@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from bench import record
+from bench.commands.runs import compare, compare_grids, differences
+from bench.commands.runs.differences import Side
 from bench.errors import UserError
 from bench.report import kept
-from bench.runs import compare, compare_grids, differences
-from bench.runs.differences import Side
+from bench.results import record
 from bench.weights import save_state
 from tests.bench import factories
 from tests.runs.conftest import spec
@@ -98,7 +98,7 @@ def test_clocks_and_file_names_are_no_numbers_and_nan_equals_itself():
 @pytest.fixture
 def grids(tmp_path: Path):
     """Two kept folders: the second has better seeds of snip, one cell more, and another torch."""
-    from bench.grid import expand, load
+    from bench.plan.grid import expand, load
 
     folders = []
     for name, sparsities, better in (("a", [0.9], 0.0), ("b", [0.9, 0.95], 2.0)):
@@ -147,7 +147,7 @@ def test_a_seed_that_only_one_side_has_is_a_difference(grids, tmp_path):
 
 
 def test_other_recipes_are_named_field_by_field(tmp_path):
-    from bench.grid import expand, load
+    from bench.plan.grid import expand, load
 
     folders = []
     for name, recipe in (("a", "digits"), ("b", "digits[train.lr=0.2]")):

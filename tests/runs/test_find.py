@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
 from bench.errors import UserError
-from bench.runs import find
+from bench.results import find, record
 from tests.bench import factories
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import record
-from bench.record import Record
-from bench.runs import hardware
-from bench.runs.differences import Side
+from bench.commands.runs import hardware
+from bench.commands.runs.differences import Side
+from bench.results import record
+from bench.results.record import Record
 from tests.bench import factories
 
 KEPT = Path(__file__).parents[2] / "reports" / "reproductions"

@@ -19,11 +19,11 @@ import pytest
 import torch
 from rich.console import Console
 
-from bench import record
-from bench.run import execute
-from bench.runs import differences, live
-from bench.runs.differences import Side
-from bench.runs.one import run
+from bench.commands.runs import differences, live
+from bench.commands.runs.differences import Side
+from bench.commands.runs.one import run
+from bench.results import record
+from bench.training.run import execute
 from tests.runs.conftest import spec
 
 ROOT = Path(__file__).parents[2]
@@ -88,13 +88,13 @@ def test_lines_of_the_training_loop_are_left_to_the_bars():
     console = Console(file=io.StringIO(), width=80)
     above = live.Above(console)
     for name, level in (
-        ("bench.train", logging.INFO),
-        ("bench.train", logging.WARNING),
-        ("bench.stages", logging.INFO),
+        ("bench.training.train", logging.INFO),
+        ("bench.training.train", logging.WARNING),
+        ("bench.training.stages", logging.INFO),
     ):
         above.emit(logging.LogRecord(name, level, "", 0, f"{name} {level}", (), None))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == "bench.train 30\nbench.stages 20\n"
+    assert console.file.getvalue() == "bench.training.train 30\nbench.stages 20\n"
 
 
 def test_watching_changes_no_bit(results, tmp_path):
@@ -129,7 +129,7 @@ def test_data_and_counts_are_made_and_a_finished_run_is_only_shown(tmp_path, cap
 
 
 def test_the_command_in_a_record_is_understood(tmp_path, capsys):
-    from bench import cli
+    from bench.commands import cli
 
     words = (
         "run rigl[schedule.every=7] --dataset digits --arch convnet_small --sparsity 0.9 --recipe digits --budget 0.05"
@@ -153,7 +153,7 @@ def test_an_error_is_status_1_with_its_reason(tmp_path, capsys, monkeypatch):
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "bench.cli", *words]
+    return [sys.executable, "-m", "bench.commands.cli", *words]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def command(*words: str) -> list[str]:
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(words, said, capsys):
-    from bench import cli
+    from bench.commands import cli
 
     assert cli.call(words) == 2
     captured = capsys.readouterr()

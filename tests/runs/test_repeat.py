@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
+from bench.commands.runs import differences, repeat
+from bench.commands.runs.differences import Side
 from bench.errors import UserError
-from bench.runs import differences, repeat
-from bench.runs.differences import Side
+from bench.results import record
 from tests.bench import factories
 from tests.runs.conftest import spec
 

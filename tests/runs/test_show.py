@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench.commands.runs import show, siblings
 from bench.recipe import Phase
-from bench.record import Curve
-from bench.runs import show, siblings
+from bench.results.record import Curve
 from tests.bench import factories
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from bench import checkpoint, data, record
+from bench import data
+from bench.commands.runs import check_files, check_states, verify
 from bench.errors import Interrupted
-from bench.lineage import identify, identities
-from bench.run import execute
-from bench.runs import check_files, check_states, verify
+from bench.plan.lineage import identify, identities
+from bench.results import record
 from bench.spec import RunSpec
-from bench.train import Trainer
+from bench.training import checkpoint
+from bench.training.run import execute
+from bench.training.train import Trainer
 from tests.bench import factories
 from tests.runs.conftest import spec
 

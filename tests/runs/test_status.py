@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.grid import expand, load
-from bench.locks import held
-from bench.runs import activity, status
+from bench.base.locks import held
+from bench.commands.runs import activity, status
+from bench.plan.grid import expand, load
 from tests.bench import factories
 
 LINE = "2026-11-21 10:00:0{i},000 train epoch {epoch}/24  loss 1.2500  accuracy 50.00 %  sparsity 0.00 %\n"
@@ -100,7 +100,7 @@ def test_locks_are_read_and_never_taken(grid, monkeypatch):
 def test_another_process_holds_a_lock(tmp_path):
     lock = tmp_path / "lock"
     code = (
-        "import sys, time, pathlib; from bench.locks import held\n"
+        "import sys, time, pathlib; from bench.base.locks import held\n"
         f"with held(pathlib.Path({str(lock)!r}), lambda: None):\n    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -146,10 +146,10 @@ def test_a_finished_grid_has_nothing_left_and_status_0(grid, capsys):
 
 
 def test_what_the_trainer_logs_is_what_is_read_here():
-    """The line is `bench.train`'s; if its words change, this fails."""
+    """The line is `bench.training.train`'s; if its words change, this fails."""
     import logging
 
-    from bench import train
+    from bench.training import train
 
     source = Path(train.__file__).read_text()
     form = '"%s epoch %g/%g  loss %.4f  accuracy %.2f %%  sparsity %.2f %%"'

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
+from bench.commands.runs import check_files, check_run, verify
 from bench.errors import UserError
 from bench.identity import file_digest
-from bench.runs import check_files, check_run, verify
+from bench.results import record
 from tests.bench import factories
 from tests.runs.conftest import spec
 
@@ -218,7 +218,7 @@ def test_a_kept_folder_with_a_record_too_many(kept_folder):
 
 def test_a_grids_tables_are_checked_too(tmp_path):
     from bench import report
-    from bench.grid import expand, load
+    from bench.plan.grid import expand, load
 
     folders = {"results": str(tmp_path / "results"), "reports": str(tmp_path / "reports")}
     config = tmp_path / "grid.yaml"
@@ -227,7 +227,7 @@ def test_a_grids_tables_are_checked_too(tmp_path):
     plan = expand(grid)
     for each in plan.runs:
         factories.write(factories.record(each, 90.0 + each.seed), tmp_path / "results")
-    from bench.report import measurements
+    from bench.results import measurements
 
     records, broken = measurements.read_records(plan, Path(grid.results))
     table = measurements.from_records(plan, records, broken)

@@ -14,12 +14,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from bench import cli, manifest, record, tracking
-from bench.grid import Cell, Plan
+from bench import tracking
+from bench.commands import cli
+from bench.commands.runs import (
+    check_asked,
+    check_files,
+    check_predictions,
+    check_run,
+    check_states,
+    check_store,
+    verify,
+)
+from bench.commands.runs.finding import Finding
 from bench.identity import file_digest
-from bench.report import closing as closing_page
-from bench.runs import check_asked, check_files, check_predictions, check_run, check_states, check_store, verify
-from bench.runs.finding import Finding
+from bench.plan.grid import Cell, Plan
+from bench.results import manifest, record
+from bench.workflow import final_rule as closing_page
 from tests.bench import factories
 from tests.runs.conftest import spec
 
@@ -305,7 +315,7 @@ def test_a_kept_folder_gets_a_manifest_and_a_report_of_it_renews_its_own_lines(
 
 
 def test_an_edit_of_a_figure_is_found_and_one_of_another_matplotlib_is_a_note(tmp_path: Path) -> None:
-    from bench.runs import check_tables
+    from bench.commands.runs import check_tables
 
     source = Path(__file__).parents[2] / "reports" / "reproductions" / "pretrained-cifar10"
     folder = Path(shutil.copytree(source, tmp_path / "kept"))

@@ -14,8 +14,7 @@ from pathlib import Path
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - once, before the forks
 
 from bench import tracking
-from bench.grid import Grid, Plan
-from bench.report import curves  # noqa: F401
+from bench.plan.grid import Grid, Plan
 from tests.bench import factories
 from tests.survival.killing import Blow, arm
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import flops
+from bench.counting import flops
 from bench.data import info, prepare
 
 

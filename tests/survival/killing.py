@@ -22,24 +22,30 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import bench.run
-from bench.options import parser, spec_from
+import bench.training.run
+from bench.plan.options import parser, spec_from
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     # torch imports the last one when a run sets deterministic mode; for every job again it would take a second
-    ["tests.survival.killing", "bench.stages", "bench.measure", "bench.provenance", "torch._inductor"]
+    [
+        "tests.survival.killing",
+        "bench.training.stages",
+        "bench.training.measure",
+        "bench.results.provenance",
+        "torch._inductor",
+    ]
 )
 
 PLACES = {
-    "training": ("bench.train", "Trainer._step"),
-    "mask update": ("bench.train", "Trainer._update"),
-    "evaluation": ("bench.train", "evaluate_run"),
-    "measuring": ("bench.measure", "_evaluate"),
-    "checkpoint": ("bench.checkpoint", "save"),
+    "training": ("bench.training.train", "Trainer._step"),
+    "mask update": ("bench.training.train", "Trainer._update"),
+    "evaluation": ("bench.training.train", "evaluate_run"),
+    "measuring": ("bench.training.measure", "_evaluate"),
+    "checkpoint": ("bench.training.checkpoint", "save"),
     "half a file": ("os", "fsync"),
     "renaming": ("pathlib", "Path.replace"),
-    "record": ("bench.record", "write"),
+    "record": ("bench.results.record", "write"),
     "waiting": ("time", "sleep"),
     "making the store": ("sqlalchemy.engine.base", "Connection.execute"),
     "logging a run": ("mlflow.tracking.client", "MlflowClient.log_batch"),
@@ -47,7 +53,7 @@ PLACES = {
     "logging its curves": ("bench.tracking.rows", "log_points"),
     "ending it": ("mlflow.tracking.client", "MlflowClient.set_terminated"),
     "deleting a run": ("mlflow.tracking.client", "MlflowClient.delete_run"),
-    "imports": ("bench.determinism", "configure"),
+    "imports": ("bench.base.determinism", "configure"),
 }
 """Functions in which a signal may fall."""
 
@@ -156,11 +162,11 @@ def _job(command: list[str], results: Path, blows: tuple[Blow, ...], environment
     _note_slots(results / "slots.txt")
     for blow in blows:
         arm(blow, results / "slots.txt")
-    sys.exit(bench.run.main(command))
+    sys.exit(bench.training.run.main(command))
 
 
 def _count_steps(path: Path) -> None:
-    from bench.train import Trainer
+    from bench.training.train import Trainer
 
     real = Trainer._step
 
@@ -173,7 +179,7 @@ def _count_steps(path: Path) -> None:
 
 
 def _note_slots(path: Path) -> None:
-    real = bench.run.execute
+    real = bench.training.run.execute
 
     def execute(*arguments: Any, **options: Any) -> Any:
         _note(path, "takes")
@@ -181,7 +187,7 @@ def _note_slots(path: Path) -> None:
         _note(path, "leaves")
         return found
 
-    bench.run.execute = execute
+    bench.training.run.execute = execute
 
 
 def _note(path: Path, what: str) -> None:

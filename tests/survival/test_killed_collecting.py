@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import tracking
-from bench.report import measurements
+from bench.results import measurements
 from tests.bench import factories
 
 CHECKOUT = Path(__file__).parents[2]

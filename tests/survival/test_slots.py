@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import devices
+from bench.base import devices
 from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, words
 
 JOBS, DEVICES, PER_DEVICE = 16, 2, 2

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bench.devices import device_slot
-from bench.locks import held
-from bench.options import parser, spec_from
-from bench.run import INTERRUPTED
+from bench.base.devices import device_slot
+from bench.base.locks import held
+from bench.plan.options import parser, spec_from
+from bench.training.run import INTERRUPTED
 from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, wait_for, words
 
 SELDOM = ("--checkpoint-seconds", "3600")  # the only checkpoints are those that the signal asks for

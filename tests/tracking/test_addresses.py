@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench import tracking
+from bench.base import stores
+from bench.commands.listing import machine
 from bench.errors import UserError, discreet
-from bench.grid import load
-from bench.listing import machine
-from bench.report import closing, kept, origins
+from bench.plan.grid import load
+from bench.report import kept, origins
 from bench.tracking.failure import failure
 from tests.bench import factories
 
@@ -53,7 +54,7 @@ def test_what_is_written_down_of_a_grid_has_no_password(tmp_path: Path) -> None:
     assert SHOWN in page
     told = [page, kept.description(grid), str(grid.model_dump()), grid.model_dump_json(), str(machine.store(grid))]
     assert all("s3cret" not in text for text in told)
-    assert closing.view(SECRET) == shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", SHOWN])
+    assert stores.view(SECRET) == shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", SHOWN])
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from bench import tracking
-from bench.grid import Cell, Grid, Plan
-from bench.record import Record
-from bench.report.measurements import METRICS, Slot
-from bench.spelling import Spelling
+from bench.base.spelling import Spelling
+from bench.plan.grid import Cell, Grid, Plan
+from bench.results.measurements import METRICS, Slot
+from bench.results.record import Record
 from bench.tracking import looks
 from tests.bench import factories
 

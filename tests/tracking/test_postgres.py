@@ -23,8 +23,8 @@ import pytest
 import yaml
 
 from bench import report, tracking
-from bench.grid import Grid, Plan, expand, load
-from bench.report import measurements
+from bench.plan.grid import Grid, Plan, expand, load
+from bench.results import measurements
 from benchmarks import synthetic
 from tests.bench import factories
 from tests.tracking import postgres
@@ -66,7 +66,7 @@ def described(grid: Grid, folder: Path, uri: str) -> Path:
 
 
 def collector(config: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "bench.cli", "report", str(config), "--only", "collect"]
+    words = [sys.executable, "-m", "bench.commands.cli", "report", str(config), "--only", "collect"]
     return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -128,7 +128,7 @@ def test_the_table_equals_the_records_and_nothing_tells_the_password(server: Ser
     records, problems = measurements.read_records(plan, Path(grid.results))
     pd.testing.assert_frame_equal(table, measurements.from_records(plan, records, problems), check_exact=True)
 
-    words = [sys.executable, "-m", "bench.cli", "report", str(config), "--only", "table"]
+    words = [sys.executable, "-m", "bench.commands.cli", "report", str(config), "--only", "table"]
     said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     assert "Values from MLflow, equal to the records." in (grid.report_folder / "table.md").read_text()

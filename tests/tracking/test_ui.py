@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bench.cli import call
+from bench.commands.cli import call
 from bench.tracking import page
 
 
@@ -105,7 +105,7 @@ def test_the_page_is_there_and_no_process_waits_for_jobs(tmp_path: Path) -> None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "bench.cli", "ui", "--results", str(tmp_path), "--port", str(port)]
+    words = [sys.executable, "-m", "bench.commands.cli", "ui", "--results", str(tmp_path), "--port", str(port)]
     (tmp_path / "mlflow.db").touch()
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)

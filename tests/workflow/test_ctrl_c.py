@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import flops
+from bench.counting import flops
 from bench.data import info, prepare
 from tests.workflow.test_killed_workflow import WAITS, begin, cloned, said, wait_until
 from tests.workflow.test_workflow import Clone

@@ -82,7 +82,7 @@ def test_what_could_leave_a_folder_or_be_a_wildcard_is_one_sentence(clone: Path,
         assert len(said) == 1
         assert said[0].startswith("reprune: configs/tiny.yaml: field 'results': ")
     from bench.errors import UserError
-    from bench.grid import load
+    from bench.plan.grid import load
 
     with pytest.raises(UserError, match=r"tiny\.yaml: "):
         load(clone / "configs" / "tiny.yaml")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bench import flops
+from bench.counting import flops
 from bench.data import info, prepare
 from bench.errors import UserError
 from bench.workflow import alone

@@ -34,7 +34,7 @@ def test_editing_grid_and_recipe_changes_nothing_of_the_call_that_goes_on(clone:
 @pytest.mark.long
 def test_a_run_that_cannot_start_takes_no_other_along_and_the_report_says_why(clone: Clone) -> None:
     (clone.folder / "mended").touch()
-    listed = clone.run("bench.cli", "plan", "configs/tiny.yaml", "--no-probe", "--runs", "--json")
+    listed = clone.run("bench.commands.cli", "plan", "configs/tiny.yaml", "--no-probe", "--runs", "--json")
     (run,) = (name for name in json.loads(listed.out)["run_ids"] if "waits" in name)
     place = Path(clone.folder / "results" / "runs" / run)
     place.parent.mkdir(parents=True)

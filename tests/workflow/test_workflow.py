@@ -63,7 +63,7 @@ class Clone:
 
     def reprune(self, *words: str) -> Ended:
         """The command line."""
-        return self.run("bench.cli", *words)
+        return self.run("bench.commands.cli", *words)
 
     def grid(self, **changes: object) -> None:
         """Write the tiny grid, with fields changed."""

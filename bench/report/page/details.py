@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.published.outcomes import Outcome
 from bench.report.layout import points, signed
-from bench.report.measurements import key
 from bench.report.page.material import Line, Material, key_of, number, share
+from bench.results.measurements import key
 from bench.statistics.standing import Place
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from bench.visible import visible
+from bench.base.visible import visible
 
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 

@@ -15,13 +15,13 @@ import pandas as pd
 
 from bench.report import per_input
 from bench.report.layout import same
-from bench.report.measurements import key
+from bench.results.measurements import key
 
 if TYPE_CHECKING:
-    from bench.grid import Cell, Grid, Plan
+    from bench.plan.grid import Cell, Grid, Plan
     from bench.report.findings import Finding
     from bench.report.layout import Report
-    from bench.report.measurements import Source
+    from bench.results.measurements import Source
 
 Line = Mapping[str, Any]
 Key = tuple[str, str, str, float | None]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from bench.record import Curve, Record
 from bench.report.page.material import Line, Material, share
+from bench.results.record import Curve, Record
 
 MOST_POINTS = 48
 """Points of a training curve; a longer one is thinned, so that a large grid stays a small page."""

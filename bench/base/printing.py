@@ -1,0 +1,57 @@
+"""How lists are printed: for people as wide as their terminal, for programs as JSON; and names with wildcards."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from rich.console import Console, ConsoleRenderable
+from rich.table import Table
+
+from bench.base.nearest import hint
+from bench.errors import NotFound, UserError
+
+PIPED_WIDTH = 160
+"""Columns where there is no terminal whose width counts."""
+
+
+def emit(what: Any) -> None:
+    """Print something that rich can render, or else values as JSON."""
+    if isinstance(what, ConsoleRenderable):
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(what)
+    else:
+        print(json.dumps(what, indent=1, ensure_ascii=False))
+
+
+def plain_table(*heads: str, numbers: Iterable[str] = ()) -> Table:
+    """A table without lines, its first column for names that are not broken; the columns in `numbers` on the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, head in enumerate(heads):
+        style = {"style": "cyan", "no_wrap": True} if index == 0 else {"overflow": "fold"}
+        table.add_column(head, **({"justify": "right", "no_wrap": True} if head in numbers else style))
+    return table
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has wildcards, as in timm's ``list_models``."""
+    return any(character in text for character in "*?")
+
+
+def fitting(pattern: str | None, names: Iterable[str], kind: str) -> list[str]:
+    """The names that fit a pattern; all of them without one. Raises `NotFound` if none does."""
+    known = list(names)
+    found = [name for name in known if pattern is None or fnmatchcase(name, pattern)]
+    if not found:
+        raise NotFound(f"no {kind} is called like {pattern!r}; {hint((pattern or '').strip('*?'), known)}")
+    return found
+
+
+def looked_up(check: Callable[[str], object], name: str) -> None:
+    """Check a name that somebody looks for: what is refused is not found. Raises `NotFound`."""
+    try:
+        check(name)
+    except UserError as error:
+        raise NotFound(str(error)) from None

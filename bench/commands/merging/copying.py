@@ -1,0 +1,133 @@
+"""Files of runs and stages from one folder of results into another: whole or not at all, the record last.
+
+The source may be anybody's: only regular files are read, and no link is followed (`bench.base.regular`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench import latency
+from bench.base import regular
+from bench.base.atomic import write_atomic
+from bench.base.schema import explain
+from bench.errors import UserError, printable
+from bench.plan.lineage import identities
+from bench.results import record
+from bench.results.record import Record
+
+FINISHED = "final.pt"
+"""What a stage has that is finished; what is not is trained anew."""
+
+SNAPSHOTS = "snapshot-*.pt"
+
+LOG = "log.txt"
+
+TAKEN = {"record.json", latency.FILE, LOG, "lock"}
+"""Names in a run's folder that no record may give to its weights or predictions."""
+
+
+class Damaged(Exception):
+    """A run that is not taken; the message is one sentence that says why."""
+
+
+def read(path: Path, run: str, root: Path | None = None) -> Record:
+    """The record of a run in the folder `root`. Raises `Damaged` if it is none, or that of another run."""
+    try:
+        found = record.read(path, root)
+    except ValidationError as error:
+        raise Damaged(f"{path} is no record that can be read: {explain(error, 'it', Record)}") from None
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read ({error.strerror}).") from None
+    if not found.id == found.spec.id == run:
+        raise Damaged(f"{path} is the record of another run, {printable(found.id)[:200]}.")
+    return found
+
+
+def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool) -> None:
+    """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
+
+    Args:
+        found: its record.
+        source: the record's file.
+        folder: where the run goes.
+        root: the folder above the source that the user named.
+        dry: whether nothing is written.
+
+    Raises `Damaged` if weights are not those that the record names, or something is no regular file.
+    """
+    for name, digest in _files(found, source):
+        _copy(source.parent / name, folder / name, root, dry, digest)
+    if os.path.lexists(latency.beside(source)):
+        _copy(latency.beside(source), folder / latency.FILE, root, dry)
+    _copy(source, folder / "record.json", root, dry)
+
+
+def complete(found: Record, source: Path, here: Path, root: Path, *, dry: bool) -> bool:
+    """Copy those files of a run that are missing beside its record `here`; returns whether there were any."""
+    pairs = [(source.parent / name, here.parent / name, digest) for name, digest in _files(found, source)]
+    pairs.append((latency.beside(source), latency.beside(here), ""))
+    missing = [each for each in pairs if os.path.lexists(each[0]) and not each[1].exists()]
+    for there, target, digest in missing:
+        _copy(there, target, root, dry, digest)
+    return bool(missing)
+
+
+def stages_in(source: Path) -> Iterator[Path]:
+    """The finished trainings of a folder of results; a kept folder has none."""
+    for path in sorted((source / "stages").glob(f"*/{FINISHED}")):
+        if re.fullmatch("[0-9a-f]{32}", path.parent.name):
+            yield path.parent
+
+
+def take_stage(source: Path, folder: Path, root: Path, *, dry: bool) -> None:
+    """Copy a finished training and its snapshots. Whether they are whole is looked at when they are used."""
+    for path in [*sorted(source.glob(SNAPSHOTS)), source / FINISHED]:
+        _copy(path, folder / path.name, root, dry)
+
+
+def stages_of(found: Record) -> set[str]:
+    """The names of the folders in which a run's stages lie, as far as today's code has them."""
+    try:
+        return {identity[:32] for identity in identities(found.spec).values()}
+    except UserError:
+        return set()
+
+
+def _files(found: Record, source: Path) -> list[tuple[str, str]]:
+    """The names of a run's files that are there, with the recorded checksum or an empty text."""
+    named = {name: digest for each in found.results for name, digest in _named(each)}
+    for name in named:
+        if Path(name).name != name:
+            raise Damaged(f"{source} names a file outside of its run, {printable(name)[:200]}.")
+        if name in TAKEN:
+            raise Damaged(f"{source} gives its weights or predictions the name {name}, which another file has.")
+    if source.name != "record.json":  # a kept folder has none
+        return []
+    return [(name, digest) for name, digest in (named | {LOG: ""}).items() if os.path.lexists(source.parent / name)]
+
+
+def _named(result: record.Result) -> Iterator[tuple[str, str]]:
+    yield result.weights, result.weights_sha256
+    yield result.predictions, ""
+    if result.extras is not None:
+        yield result.extras, ""
+
+
+def _copy(source: Path, target: Path, root: Path, dry: bool, digest: str = "") -> None:
+    """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
+    try:
+        content, found = regular.read_bytes(source, root), source.lstat()
+    except OSError as error:
+        raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
+    if digest and hashlib.sha256(content).hexdigest() != digest:
+        raise Damaged(f"{source} is damaged: it has not the checksum that its record tells.")
+    if not dry:
+        write_atomic(target, content)
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -1,0 +1,1 @@
+"""What a run left, as data: its record, and one line per run and point for tables."""

@@ -1,0 +1,138 @@
+"""Where and with what a run was made: code, packages, hardware. Neither host nor user is named."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import bench
+from bench.base.devices import VISIBLE, nvidia_smi
+from bench.base.packages import versions
+from bench.base.schema import shown
+
+ROOT = Path(bench.__file__).resolve().parent.parent
+CODE = ("bench", "methods")
+"""The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
+
+ENGINE = ("*.py", "archs/*.py", "data/*.py")
+"""The files of `bench` that carry out runs; the others plan, tabulate and show."""
+
+Scalar = str | int | float | bool | None
+
+
+class Told(BaseModel):
+    """What a record may tell of where it was made; other facts are plain values, or tables of them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Scalar | dict[str, Scalar | dict[str, Scalar]]]
+
+    started: str | None = None
+    git: dict[str, Scalar] | None = None
+    packages: dict[str, str | None] | None = None
+    cpu: dict[str, Scalar] | None = None
+    gpu: dict[str, Scalar] | None = None
+    determinism: dict[str, Scalar] | None = None
+    threads: int | None = None
+    python: str | None = None
+    platform: str | None = None
+    device: str | None = None
+    mode: str | None = None
+    method_source_sha256: str | None = None
+    engine_source_sha256: str | None = None
+    data_sha256: str | None = None
+    command: str | None = None
+    recipe: str | None = None
+
+
+def problem(facts: Mapping[str, Any]) -> str:
+    """Why facts are none that a record may tell; empty if they are."""
+    try:
+        Told.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"][:2]))[:100]
+        return f"'{field}' is {shown(first['input'])}, and no plain value of its kind"
+    return ""
+
+
+@cache
+def engine_source() -> str:
+    """SHA-256 of the source of the engine at hand, comments and all: whether two runs are of the very same code."""
+    sha = hashlib.sha256()
+    folder = Path(bench.__file__).parent
+    for path in sorted(path for pattern in ENGINE for path in folder.glob(pattern)):
+        sha.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        sha.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return sha.hexdigest()
+
+
+def collect(
+    *, threads: int, mode: str, device: str, cpu_capability: str, method_source_sha256: str, data_sha256: str
+) -> dict[str, Any]:
+    """Facts for the record, as JSON-like values; imports none of the packages whose versions it tells.
+
+    Args:
+        threads: CPU threads of the run.
+        mode: ``deterministic`` or ``fast``.
+        device: ``cpu`` or ``cuda``, as `bench.base.devices.device_slot` yields it.
+        cpu_capability: as `bench.base.determinism.cpu_capability` tells it.
+        method_source_sha256: see `bench.identity.source_digest`.
+        data_sha256: the data set's fingerprint.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git(ROOT),
+        "packages": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": {"model": processor(), "capability": cpu_capability, "cores": os.cpu_count()},
+        "gpu": None if device == "cpu" else gpu(),
+        "device": device,
+        "threads": threads,
+        "mode": mode,
+        "method_source_sha256": method_source_sha256,
+        "engine_source_sha256": engine_source(),
+        "data_sha256": data_sha256,
+    }
+
+
+def git(folder: Path) -> dict[str, Any] | None:
+    """The commit of the checkout whose top is `folder`, and whether its code was changed; None outside of one."""
+    try:
+        top, commit = _git(folder, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if Path(top) != folder.resolve():
+            return None  # installed into an environment that happens to lie in somebody's repository
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--", *CODE))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def gpu() -> dict[str, str] | None:
+    """Name, memory and driver of the job's GPU, as nvidia-smi tells them; None where it doesn't."""
+    selected = os.environ.get(VISIBLE, "0").partition(",")[0]
+    query = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader", f"--id={selected}")
+    found = nvidia_smi(*query).strip().split(", ")
+    return dict(zip(("name", "memory", "driver"), found, strict=True)) if len(found) == 3 else None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def processor() -> str:
+    """The processor's name; platform.processor() alone is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
