@@ -3,7 +3,7 @@
 A verdict that a number differs needs two counters of ours that agree. This one reads `traced.csv`, a line per weight
 tensor of a network that torch has built, with its shape and multiply-adds (`bench.counting.flops`), and counts in
 another way than the first: ERK's scale is found by bisection, and pruned filters are fractions of tensors instead of
-smaller networks. `tests/bench/test_counts_traced.py` holds the file to the code.
+smaller networks. `tests/counts/test_counts_traced.py` holds the file to the code.
 """
 
 from __future__ import annotations

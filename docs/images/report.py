@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # a script finds what lies beside it, and the browser is that of the tests
 
 from bench.report import kept  # noqa: E402
-from tests.bench import pages  # noqa: E402
+from tests import pages  # noqa: E402
 
 PICTURES = Path(__file__).parent
 RECORDS = ROOT / "reports" / "reproductions"

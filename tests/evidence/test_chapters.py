@@ -10,7 +10,7 @@ from bench.evidence.leaders import Board
 from bench.evidence.replications import replications
 from bench.published import Protocol, Published, Row
 from bench.published.outcomes import Evidence, Outcome
-from tests.bench.test_verdict import ROW
+from tests.published.test_verdict import ROW
 
 NAN = float("nan")
 

@@ -1,7 +1,7 @@
 """What moving and renaming code must leave alone: run ids of every grid, and which kept records are of older code.
 
 Digests of methods and networks have lists of their own (``method_digests.csv``, ``bench/archs/digests.csv``).
-Committed tables are rebuilt byte for byte here, and number for number in ``tests/bench/test_kept.py``.
+Committed tables are rebuilt byte for byte here, and number for number in ``tests/report/test_kept.py``.
 A number changes here on purpose only: a method, recipe or grid was edited. Then the failure prints the new one.
 """
 

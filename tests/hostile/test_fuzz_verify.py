@@ -25,7 +25,7 @@ from bench.results import manifest, measurements
 from bench.results.measurements import Slot, Source
 from bench.results.record import parse
 from bench.tracking import entry
-from tests.bench import factories
+from tests import factories
 from tests.hostile.mutations import altered, damaged
 from tests.hostile.test_fuzz import as_json, cases, expect_refusal_or_result
 from tests.hostile.test_fuzz import elsewhere as elsewhere

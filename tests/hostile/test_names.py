@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.plan import grid
 from bench.plan.options import parser, spec_from
 from bench.sharing.extract import extract
-from tests.bench import factories
+from tests import factories
 
 GRID: dict[str, Any] = {
     "name": "some",

@@ -25,7 +25,7 @@ from bench.results.measurements import Source
 from bench.results.record import Record
 from bench.tracking import Collected
 from bench.workflow import final_rule as closing
-from tests.bench import factories
+from tests import factories
 
 HOSTILE = (
     *("<script>alert(1)</script>", '<img src=x onerror="alert(1)">', "a|b", "_a_", "*a*", "`a`", "a & b", "&lt;b&gt;"),

@@ -26,7 +26,7 @@ from bench.results import manifest
 from bench.results.measurements import Source
 from bench.results.record import parse, read
 from bench.sharing.export import export
-from tests.bench import factories
+from tests import factories
 from tests.merging.folders import files, results, run, with_result
 
 DIGITS = Path(__file__).parents[2] / "reports" / "reproductions" / "digits"

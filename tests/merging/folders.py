@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results.record import Record, Result
-from tests.bench import factories
+from tests import factories
 
 
 def files(folder: Path) -> dict[str, bytes]:

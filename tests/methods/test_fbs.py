@@ -11,9 +11,9 @@ from bench import catalog
 from bench.gated_macs import measure
 from bench.gating import gates_of
 from methods.fbs import largest
-from tests.bench.test_gating import Head
 from tests.methods.by_hand import trainer_for
 from tests.methods.test_ftwt import IMAGES, LABELS, TwoLayers
+from tests.vocabulary.test_gating import Head
 
 
 def prepared(d=0.5, **fields):

@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.report import kept
 from bench.results import record
 from bench.weights import save_state
-from tests.bench import factories
+from tests import factories
 from tests.runs.conftest import spec
 
 DIGITS = {"recipe": "digits", "datasets": ["digits"], "architectures": ["convnet_small"], "methods": ["snip"]}

@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.results import find, record
-from tests.bench import factories
+from tests import factories
 
 
 @pytest.fixture

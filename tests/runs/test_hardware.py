@@ -12,7 +12,7 @@ from bench.commands.runs import hardware
 from bench.commands.runs.differences import Side
 from bench.results import record
 from bench.results.record import Record
-from tests.bench import factories
+from tests import factories
 
 KEPT = Path(__file__).parents[2] / "reports" / "reproductions"
 EPYC = {"device": "cpu", "cpu": {"model": "EPYC", "capability": "AVX2"}, "data_sha256": "d"}

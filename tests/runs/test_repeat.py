@@ -12,7 +12,7 @@ from bench.commands.runs import differences, repeat
 from bench.commands.runs.differences import Side
 from bench.errors import UserError
 from bench.results import record
-from tests.bench import factories
+from tests import factories
 from tests.runs.conftest import spec
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.commands.runs import show, siblings
 from bench.recipe import Phase
 from bench.results.record import Curve
-from tests.bench import factories
+from tests import factories
 
 
 def printed(found, published=()) -> str:

@@ -20,7 +20,7 @@ from bench.spec import RunSpec
 from bench.training import checkpoint
 from bench.training.run import execute
 from bench.training.train import Trainer
-from tests.bench import factories
+from tests import factories
 from tests.runs.conftest import spec
 
 ONE, OTHER = spec("magnitude"), spec("magnitude", points=(0.5,))

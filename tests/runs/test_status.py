@@ -14,7 +14,7 @@ from rich.console import Console
 from bench.base.locks import held
 from bench.commands.runs import activity, status
 from bench.plan.grid import expand, load
-from tests.bench import factories
+from tests import factories
 
 LINE = "2026-11-21 10:00:0{i},000 train epoch {epoch}/24  loss 1.2500  accuracy 50.00 %  sparsity 0.00 %\n"
 

@@ -12,7 +12,7 @@ from bench.commands.runs import check_files, check_run, verify
 from bench.errors import UserError
 from bench.identity import file_digest
 from bench.results import record
-from tests.bench import factories
+from tests import factories
 from tests.runs.conftest import spec
 
 DIGITS = Path(__file__).parents[2] / "reports" / "reproductions" / "digits"

@@ -30,7 +30,7 @@ from bench.identity import file_digest
 from bench.plan.grid import Cell, Plan
 from bench.results import manifest, record
 from bench.workflow import final_rule as closing_page
-from tests.bench import factories
+from tests import factories
 from tests.runs.conftest import spec
 
 Values = dict[str, Any]

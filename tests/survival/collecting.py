@@ -15,7 +15,7 @@ import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - once, before the f
 
 from bench import tracking
 from bench.plan.grid import Grid, Plan
-from tests.bench import factories
+from tests import factories
 from tests.survival.killing import Blow, arm
 
 RUNS: factories.Accuracies = {("dense", None): [92.0, 92.5, 92.1], ("gmp", 0.9): [91.0, 90.1, 90.6]}

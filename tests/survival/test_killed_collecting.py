@@ -10,7 +10,7 @@ import pytest
 
 from bench import tracking
 from bench.results import measurements
-from tests.bench import factories
+from tests import factories
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from bench.errors import UserError, discreet
 from bench.plan.grid import load
 from bench.report import kept, origins
 from bench.tracking.failure import failure
-from tests.bench import factories
+from tests import factories
 
 SECRET = "postgresql://me:s3cret%2F!@host:5432/runs"
 SHOWN = "postgresql://me:***@host:5432/runs"

@@ -17,7 +17,7 @@ from bench.plan.grid import Cell, Grid, Plan
 from bench.results.measurements import METRICS, Slot
 from bench.results.record import Record
 from bench.tracking import looks
-from tests.bench import factories
+from tests import factories
 
 
 def slot(method: str = "gmp", point: float | None = 0.95, seed: int = 1) -> Slot:

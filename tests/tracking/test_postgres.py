@@ -26,7 +26,7 @@ from bench import report, tracking
 from bench.plan.grid import Grid, Plan, expand, load
 from bench.results import measurements
 from benchmarks import synthetic
-from tests.bench import factories
+from tests import factories
 from tests.tracking import postgres
 from tests.tracking.postgres import ESCAPED, PASSWORD, Server
 
