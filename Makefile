@@ -1,7 +1,7 @@
 # make run    set up .venv, then train and tabulate configs/quick.yaml (minutes on a laptop)
 # make test   set up .venv, then run the tests
 # make test-portable  set up .venv, then run those that train, with the vector instructions of another processor
-# make check  set up .venv, then ruff, mypy, snakefmt, Snakemake's own lint, and the site of the documentation, strictly
+# make check  set up .venv, then ruff, mypy, import-linter, snakefmt, Snakemake's own lint, and the site of the documentation, strictly
 # make docs   set up .venv, then build that site: build/site/index.html
 
 PYTHON ?= python3
@@ -33,6 +33,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --diff .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m bench.site
