@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.base import distributed
 from bench.base.determinism import autocast
+from bench.base.modes import no_trace
 from bench.data.batches import Batch, Batches, split
 from bench.errors import UserError
 from bench.losses import loss_of
@@ -185,7 +186,7 @@ class Run:
     ) -> NamedTensors:
         """The mean over scoring batches of what `derivative` finds at the masked network, in so many passes each."""
         total: list[torch.Tensor] = []
-        with _no_trace(self.model, self.recipe.scoring.norm == "train"):
+        with no_trace(self.model, self.recipe.scoring.norm == "train"):
             for images, labels in self._scoring(numbers, per_class, parts):
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
@@ -290,25 +291,3 @@ def _per_filter(mask: torch.Tensor) -> torch.Tensor:
     while mask.dim() > 1:
         mask = mask.select(-1, 0)
     return mask
-
-
-class _no_trace:  # noqa: N801 - reads as a statement
-    """Run forward passes in a given mode and leave buffers, mode and the default generator as they were."""
-
-    def __init__(self, model: nn.Module, training: bool) -> None:
-        self.model, self.training = model, training
-
-    def __enter__(self) -> None:
-        self.was_training = self.model.training
-        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
-        devices = list({p.device.index for p in self.model.parameters() if p.device.type == "cuda"})
-        self.rng = torch.random.fork_rng(devices=devices)
-        self.rng.__enter__()
-        self.model.train(self.training)
-
-    def __exit__(self, *exception: Any) -> None:
-        self.rng.__exit__(*exception)
-        self.model.train(self.was_training)
-        with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), self.buffers, strict=True):
-                buffer.copy_(before)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.base.determinism import autocast
+from bench.base.modes import evaluating
 from bench.context import Run
-from bench.gating import Gate, Layer, evaluating, gates_of, in_mode, layers
+from bench.gating import Gate, Layer, gates_of, in_mode, layers
 
 
 def measure(run: Run, batches: Iterable[Tensor]) -> dict[str, float]:

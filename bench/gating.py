@@ -20,6 +20,7 @@ from torch.nn.modules.activation import GELU, SiLU
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.hooks import RemovableHandle
 
+from bench.base.modes import evaluating
 from bench.context import Run
 from bench.errors import UserError
 
@@ -150,17 +151,6 @@ def _facts(module: nn.Conv2d | nn.Linear, output: Tensor) -> dict[str, Any]:
         "positions": prod(output.shape[2:]),
         "bias": bias,
     }
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, then as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 # --- gates --------------------------------------------------------------------------------------------------------

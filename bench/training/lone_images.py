@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bench.base.modes import evaluating
 from bench.data import DataInfo
 from bench.errors import UserError
-from bench.gating import evaluating
 from bench.recipe import Recipe
 
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -21,7 +21,7 @@ from bench import catalog
 from bench.base import disk, locks
 from bench.base.atomic import sweep
 from bench.base.devices import device_slot, require
-from bench.base.heap import keep_freed_memory, peak
+from bench.base.heap import keep_freed_memory
 from bench.base.launch import INTERRUPTED, end_with_parent, launch
 from bench.base.runlog import log_to
 from bench.data import initial_file
@@ -31,6 +31,7 @@ from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.results.record import Cost, Counts, Outcome, Record
 from bench.spec import RunSpec
+from bench.training.facts import origins, peak_memory
 
 if TYPE_CHECKING:
     from bench.training.stages import Workshop
@@ -76,7 +77,7 @@ def execute(
     keep_freed_memory()
     _check_ranks(spec.recipe.gpus, distributed.ranks())
     flags = determinism.configure(spec.recipe, threads)
-    facts = _provenance(provenance.collect, spec, threads, device) | {"determinism": flags}
+    facts = origins(provenance.collect, spec, threads, device) | {"determinism": flags}
     found = Record(
         id=spec.id, spec=spec, hyperparameters=method_of(spec).hyperparameters, outcome="ok", provenance=facts
     )
@@ -202,35 +203,11 @@ def _complete(found: Record, workshop: Workshop) -> None:
         mask_updates=sum(item.mask_updates for item in own),
         seconds=seconds,
         images_per_second=sum(item.trained_images for item in own) / seconds if seconds else 0.0,
-        peak_memory=_peak_memory(workshop.device.type),
+        peak_memory=peak_memory(workshop.device.type),
         parents=shared,
     )
     if workshop.method.lives_on_updates and found.cost.mask_updates < 10:
         found.warnings.append(f"only {found.cost.mask_updates} mask updates, which this method lives on")
-
-
-def _peak_memory(device: str) -> int:
-    """Bytes: of the device's allocator on a GPU, of the process on the CPU."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    return peak()
-
-
-def _provenance(collect: Any, spec: RunSpec, threads: int, device: str) -> dict[str, Any]:
-    from bench import data
-    from bench.base import determinism
-
-    facts: dict[str, Any] = collect(
-        threads=threads,
-        mode=spec.recipe.mode,
-        device=device,
-        cpu_capability=determinism.cpu_capability(),
-        method_source_sha256=catalog.source_digest(spec.method),
-        data_sha256=data.info(spec.dataset).sha256,
-    )
-    return facts | {"command": spec.command, "recipe": spec.recipe_text}
 
 
 def main(words: list[str] | None = None) -> int:
