@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import expansion, options, recipe, recipe_files
+from bench import expansion, options, recipe, recipe_files, stores
 from bench.errors import UserError
 from bench.record import Record, write
 from bench.report import closing
@@ -121,6 +121,7 @@ def test_jobs_that_read_the_snakefile_anew_are_given_the_resolved_grid(folder: P
     assert settings.config_args == []
     edit(folder)
     job = SimpleNamespace(configfiles=settings.configfiles, exec_mode="a job's", global_resources={})
+    job.config_settings = SimpleNamespace(config={})
     job.register_resource = lambda name, value: None
     again = flows.plan(job, json.loads(before.content))
     assert list(again.runs) == [spec.id for spec in before.plan.runs]
@@ -130,6 +131,7 @@ def test_jobs_that_read_the_snakefile_anew_are_given_the_resolved_grid(folder: P
 def test_a_password_is_handed_on_and_not_written_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(resolved.STORE, "")
     address = "postgresql://me:secret@host/runs"
+    monkeypatch.setenv(stores.VARIABLE, address)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(GRID | {"tracking_uri": address}))
     before = planned()
     assert b"secret" not in before.path.read_bytes()

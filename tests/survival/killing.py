@@ -35,7 +35,7 @@ PLACES = {
     "training": ("bench.train", "Trainer._step"),
     "mask update": ("bench.train", "Trainer._update"),
     "evaluation": ("bench.train", "evaluate_run"),
-    "measuring": ("bench.measure", "_evaluate"),
+    "measuring": ("bench.measure", "evaluation"),
     "checkpoint": ("bench.checkpoint", "save"),
     "half a file": ("os", "fsync"),
     "renaming": ("pathlib", "Path.replace"),
