@@ -57,7 +57,7 @@ class GReg(Method):
         "until": "(0, 1]",
         "ratio": "(1, 1e12]",
         "pick_ceiling": "[0, 1000]",
-        "picking": "(0, 1)",
+        "picking": "[0, 1)",
         "release": "[0, 1]",
     }
 

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from bench.allocation import ERDraws
-from bench.errors import UserError
 from bench.method import Method, NamedTensors, Run
 from bench.schedule import EndOfEpoch
 from bench.zeros import Gone
@@ -29,12 +28,7 @@ class SetSparse(Method):
     zeros = Gone()
     drop: float = 0.3
     std: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.drop < 1:
-            raise UserError(f"set_sparse[drop]: {self.drop:g} is not a fraction in [0, 1).")
-        if self.std <= 0:
-            raise UserError(f"set_sparse[std]: {self.std:g} is not a standard deviation above 0.")
+    bounds = {"drop": "[0, 1)", "std": "(0, 1000]"}
 
     def on_train_start(self, run: Run) -> None:
         """A random mask with an exact count in every layer."""

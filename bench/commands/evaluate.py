@@ -59,13 +59,13 @@ def evaluate(
     from bench.foreign.kinds import recognise
     from bench.recipe import Photographs
 
-    recognise(weights)  # what can be said at once is said before torch is imported, which takes seconds
     archs.check(arch)
     channels = data.info(dataset).channels
     chosen = {"mean": _numbers("--mean", mean, channels), "std": _numbers("--std", std, channels)}
     if not all(value > 0 for value in chosen["std"] or ()):
         raise UserError(f"--std {std[:100]!r} is not a list of positive numbers, by which images can be divided.")
     photographs = Photographs.read({"crop_fraction": crop_fraction, "interpolation": interpolation}, "evaluate")
+    recognise(weights)  # what can be said at once is said before torch is imported, which takes seconds
     import torch
 
     from bench.training.pretrained import evaluate_weights

@@ -45,7 +45,9 @@ def add(folder: Path, paths: Iterable[Path]) -> None:
     except OSError:
         written = 0
     there = [path for path in paths if regular.is_there(path, folder)]
-    update(folder, [path for path in there if _name(path, folder) not in known or path.stat().st_mtime_ns > written])
+    new = [path for path in there if _name(path, folder) not in known or path.stat().st_mtime_ns > written]
+    if new:
+        update(folder, new)
 
 
 def read(folder: Path) -> dict[str, str] | None:

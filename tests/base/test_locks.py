@@ -110,5 +110,7 @@ def test_a_lock_that_is_not_there_is_not_made_where_one_may_only_read(common: Pa
 def test_one_may_collect_into_results_whose_lock_is_another_users(common: Path) -> None:
     (common / "mlflow.lock").touch()
     theirs(common / "mlflow.lock")
+    entered = False
     with another_user(), single_writer(common, "http://localhost"):
-        pass
+        entered = True
+    assert entered

@@ -130,4 +130,5 @@ def test_evaluate_says_the_accuracy(reprune, tmp_path: Path) -> None:
     threes = int((data.load("digits", data_folder).test_y == 3).sum())
     assert (status, json.loads(out)["images"]) == (0, 899)
     assert json.loads(out)["accuracy"] == pytest.approx(100 * threes / 899)
-    assert reprune(*words, "--results", str(tmp_path))[1] == f"{100 * threes / 899:.2f} % of 899 test images\n"
+    printed = reprune(*words, "--results", str(tmp_path))[1]
+    assert printed.splitlines()[0] == f"{100 * threes / 899:.2f} % of 899 test images"

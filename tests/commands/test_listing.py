@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text(METHOD)
     (tmp_path / "broken.py").write_text("import nothing_like_it")
     monkeypatch.setattr(methods, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "methods.mine", raising=False)
     catalog.method_class.cache_clear()
 
 

@@ -30,7 +30,7 @@ def test_what_is_missing_is_said_before_torch_is_imported(tmp_path: Path) -> Non
     code = (
         "import sys; sys.modules['torch'] = None; from bench.commands.cli import call\n"  # importing it is an error now
     )
-    code += f"for words in {MISSING}: assert call(words.split()) == 2, words"
+    code += f"for words in {MISSING}: assert call(words.split()) in (1, 2), words"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == len(MISSING), done.stderr

@@ -105,7 +105,9 @@ def test_other_precisions_are_weights(cast: Callable[[torch.Tensor], torch.Tenso
     state = {
         name: cast(value) if value.is_floating_point() else value for name, value in network().state_dict().items()
     }
-    network().load_state_dict(fitted(network(), state).state)
+    found = fitted(network(), state).state
+    assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in state.items()}
+    network().load_state_dict(found)
 
 
 def test_two_tensors_for_one_are_refused() -> None:

@@ -439,7 +439,7 @@ def test_dsr_threshold_moves_by_factors_of_two_outside_ten_percent():
 
 
 def test_dsr_keeps_a_weight_in_every_layer():
-    run = two_layers("dsr", threshold=1e6).run
+    run = two_layers("dsr", threshold=1e3).run
     assert run.method._below(run) == {"0.weight": 7, "1.weight": 3}
 
 

@@ -121,8 +121,7 @@ def test_parts_are_consecutive_and_as_even_as_can_be(size, parts, expected):
     assert all(torch.equal(x.long(), y) for x, y in found)
 
 
-@pytest.mark.parametrize("parts", [0, 7])
-def test_more_parts_than_images_is_one_sentence(parts):
-    run = real_run("grasp", parts=parts)
-    with pytest.raises(UserError, match=rf"^'parts' is {parts}, and a scoring batch of 6 images has 1 to 6\.$"):
+def test_more_parts_than_images_is_one_sentence():
+    run = real_run("grasp", parts=7)
+    with pytest.raises(UserError, match=r"^'parts' is 7, and a scoring batch of 6 images has 1 to 6\.$"):
         run.method.saliency(run)

@@ -94,8 +94,8 @@ def test_new_weights_have_the_spread_that_is_asked_for():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"drop": 1.0}, r"^set_sparse\[drop\]: 1 is not a fraction in \[0, 1\)\.$"),
-        ({"std": 0.0}, r"^set_sparse\[std\]: 0 is not a standard deviation above 0\.$"),
+        ({"drop": 1.0}, r"^set_sparse\[drop\] has to be at least 0 and below 1, not 1\.0\.$"),
+        ({"std": 0.0}, r"^set_sparse\[std\] has to be above 0 and at most 1000, not 0\.0\.$"),
     ],
 )
 def test_what_it_refuses(fields, message):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from bench import recipe
+from bench.base import stores
 from bench.errors import UserError
 from bench.plan import expansion, options, resolved
 from bench.recipe import files as recipe_files
@@ -122,6 +123,7 @@ def test_jobs_that_read_the_snakefile_anew_are_given_the_resolved_grid(folder: P
     assert settings.config_args == []
     edit(folder)
     job = SimpleNamespace(configfiles=settings.configfiles, exec_mode="a job's", global_resources={})
+    job.config_settings = SimpleNamespace(config={})
     job.register_resource = lambda name, value: None
     again = flows.plan(job, json.loads(before.content))
     assert list(again.runs) == [spec.id for spec in before.plan.runs]
@@ -131,6 +133,7 @@ def test_jobs_that_read_the_snakefile_anew_are_given_the_resolved_grid(folder: P
 def test_a_password_is_handed_on_and_not_written_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(resolved.STORE, "")
     address = "postgresql://me:secret@host/runs"
+    monkeypatch.setenv(stores.VARIABLE, address)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(GRID | {"tracking_uri": address}))
     before = planned()
     assert b"secret" not in before.path.read_bytes()

@@ -46,6 +46,8 @@ def test_everything_is_written(finished: tuple[Path, Grid, Plan], capsys: pytest
     assert {path.name for path in folder.iterdir()} == {
         *(f"table.{ending}" for ending in ("md", "tex", "csv", "txt")),
         "report.html",
+        "grid.json",
+        "manifest.sha256",
         "comparison.md",
         "comparison.csv",
         "provenance.md",

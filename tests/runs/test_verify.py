@@ -124,7 +124,7 @@ def test_files_that_are_gone_or_cannot_be_read(copy):
     edited(third / "record.json", '"outcome": "ok"', '"outcome": "fine"')
     *predictions, (name, said) = sorted(problems(copy))
     assert predictions == [("predictions.npz", "cannot be read"), ("predictions.npz", "is not there")]
-    assert name == "record.json" and said.startswith("the record: field 'outcome': ")
+    assert name == "record.json" and said.startswith("the record: field 'outcome' has to be 'ok', ")
 
 
 def test_weights_that_are_no_weights(copy):

@@ -41,7 +41,7 @@ PLACES = {
     "training": ("bench.training.train", "Trainer._step"),
     "mask update": ("bench.training.train", "Trainer._update"),
     "evaluation": ("bench.training.train", "evaluate_run"),
-    "measuring": ("bench.training.measure", "_evaluate"),
+    "measuring": ("bench.training.measure", "evaluation"),
     "checkpoint": ("bench.training.checkpoint", "save"),
     "half a file": ("os", "fsync"),
     "renaming": ("pathlib", "Path.replace"),

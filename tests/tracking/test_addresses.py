@@ -54,7 +54,7 @@ def test_what_is_written_down_of_a_grid_has_no_password(tmp_path: Path) -> None:
     assert SHOWN in page
     told = [page, kept.description(grid), str(grid.model_dump()), grid.model_dump_json(), str(machine.store(grid))]
     assert all("s3cret" not in text for text in told)
-    assert stores.view(SECRET) == shlex.join(["mlflow", "ui", "--host", "127.0.0.1", "--backend-store-uri", SHOWN])
+    assert stores.view(SECRET) == shlex.join(["reprune", "ui", "--uri", SHOWN])
 
 
 @pytest.mark.parametrize(

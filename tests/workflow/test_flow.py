@@ -100,6 +100,7 @@ def snakemake(config_file: Path, resources: dict[str, Any]) -> Any:
         global_resources=resources,
         register_resource=lambda name, value: resources.update({name: value}),
         exec_mode="a job's",
+        config_settings=SimpleNamespace(config={}),
     )
 
 

@@ -57,7 +57,7 @@ def test_seeds_that_are_too_few_are_told(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_grid_that_asks_about_no_paper_says_nothing() -> None:
     chosen = grid.load(PAPERS.parent / "quick.yaml")
     assert verdicts.values(chosen, grid.expand(chosen)) is None
-    asked = grid.load(PAPERS.parent / "quick.yaml", {"paper": "Somebody"})
+    asked = grid.load(PAPERS.parent / "quick.yaml", {"paper": "Mocanu"})
     found = verdicts.values(asked, grid.expand(asked))
     assert found is not None
     assert found["says"] == "This grid can give no verdict: no published number is about a cell of it."
