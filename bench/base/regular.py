@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 LONGEST_TEXT = 2**28
-"""Bytes of a record, or of another text, that is read at all; a hostile one may be of terabytes on no disk space."""
+"""A record or another text with more bytes is not read: a sparse file may claim terabytes."""
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

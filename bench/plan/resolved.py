@@ -35,7 +35,7 @@ from bench.spec import RunSpec
 SUFFIX = ".resolved.json"
 
 STORE = "REPRUNE_STORE"
-"""The environment variable that hands an address with a password to the processes of a call; no file has one in it."""
+"""This environment variable hands an address with a password to a call's processes; no file ever holds one."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Resolved:
         return (json.dumps(values, ensure_ascii=False) + "\n").encode()
 
     def write(self) -> None:
-        """Write it down, if it is not there already, and hand on what must not stand in a file."""
+        """Write the file, unless it exists, and hand the password on by `STORE`."""
         if not self.path.exists():
             write_atomic(self.path, self.content)
         if self.grid.tracking_uri:
@@ -155,7 +155,7 @@ def resolve(source: Path, asked: Mapping[str, Any]) -> Resolved:
 
 
 def read(path: Path) -> Resolved:
-    """What was written down, and let this process' recipes be those of that moment. Raises `UserError`."""
+    """Read a resolved grid; from then on this process uses the recipes that stand in it. Raises `UserError`."""
     try:
         content = path.read_bytes()
         values = json.loads(content)

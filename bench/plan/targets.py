@@ -23,7 +23,7 @@ def interval(method: Method) -> bounds.Interval:
 
 
 def check(method: Method, text: str, points: Sequence[float]) -> None:
-    """Raise `UserError` if a point is none for this method, called `text` in the sentence, or stands there twice."""
+    """Raise `UserError` if this method (`text` in the sentence) does not take a point, or a point is repeated."""
     allowed = interval(method)
     for point in points:
         if point not in allowed:
@@ -46,5 +46,5 @@ def check_run(method: Method, text: str, points: Sequence[float]) -> None:
 
 
 def perhaps(point: float) -> str:
-    """What somebody may have meant who wrote percent: `` (did you mean 0.95?)`` for 95."""
+    """A hint for points written in percent: `` (did you mean 0.95?)`` for 95."""
     return f" (did you mean {exact(round(point / 100, 12))}?)" if 1 < point < 100 else ""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.plan.grid import Grid
 
 MARK = "grid.json"
-"""The file in a folder of reports that says of which grid they are."""
+"""This file in a report folder names the grid that the reports are of."""
 
 MACHINE = frozenset({"results", "reports", "data_dir", "download", "tracking_uri"})
 """Fields of a grid that say where things lie on a machine."""
@@ -30,7 +30,7 @@ PACE = frozenset({"threads", "slots_per_gpu", "workers"})
 """Fields that say how a machine is used."""
 
 LONGEST_TITLE = 300
-"""Characters."""
+"""Characters of a title."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def settled(grid: Grid, source: Path) -> Grid:
 
 
 def mark(grid: Grid, source: Path) -> None:
-    """Write down of which grid a folder of reports is; what says so already stays as it is."""
+    """Write the grid into its report folder's `MARK`, unless that says so already."""
     path, found = grid.report_folder / MARK, _mark(grid, source)
     if _read(path) != found:
         write_atomic(path, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
@@ -103,7 +103,7 @@ def _same(found: dict[str, Any], ours: dict[str, Any]) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a folder says of itself; None if it says nothing that can be read."""
+    """The content of a `MARK`; None if it is missing or cannot be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 
 def _place(source: Path) -> str:
-    """A file as one names it from here."""
+    """A file's path relative to the current folder, if it lies below that."""
     path, here = source.absolute(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

@@ -1,6 +1,6 @@
 """MLflow's page of a store, started such that nobody else reaches it and nothing that is sent to it is carried out.
 
-MLflow 3.17 runs jobs that are sent to its server unless it is told not to, and keeps ten processes ready for them.
+MLflow 3.17 runs jobs that are sent to its server unless it is told not to, and keeps eight processes ready for them.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def contained() -> None:
             clean(dag)
 
     async def unasked(*_: Any) -> None:
-        """Whatever the clocks say, what was made last is the newest."""
+        """The file that was made last counts as the newest, whatever the clocks say."""
 
     Executor.run_single_job, DAG.cleanup_workdir = started, cleaned
     DAG.check_output_mtime = unasked

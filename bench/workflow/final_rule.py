@@ -41,22 +41,24 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
     if Path(shlex.split(source)[0]) == QUICK:
         _count()
     failed = errors(grid, plan)
-    if not failed:
-        return 0
-    print(f"\n{len(failed)} of {len(plan.runs)} runs ended in an error:")
-    for run, reason in failed.items():
-        print(f"  {run}: {reason}")
-    print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
-    return 1
+    status = _tell(failed, f"{len(failed)} of {len(plan.runs)} runs ended in an error:")
+    if failed:
+        print(f"When the cause is mended, `reprune retry {source}` clears them and the next call runs them again.")
+    return status
 
 
 def tell_missing(grid: Grid, plan: Plan) -> int:
     """Print which runs left no record, and why if that is known; returns the exit status."""
     absent = missing(grid, plan)
-    if not absent:
+    return _tell(absent, f"{len(absent)} of {len(plan.runs)} runs left no record; the same call starts them again:")
+
+
+def _tell(reasons: dict[str, str], head: str) -> int:
+    """Print the reasons below a head, if there are any; returns the exit status."""
+    if not reasons:
         return 0
-    print(f"\n{len(absent)} of {len(plan.runs)} runs left no record; the same call starts them again:")
-    for run, reason in absent.items():
+    print(f"\n{head}")
+    for run, reason in reasons.items():
         print(f"  {run}: {reason}")
     return 1
 

@@ -180,6 +180,7 @@ def kill(results: Path, number: int, rank: int | None = None) -> subprocess.Pope
     return job
 
 
+@pytest.mark.long
 def test_a_killed_rank_or_job_leaves_no_record_and_the_same_command_ends_with_the_same_bits(shared, tmp_path):
     undisturbed = found(shared[0], spec_from(parser().parse_args(KILLED)))
     prepared(tmp_path)

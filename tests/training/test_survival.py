@@ -63,7 +63,7 @@ def same(ours, theirs):
     return [r.weights_sha256 for r in ours.results] == [r.weights_sha256 for r in theirs.results]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_polite_stop_writes_a_checkpoint_and_says_so(undisturbed, tmp_path, number):
     prepare("digits", tmp_path / "data")
     assert kill_after(tmp_path, 0.1, number) == INTERRUPTED

@@ -78,7 +78,7 @@ def said(clone: Clone) -> str:
     return (clone.folder / "said.txt").read_text()
 
 
-@pytest.mark.parametrize("job", ["is killed, too", "goes on", "goes on and ends"])
+@pytest.mark.parametrize("job", ["is killed, too", "goes on and ends", pytest.param("goes on", marks=pytest.mark.long)])
 def test_after_snakemake_was_killed_the_next_call_just_works(clone: Clone, job: str) -> None:
     first = begin(clone)
     wait_until(lambda: is_training(clone), "a run that waits")

@@ -90,6 +90,7 @@ def test_memory_is_what_nvidia_smi_says_of_the_card_in_view(tmp_path: Path, monk
     assert packing._memory() == (0, 0)
 
 
+@pytest.mark.long
 def test_copies_are_really_trained_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRUNE_GPUS", "fake")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
