@@ -125,10 +125,10 @@ def test_evaluate_says_the_accuracy(reprune, tmp_path: Path) -> None:
     state["fc.bias"] = torch.eye(10)[3]  # everything is a three
     torch.save(state, tmp_path / "w.pt")
     words = ("evaluate", str(tmp_path / "w.pt"), "--arch", "convnet_strided", "--dataset", "digits")
-    status, out, _ = reprune(*words, "--results", str(tmp_path), "--json")
-    data_folder = tmp_path / "data"
-    threes = int((data.load("digits", data_folder).test_y == 3).sum())
-    assert (status, json.loads(out)["images"]) == (0, 899)
+    status, out, err = reprune(*words, "--results", str(tmp_path), "--json")
+    assert (status, err) == (0, "")
+    threes = int((data.load("digits", tmp_path / "data").test_y == 3).sum())
+    assert json.loads(out)["images"] == 899
     assert json.loads(out)["accuracy"] == pytest.approx(100 * threes / 899)
     printed = reprune(*words, "--results", str(tmp_path))[1]
     assert printed.splitlines()[0] == f"{100 * threes / 899:.2f} % of 899 test images"
