@@ -84,7 +84,7 @@ def write_misbehaving(folder: Path) -> None:
     """Method files that are wrong on one rank or on both."""
     for name, body in MISBEHAVING.items():
         cls = name.title().replace("_", "")
-        head = f"from bench import distributed\nfrom bench.method import Method\nclass {cls}(Method):\n"
+        head = f"from bench.base import distributed\nfrom bench.method import Method\nclass {cls}(Method):\n"
         (folder / f"{name}.py").write_text(head + body)
 
 

@@ -9,7 +9,7 @@ from bench.base.nearest import meant, nearest
 from bench.errors import UserError
 from bench.plan.grid import Grid, load
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def files() -> list[Path]:

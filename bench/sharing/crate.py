@@ -149,7 +149,7 @@ def _workflow(crate: ROCrate, found: Kept, folder: Path, author: Any, licence: A
         "tables", "File", identifier="#parameter-tables", description="The results as tables"
     )
     main["input"], main["output"] = [taken], [given]
-    sources = [*checkout.methods(found.plan), *checkout.recipes(found.plan), ROOT / "bench" / "run.py"]
+    sources = [*checkout.methods(found.plan), *checkout.recipes(found.plan), ROOT / "bench" / "training" / "run.py"]
     for source in sources:
         name = source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else f"methods/{source.name}"
         path = folder / WORKFLOW / name

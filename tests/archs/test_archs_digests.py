@@ -18,8 +18,8 @@ import pytest
 
 from bench import archs, identity
 from bench.archs import digests
+from bench.base import packages
 from bench.plan.lineage import identify
-from bench.results import provenance
 from tests import factories
 
 CONSTRAINTS = Path(__file__).parents[2] / "envs" / "constraints.txt"
@@ -133,7 +133,7 @@ def test_another_timm_makes_other_networks_of_timm(version: str | None, monkeypa
     names = ("resnet50.tv_in1k", "resnet20_cifar")
     ids: list[tuple[str, ...]] = []
     for each in (digests.TIMM, version):
-        monkeypatch.setattr(provenance, "version", lambda package, found=each: {"timm": found}[package])
+        monkeypatch.setattr(packages, "version", lambda package, found=each: {"timm": found}[package])
         forget()
         ids.append(tuple(map(run, names)))
     monkeypatch.undo()

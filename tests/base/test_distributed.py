@@ -60,7 +60,7 @@ def two_processes(results: Path, misbehaving: Path, *chosen: str) -> list[str]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    command = [sys.executable, str(ROOT / "tests" / "bench" / "two_ranks.py"), str(results), str(misbehaving), *chosen]
+    command = [sys.executable, str(ROOT / "tests" / "two_ranks.py"), str(results), str(misbehaving), *chosen]
     pair = [
         subprocess.Popen(
             command, env=ENVIRONMENT | place | {"RANK": rank}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

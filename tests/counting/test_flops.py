@@ -312,7 +312,7 @@ def test_the_count_is_kept_in_a_file_that_a_person_can_read(tmp_path: Path) -> N
 def test_reading_a_count_needs_neither_torch_nor_fvcore(tmp_path: Path) -> None:
     (tmp_path / "resnet8_cifar-10x1x8x8.json").write_text('{"fc.weight": 640}')
     code = (
-        "import sys; from pathlib import Path; from types import SimpleNamespace; from bench import flops\n"
+        "import sys; from pathlib import Path; from types import SimpleNamespace; from bench.counting import flops\n"
         "info = SimpleNamespace(classes=10, channels=1, height=8, width=8)\n"
         f"print(flops.count('resnet8_cifar', info, Path({str(tmp_path)!r})), {{'torch', 'fvcore'}} & set(sys.modules))"
     )

@@ -94,7 +94,7 @@ def test_lines_of_the_training_loop_are_left_to_the_bars():
     ):
         above.emit(logging.LogRecord(name, level, "", 0, f"{name} {level}", (), None))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == "bench.training.train 30\nbench.stages 20\n"
+    assert console.file.getvalue() == "bench.training.train 30\nbench.training.stages 20\n"
 
 
 def test_watching_changes_no_bit(results, tmp_path):
