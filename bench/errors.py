@@ -49,6 +49,13 @@ class DiskError(UserError):
     """
 
 
+class DeviceError(Exception):
+    """A GPU, or a library that drives it, failed: memory, hardware, CUDA, cuDNN, cuBLAS or NCCL.
+
+    It is the machine that failed, not the run: there is no record, and the same call tries again.
+    """
+
+
 class Collapsed(Exception):
     """Pruning cannot go on: the saliencies do not single out enough weights to keep.
 

@@ -78,6 +78,29 @@ def build(
     return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov, fused=fused)
 
 
+SETTINGS = ("lr", "fused", "capturable", "foreach")
+"""What a group of the optimizer says of how it is carried out where it is, not of what it does."""
+
+
+def restore(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Go on from the state of an optimizer that may have worked on another device, or without recorded steps.
+
+    Moments and learning rates are the saved ones. How a rate is held (a recording reads it from a tensor, and would
+    burn a number in) and which kernel updates the parameters stay as `build` has chosen them for this device.
+
+    Args:
+        optimizer: over the same parameters, in the same groups.
+        saved: what the other one's `state_dict` gave.
+    """
+    groups = []
+    for group, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
+        own = {name: group[name] for name in SETTINGS if name in group}
+        rate = float(theirs["lr"])
+        own["lr"] = torch.full_like(group["lr"], rate) if isinstance(group["lr"], torch.Tensor) else rate
+        groups.append(theirs | own)
+    optimizer.load_state_dict({**saved, "param_groups": groups})
+
+
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate of every group but those that keep one of their own; in place where it is a tensor."""
     for group in optimizer.param_groups:

@@ -8,7 +8,7 @@ Which GPUs there are, without torch:
 
 * ``CUDA_VISIBLE_DEVICES``, if set: indices, UUIDs (or their beginnings) or MIG names; empty means the CPU. Indices
   count as nvidia-smi does, which is CUDA's order under ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
-* else what nvidia-smi lists; without nvidia-smi there are none.
+* else what nvidia-smi lists, the MIG instances of a divided GPU each by itself; without nvidia-smi there are none.
 * ``REPRUNE_GPUS=a,b`` names pretended GPUs: slots are leased as usual, but jobs run on the CPU. It serves to rehearse
   a workflow on a machine without GPUs.
 
@@ -34,7 +34,7 @@ from typing import IO
 from bench.base.locks import own_folder
 from bench.errors import UserError
 
-VISIBLE, PRETENDED = "CUDA_VISIBLE_DEVICES", "REPRUNE_GPUS"
+VISIBLE, ORDER, PRETENDED = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "REPRUNE_GPUS"
 
 
 def gpus() -> list[str]:
@@ -42,7 +42,7 @@ def gpus() -> list[str]:
     if PRETENDED in os.environ:
         return _words(os.environ[PRETENDED])
     if VISIBLE not in os.environ:
-        return _listed()
+        return [device for devices in _listed() for device in devices]
     chosen: list[str] = []
     words = _words(os.environ[VISIBLE])
     known = _listed() if words else []
@@ -91,6 +91,7 @@ def device_slot(slots_per_gpu: int, lock_dir: Path | None = None, count: int = 1
         else:
             chosen = ",".join(_wait_for_whole(found, count, slots_per_gpu, folder, lease))
         lease.enter_context(_environment(VISIBLE, chosen))
+        lease.enter_context(_environment(ORDER, "PCI_BUS_ID"))  # as nvidia-smi counts; CUDA's own order is by speed
         yield "cpu" if PRETENDED in os.environ else "cuda"
 
 
@@ -127,16 +128,28 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _listed() -> list[str]:
-    """The UUIDs of all GPUs, in nvidia-smi's order."""
-    return re.findall(r"^GPU \d+:.*\(UUID: (GPU-[^)]+)\)", nvidia_smi("-L"), re.MULTILINE)
+def _listed() -> list[list[str]]:
+    """The UUID of each GPU in nvidia-smi's order; of one that is divided, those of its MIG instances instead.
+
+    CUDA cannot use a divided GPU as a whole.
+    """
+    listed: list[list[str]] = []
+    for kind, uuid in re.findall(r"^ *(GPU|MIG) .*\(UUID: ((?:GPU|MIG)-[^)]+)\)", nvidia_smi("-L"), re.MULTILINE):
+        if kind == "GPU":
+            listed.append([uuid])
+        else:
+            listed[-1] = [each for each in listed[-1] if each.startswith("MIG-")] + [uuid]
+    return listed
 
 
-def _uuid(word: str, known: list[str]) -> str:
-    """The UUID of a GPU given by index, UUID or the beginning of one; the word itself where it can't be told."""
+def _uuid(word: str, known: list[list[str]]) -> str:
+    """The UUID of a device given by its GPU's index, by UUID or by the beginning of one; else the word itself.
+
+    The index of a divided GPU means its first instance, as it does to CUDA.
+    """
     if word.isdigit():
-        return known[int(word)] if int(word) < len(known) else word
-    return next((uuid for uuid in known if uuid.startswith(word)), word)
+        return known[int(word)][0] if int(word) < len(known) else word
+    return next((uuid for devices in known for uuid in devices if uuid.startswith(word)), word)
 
 
 def _wait(found: list[str], slots_per_gpu: int, folder: Path, lease: ExitStack) -> str:

@@ -77,7 +77,7 @@ def compare(
     """
     timings: list[Timing] = []
     refusals: list[Refusal] = []
-    with torch.inference_mode(), _threads(setting.threads):
+    with torch.inference_mode(), _threads(setting.threads), _float32_is_float32():
         for model in (dense, sparse):
             model.eval().to(setting.device, getattr(torch, setting.dtype))
         for batch in batches:
@@ -132,6 +132,18 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _float32_is_float32() -> Iterator[None]:
+    """No TF32 on a GPU: its ten bits would differ by more than `TOLERANCES` between ways that are all right."""
+    matmul = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before
 
 
 def _checked(sparse: nn.Module, images: Tensor, setting: Setting) -> tuple[dict[Backend, float], list[Refused]]:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import bench
-from bench.base.devices import VISIBLE, nvidia_smi
+from bench.base.devices import nvidia_smi
 from bench.base.packages import versions
 from bench.base.schema import shown
 
@@ -23,8 +23,8 @@ ROOT = Path(bench.__file__).resolve().parent.parent
 CODE = ("bench", "methods")
 """The folders whose uncommitted changes, or files git doesn't know, make a checkout dirty."""
 
-ENGINE = ("*.py", "archs/*.py", "data/*.py")
-"""The files of `bench` that carry out runs; the others plan, tabulate and show."""
+ENGINE = ("", "archs", "base", "counting", "data", "foreign", "plan", "recipe", "results", "training")
+"""The rooms of `bench` that carry out runs, and the files beside them; the others tabulate and show."""
 
 Scalar = str | int | float | bool | None
 
@@ -69,7 +69,7 @@ def engine_source() -> str:
     """SHA-256 of the source of the engine at hand, comments and all: whether two runs are of the very same code."""
     sha = hashlib.sha256()
     folder = Path(bench.__file__).parent
-    for path in sorted(path for pattern in ENGINE for path in folder.glob(pattern)):
+    for path in sorted(path for room in ENGINE for path in (folder / room).glob("*.py")):
         sha.update(f"{path.relative_to(folder).as_posix()}\n".encode())
         sha.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return sha.hexdigest()
@@ -78,7 +78,7 @@ def engine_source() -> str:
 def collect(
     *, threads: int, mode: str, device: str, cpu_capability: str, method_source_sha256: str, data_sha256: str
 ) -> dict[str, Any]:
-    """Facts for the record, as JSON-like values; imports none of the packages whose versions it tells.
+    """Facts for the record, as JSON-like values; imports torch where there is a GPU, and no other package it tells of.
 
     Args:
         threads: CPU threads of the run.
@@ -116,12 +116,23 @@ def git(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def gpu() -> dict[str, str] | None:
-    """Name, memory and driver of the job's GPU, as nvidia-smi tells them; None where it doesn't."""
-    selected = os.environ.get(VISIBLE, "0").partition(",")[0]
-    query = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader", f"--id={selected}")
-    found = nvidia_smi(*query).strip().split(", ")
-    return dict(zip(("name", "memory", "driver"), found, strict=True)) if len(found) == 3 else None
+def gpu() -> dict[str, Any] | None:
+    """Name, memory and driver of the job's GPU, and how many of that name it uses; None if torch sees none.
+
+    torch is asked for what the job sees, since nvidia-smi tells nothing of the memory of a MIG instance.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    drivers = nvidia_smi("--query-gpu=driver_version", "--format=csv,noheader").splitlines()
+    return {
+        "name": properties.name,
+        "memory": f"{properties.total_memory // 2**20} MiB",
+        "driver": drivers[0].strip() if drivers else None,
+        "count": torch.cuda.device_count(),
+    }
 
 
 def _git(folder: Path, *arguments: str) -> str:

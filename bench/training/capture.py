@@ -3,11 +3,12 @@
 A CUDA graph repeats the kernels of one step on the same addresses, without Python. So all that changes from step to
 step has to lie in tensors that stay where they are: the batch is copied into place, the learning rate, the progress and
 the masks are filled in place. Whatever moves (a method that puts a new tensor into ``run.state``) is noticed, and the
-step is recorded anew.
+step is recorded anew. A step that cannot be recorded is carried out as usual, which gives the same numbers.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import torch
@@ -17,6 +18,8 @@ from bench.context import Run
 Work = Callable[[], None]
 Region = Callable[[torch.Tensor, torch.Tensor], None]
 """What a step does with a batch: tensor operations only, nothing that Python decides on a value or on the step."""
+
+log = logging.getLogger(__name__)
 
 SETTLED = 3
 """Steps carried out as usual before one is recorded: optimizers allocate in the first, cuDNN chooses algorithms."""
@@ -49,11 +52,13 @@ class Capture:
 
     Attributes:
         recordings, replays: how many were made, and how many steps came from one.
+        failed: whether no recording could be made; all steps are then carried out as usual.
     """
 
     def __init__(self, run: Run, region: Region, record: Callable[[Work], Work] = cuda_graph) -> None:
         self.run, self.region, self.record = run, region, record
         self.recordings = self.replays = 0
+        self.failed = False
         self._replay: Work | None = None
         self._places: tuple[int, ...] = ()
         self._settled = 0
@@ -61,7 +66,7 @@ class Capture:
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         """Carry out the region for a batch: images (n, channels, height, width), labels (n,)."""
-        if images.shape[0] != self.run.recipe.batch_size:  # the last batch of an epoch has another shape
+        if self.failed or images.shape[0] != self.run.recipe.batch_size:  # the last of an epoch has another shape
             self.region(images, labels)
             return
         places = self._where()
@@ -76,15 +81,28 @@ class Capture:
         else:
             self._images.copy_(images)
             self._labels.copy_(labels)
+        if self._replay is None:
+            self.region(images, labels)
+            return
         self._replay()
         self.run.state.update(self._left)
         self.replays += 1
 
-    def _recorded(self, images: torch.Tensor, labels: torch.Tensor) -> Work:
+    def _recorded(self, images: torch.Tensor, labels: torch.Tensor) -> Work | None:
         self._images, self._labels = images.clone(), labels.clone()
-        before = dict(self.run.state)
-        replay = self.record(lambda: self.region(self._images, self._labels))
-        self._left = {name: value for name, value in self.run.state.items() if before.get(name) is not value}
+        before, run = dict(self.run.state), self.run
+        try:
+            with torch.random.fork_rng([run.device] if run.device.type == "cuda" else []):
+                replay = self.record(lambda: self.region(self._images, self._labels))
+        except Exception as error:  # of the driver, or of a method whose step looks at a value: said, and done without
+            log.warning("steps cannot be recorded, and are carried out as usual (%s)", " ".join(str(error).split()))
+            run.state.clear()
+            run.state.update(before)
+            assert run.optimizer is not None
+            run.optimizer.zero_grad()  # its gradients lie in the recording's memory
+            self.failed = True
+            return None
+        self._left = {name: value for name, value in run.state.items() if before.get(name) is not value}
         self.recordings += 1
         return replay
 

@@ -25,7 +25,7 @@ from bench.base.heap import keep_freed_memory
 from bench.base.launch import INTERRUPTED, end_with_parent, launch
 from bench.base.runlog import log_to
 from bench.data import initial_file
-from bench.errors import Collapsed, DiskError, Diverged, Interrupted, UserError
+from bench.errors import Collapsed, DeviceError, DiskError, Diverged, Interrupted, UserError
 from bench.plan.lineage import method_of, skipped
 from bench.plan.options import parser, spec_from
 from bench.results import record
@@ -62,9 +62,10 @@ def execute(
     `watch` is the one of `bench.training.stages.Workshop`.
 
     Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, `DiskError`,
-    OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the record, also what a
-    method raises of these (but for MemoryError, which is the machine's failure wherever it shows); unless it befell
-    only one of several processes (`bench.base.distributed`), of which rank 0 writes the record.
+    `DeviceError`, OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the
+    record, also what a method raises of these (but for MemoryError and `DeviceError`, which are the machine's failure
+    wherever they show); unless it befell only one of several processes (`bench.base.distributed`), of which rank 0
+    writes the record.
     """
     path = results / "runs" / spec.id / "record.json"
     finished = finished_record(path, spec)
@@ -88,6 +89,7 @@ def execute(
         return found
     import torch
 
+    from bench.training import device_errors
     from bench.training.stages import Workshop
 
     require(device)
@@ -98,6 +100,8 @@ def execute(
     except (Interrupted, DiskError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # a method's mistake is a result too, also if it tries to leave
+        if device_errors.is_one(error):
+            raise DeviceError(str(error)) from error
         if (isinstance(error, OSError) and not catalog.raised(error)) or not distributed.all_failed():
             raise
         found.outcome, found.reason = _outcome(error)
@@ -257,7 +261,7 @@ def status_of(job: Callable[[], int]) -> int:
     except (Interrupted, KeyboardInterrupt):
         log.info("stopped on request; the same command goes on from the checkpoint")
         return INTERRUPTED
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, DeviceError) as error:
         log.error("%s", traceback.format_exc())
         reason = " ".join(str(error).split()) or "there is not enough memory"
         print(f"reprune: the machine failed this run ({reason}); start the same call again.", file=sys.stderr)

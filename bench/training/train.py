@@ -17,7 +17,7 @@ from bench.base.stopping import StopRequest
 from bench.context import Run
 from bench.counting.macs import TrainingMacs
 from bench.errors import Diverged, Interrupted
-from bench.optimization import build, learning_rate, set_rate
+from bench.optimization import build, learning_rate, restore, set_rate
 from bench.results.ancestry import Parent, parents_in
 from bench.results.record import Curve
 from bench.seeds import reseed, seed_for
@@ -128,7 +128,7 @@ class Trainer:
         """Go on from a checkpoint of this stage."""
         start(self.run, state)
         assert self.run.optimizer is not None
-        self.run.optimizer.load_state_dict(state["optimizer"])
+        restore(self.run.optimizer, state["optimizer"])
         self.progress = Progress(**state["progress"])
         self.curve = Curve(**self.progress.curve)
         self._sum.fill_(self.progress.loss)

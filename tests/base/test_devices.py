@@ -20,18 +20,31 @@ A, B = "GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without GPUs, whatever this one has: nothing in the environment, no nvidia-smi on the path."""
-    for name in ("CUDA_VISIBLE_DEVICES", "REPRUNE_GPUS", "SLURM_JOB_ID"):
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "REPRUNE_GPUS", "SLURM_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "programs"))
 
 
 @pytest.fixture
 def two_gpus(tmp_path: Path) -> None:
-    """An nvidia-smi that lists two GPUs, the second of them divided into MIG instances."""
-    program = tmp_path / "programs" / "nvidia-smi"
+    """An nvidia-smi that lists two GPUs."""
+    write_nvidia_smi(tmp_path, f"GPU 0: NVIDIA H200 (UUID: {A})", f"GPU 1: NVIDIA A100 (UUID: {B})")
+
+
+@pytest.fixture
+def a_divided_gpu(tmp_path: Path) -> None:
+    """An nvidia-smi that lists two GPUs, the second of them divided into two MIG instances."""
+    instances = [f"  MIG 1g.5gb     Device  {number}: (UUID: MIG-{name})" for number, name in enumerate("cd")]
+    whole = (f"GPU 0: NVIDIA H200 (UUID: {A})", f"GPU 1: NVIDIA A100 (UUID: {B})")
+    write_nvidia_smi(tmp_path, *whole, *instances)
+
+
+def write_nvidia_smi(folder: Path, *listing: str) -> None:
+    """A program that answers `nvidia-smi -L`."""
+    program = folder / "programs" / "nvidia-smi"
     program.parent.mkdir()
-    listing = f"GPU 0: NVIDIA H200 (UUID: {A})\nGPU 1: NVIDIA A100 (UUID: {B})\n  MIG 1g.5gb Device 0: (UUID: MIG-cc)\n"
-    program.write_text(f"#!/bin/sh\n[ \"$1\" = -L ] && printf '{listing}'\n")
+    lines = "".join(f"{line}\\n" for line in listing)
+    program.write_text(f"#!/bin/sh\n[ \"$1\" = -L ] && printf '{lines}'\n")
     program.chmod(0o755)
 
 
@@ -54,6 +67,25 @@ def test_nvidia_smi_that_fails_means_no_gpu(two_gpus: None, tmp_path: Path) -> N
 def test_all_gpus_are_listed(two_gpus: None) -> None:
     assert gpus() == [A, B]
     assert slots(3) == 6
+
+
+@pytest.mark.parametrize(
+    ("visible", "usable"),
+    [
+        (None, [A, "MIG-c", "MIG-d"]),
+        ("1,0", ["MIG-c", A]),  # CUDA takes a divided GPU for its first instance
+        ("MIG-d", ["MIG-d"]),
+        (B, [B]),
+    ],
+)
+def test_a_divided_gpu_is_used_by_its_instances(
+    a_divided_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, usable: list[str]
+) -> None:
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == usable
+    with device_slot(1, tmp_path / "locks"):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == usable[0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +124,9 @@ def test_a_slot_shows_one_gpu_and_is_given_back(
         with device_slot(1, tmp_path) as device:
             assert device == "cuda"
             assert os.environ["CUDA_VISIBLE_DEVICES"] == B
+            assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"  # in which nvidia-smi counts
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+        assert "CUDA_DEVICE_ORDER" not in os.environ
 
 
 def test_the_environment_is_restored_after_an_error(two_gpus: None, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A step that is replayed from a recording does what the step does, for every method and across mask updates."""
 
+from copy import deepcopy
 from functools import partial
 
 import pytest
@@ -117,6 +118,49 @@ def test_nothing_moves_once_it_is_there(lab: Laboratory, tmp_path, monkeypatch, 
                 workshop.finish(stage)
         workshop.finish(stage)
     assert [trainer.region.recordings for trainer in trainers] == [1] * len(trainers)
+
+
+def test_a_step_that_cannot_be_recorded_is_carried_out_as_usual(lab: Laboratory, tmp_path, monkeypatch, caplog):
+    usual, recorded = pair(lab, tmp_path, spec_for("dpf", dropout=0.5), monkeypatch)
+    attempts = []
+
+    def fails(work):
+        attempts.append(work)
+        torch.rand(5)  # as the step itself has drawn before it comes to what fails
+        recorded.run.state["half"] = torch.zeros(())
+        raise RuntimeError("CUDA error: operation not permitted\nwhen stream is capturing")
+
+    recorded.region.record = fails
+    train(usual)
+    train(recorded)
+    assert (recorded.region.replays, len(attempts)) == (0, 1)
+    assert_same(recorded, usual)
+    words = "(CUDA error: operation not permitted when stream is capturing)"
+    assert caplog.messages == [f"steps cannot be recorded, and are carried out as usual {words}"]
+
+
+@pytest.mark.parametrize("optimizer", [{"momentum": 0.9}, ADAMW], ids=["sgd", "adamw"])
+def test_a_checkpoint_of_usual_steps_is_recorded_from_with_the_rate_in_a_tensor(
+    lab: Laboratory, tmp_path, monkeypatch, optimizer
+):
+    """Such a checkpoint, of a CPU say, holds the rate as a number, which a recording would burn in."""
+    usual = lab.trainer(spec_for("dense", optimizer=optimizer), tmp_path / "without")
+    train(usual, 7)
+    _, recorded = pair(lab, tmp_path, spec_for("dense", optimizer=optimizer), monkeypatch)
+    recorded.restore(deepcopy(usual.checkpoint()))
+    groups = recorded.run.optimizer.param_groups
+    assert all(isinstance(group["lr"], torch.Tensor) and group["fused"] for group in groups)
+    assert float(current_rate(recorded.run.optimizer)) == pytest.approx(current_rate(usual.run.optimizer)) != 0
+    for ours, theirs in zip(recorded.run.optimizer.state.values(), usual.run.optimizer.state.values(), strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(torch.as_tensor(ours[name]), torch.as_tensor(theirs[name])) for name in ours)
+    for trainer in (usual, recorded):
+        for step in range(7, 18):  # the rate drops in step 12
+            trainer._step(step)
+    assert recorded.region.recordings == 1
+    assert float(current_rate(recorded.run.optimizer)) == pytest.approx(current_rate(usual.run.optimizer))
+    for ours, theirs in zip(recorded.run.model.parameters(), usual.run.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)  # fused kernels round otherwise
 
 
 def test_the_learning_rate_is_read_when_a_step_is_replayed(lab: Laboratory, tmp_path, monkeypatch):

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import bench
 from bench.base import packages
@@ -114,19 +116,32 @@ def test_nothing_heavy_is_imported() -> None:
     assert printed.strip() == "set()"
 
 
-@pytest.mark.parametrize(
-    ("output", "gpu"),
-    [
-        ("NVIDIA H200, 143771 MiB, 570.86.15", {"name": "NVIDIA H200", "memory": "143771 MiB", "driver": "570.86.15"}),
-        ("No devices were found", None),
-    ],
-)
-def test_the_gpu_is_what_nvidia_smi_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, gpu: dict[str, str] | None
-) -> None:
+def test_the_gpu_is_what_the_job_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job on a MIG instance of 5 GB, of whose memory nvidia-smi says `[N/A]`, on a machine of two GPUs."""
     program = tmp_path / "nvidia-smi"
-    program.write_text(f'#!/bin/sh\n[ "$3" = --id=GPU-b ] && echo "{output}"\n')
+    program.write_text("#!/bin/sh\necho 570.86.15\necho 570.86.15\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-b")
-    assert collected("cuda")["gpu"] == gpu
+    instance = SimpleNamespace(name="NVIDIA A100 MIG 1g.5gb", total_memory=4864 * 2**20)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: instance)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    told = {"name": "NVIDIA A100 MIG 1g.5gb", "memory": "4864 MiB", "driver": "570.86.15", "count": 1}
+    assert collected("cuda")["gpu"] == told
+    program.unlink()
+    assert collected("cuda")["gpu"] == told | {"driver": None}
+
+
+def test_a_gpu_that_torch_does_not_see_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert collected("cuda")["gpu"] is None
+
+
+def test_the_engine_is_all_that_a_run_imports() -> None:
+    """What a digest of the engine's source leaves out may only plan, tabulate or show."""
+    code = (
+        "import sys, bench.training.run, bench.training.stages; print(*(n for n in sys.modules if n[:6] == 'bench.'))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    rooms = {name.split(".")[1] for name in printed.split() if name.startswith("bench.")}
+    assert {room for room in rooms if (provenance.ROOT / "bench" / room).is_dir()} <= set(provenance.ENGINE)

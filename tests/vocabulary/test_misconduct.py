@@ -4,6 +4,7 @@ import logging
 import re
 
 import pytest
+import torch
 
 import bench.training.run
 import methods
@@ -13,6 +14,7 @@ from bench.plan import grid
 from bench.plan.lineage import skipped
 from bench.results import record
 from bench.training.run import FAILED, INTERRUPTED, execute, main
+from bench.training.train import Trainer
 from tests.contract.harness import Laboratory, spec_for
 
 HEAD = """import sys
@@ -170,6 +172,31 @@ def test_a_machine_out_of_memory_and_a_person_at_the_keyboard_leave_no_record(
         assert said == "reprune: the machine failed this run (there is not enough memory); start the same call again.\n"
     else:
         assert "stopped on request; the same command goes on from the checkpoint" in caplog.text
+
+
+DEVICE_FAILURES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered"),
+    torch.distributed.DistBackendError("NCCL error in: ProcessGroupNCCL.cpp:268"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+]
+
+
+@pytest.mark.parametrize("failure", DEVICE_FAILURES, ids=lambda failure: type(failure).__name__)
+def test_a_device_that_fails_leaves_no_record_and_is_tried_again(tmp_path, monkeypatch, capsys, failure):
+    data.prepare("digits", tmp_path / "data")
+    words = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "dense", "--recipe", "digits"]
+    words += ["--budget", "0.02", "--results", str(tmp_path)]
+    with monkeypatch.context() as broken:
+        broken.setattr(Trainer, "_region", lambda *_: (_ for _ in ()).throw(failure))
+        assert main(words) == FAILED
+    sentence = " ".join(str(failure).split())
+    assert capsys.readouterr().err == f"reprune: the machine failed this run ({sentence}); start the same call again.\n"
+    assert list(tmp_path.glob("runs/*/record.json")) == []
+    assert main(words) == 0
+    assert len(list(tmp_path.glob("runs/*/record.json"))) == 1
 
 
 def test_a_run_asks_its_method_whether_to_skip_it(lab, monkeypatch):
