@@ -58,5 +58,5 @@ def test_a_tensor_that_was_left_on_the_cpu_is_found_out(lab: Laboratory, tmp_pat
     trainer = on_meta(lab, "dense", tmp_path)
     mistaken = torch.ones(96)
     monkeypatch.setattr(trainer.run.method, "penalty", lambda run: (run.parameters["fc.weight"][0] * mistaken).sum())
-    with pytest.raises(RuntimeError, match="on the same device"):
+    with pytest.raises(RuntimeError, match="device cpu is not on the expected device meta"):
         step(trainer)
