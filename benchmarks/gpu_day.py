@@ -1,0 +1,110 @@
+"""What a few minutes on a GPU are best used for, piece by piece: ``python benchmarks/gpu_day.py --out day``.
+
+The most valuable piece comes first, and each leaves its result before the next begins: the same call, on this machine
+or on another one that has the folder, goes on with what is missing. ``--piece 5`` gives no piece more than five
+minutes; the next call tries one again that was cut off, and a run then goes on from its checkpoint. ``--rehearse`` does
+all of it on the CPU with tiny substitutes. Nothing here needs Snakemake or MLflow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One command, and the name of the file that holds what came of it."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a published table, with the fewest seeds that decide it more probably than not.
+
+    Attributes:
+        words: of `reprune run`, without the seed.
+    """
+
+    words: str
+    seeds: int
+
+
+LENET = "--dataset mnist --arch lenet_300_100 --recipe snip_mnist_adam[train.steps=250000]"
+
+NUMBERS = (
+    # By power per minute, from the rows and multiply-adds that `reprune published --missing` gave.
+    Cell(f"snip {LENET} --sparsity 0.9", 5),
+    Cell(f"dense {LENET}", 5),
+    Cell("drawn_apart[weights=normal] --dataset mnist --arch lenet5_caffe --recipe snip_mnist_adam --sparsity 0.9", 3),
+    Cell("dense --dataset cifar10 --arch resnet20_cifar --recipe random_pruning_cifar10", 5),
+)
+"""Named before any of them ran on a GPU. Precision and mode are the recipes' own: float32, deterministic."""
+
+TINY = (Cell("gmp --dataset digits --arch convnet_small --sparsity 0.9 --recipe digits --budget 0.05", 2),)
+"""Stands for `NUMBERS` in a rehearsal."""
+
+
+def pieces(folder: Path, rehearse: bool) -> Iterable[Piece]:
+    """What is to be done, in order."""
+    python = sys.executable
+    tests = ("--collect-only",) if rehearse else ()
+    yield Piece("tests", (python, "-m", "pytest", "-n0", "-q", *tests, "tests/gpu"))
+    table = ("--small", "--seconds", "0.01") if rehearse else ()
+    yield Piece("table", (python, "benchmarks/gpu.py", *table, "--json", str(folder / "gpu.json")))
+    for cell in TINY if rehearse else NUMBERS:
+        for seed in range(cell.seeds):
+            words = [*cell.words.split(), "--seed", str(seed), "--results", str(folder / "results")]
+            name = f"run-{'-'.join(cell.words.split()[::2])}-{seed}".replace("/", "_")
+            yield Piece(name, (python, "-m", "bench.commands.cli", "run", *words))
+
+
+def carry_out(piece: Piece, folder: Path, seconds: float | None) -> str:
+    """Do a piece unless it is done; returns what to say of it. A failure is a result, too; being cut off is none."""
+    path = folder / f"{piece.name}.json"
+    if path.exists():
+        return "is done"
+    begin = time.monotonic()
+    with (folder / f"{piece.name}.log").open("a", encoding="utf-8") as log:
+        try:
+            status = subprocess.run(
+                piece.words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, timeout=seconds, check=False
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return "was cut off; the next call goes on"
+    taken = time.monotonic() - begin
+    result = {"words": piece.words[1:], "status": status, "seconds": round(taken, 1)}
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return f"took {taken:.0f} s, exit status {status}"
+
+
+def main() -> None:
+    """Carry out piece after piece."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("gpu-day"), help="where results go, and come from")
+    parser.add_argument("--piece", type=float, metavar="MINUTES", help="at most for one piece")
+    parser.add_argument("--rehearse", action="store_true", help="tiny substitutes, on the CPU where there is no GPU")
+    options = parser.parse_args()
+    if not options.rehearse and not torch.cuda.is_available():
+        parser.error("there is no GPU that torch can use; --rehearse goes through all of it on the CPU")
+    options.out.mkdir(parents=True, exist_ok=True)
+    folder = options.out.resolve()
+    for piece in pieces(folder, options.rehearse):
+        said = carry_out(piece, folder, options.piece and 60 * options.piece)
+        print(f"{piece.name} {said}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
