@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bench.base.spelling import Spelling
-from bench.report.layout import Block, Text, points, signed
-from bench.results.measurements import key
+from bench.report.layout import Block, Span, Text, known, points, signed
+from bench.results.measurements import of_cell
 from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.plan.claims import Claim
-    from bench.plan.grid import Cell, Plan
+    from bench.plan.grid import Cell, Network, Plan
 
 Ruling = Literal["holds", "contradicted", "open"]
 
@@ -41,8 +41,7 @@ class Finding:
     """
 
     claim: Claim
-    dataset: str
-    architecture: str
+    network: Network
     point: float
     seeds: int
     left: float
@@ -71,17 +70,14 @@ def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[
         plan: its cells.
         table: a line per run and point (`bench.results.measurements`).
     """
-    cells = {(cell.method, *_place(cell)): cell for cell in plan.cells}
-    return [
-        _examine(claim, left, cells[claim.methods[1], *_place(left)], table)
+    cells = {(cell.method, cell.network, cell.point or 0.0): cell for cell in plan.cells}
+    pairs = [
+        (claim, left, cells.get((claim.methods[1], left.network, left.point or 0.0)))
         for claim in claims
         for left in plan.cells
-        if left.method == claim.methods[0] and _asked(claim, left) and (claim.methods[1], *_place(left)) in cells
+        if left.method == claim.methods[0] and _asked(claim, left)
     ]
-
-
-def _place(cell: Cell) -> tuple[str, str, float]:
-    return cell.dataset, cell.architecture, cell.point or 0.0
+    return [_examine(claim, left, right, table) for claim, left, right in pairs if right]
 
 
 def _asked(claim: Claim, cell: Cell) -> bool:
@@ -94,8 +90,7 @@ def _examine(claim: Claim, left: Cell, right: Cell, table: pd.DataFrame) -> Find
     differences = [ours[seed][0] - theirs[seed][0] for seed in seeds]
     return Finding(
         claim=claim,
-        dataset=left.dataset,
-        architecture=left.architecture,
+        network=left.network,
         point=left.point or 0.0,
         seeds=len(seeds),
         left=summarise([ours[seed][0] for seed in seeds]).mean,
@@ -108,8 +103,8 @@ def _examine(claim: Claim, left: Cell, right: Cell, table: pd.DataFrame) -> Find
 
 def _by_seed(cell: Cell, table: pd.DataFrame) -> dict[int, tuple[float, bool]]:
     """Accuracy, and whether the network is collapsed, of a cell's runs that have one."""
-    runs = {key(run, cell.point) for _, run in cell.runs}
-    chosen = table[table["key"].isin(runs) & table["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
+    runs = of_cell(table, cell)
+    chosen = runs[runs["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
     columns = (chosen["seed"], chosen["accuracy"], chosen["outcome"])
     return {int(seed): (float(value), outcome == "collapsed") for seed, value, outcome in zip(*columns, strict=True)}
 
@@ -123,19 +118,18 @@ def block(findings: Sequence[Finding]) -> Block:
 
 
 def _row(finding: Finding, point: str) -> tuple[Text, ...]:
-    low, high = finding.interval
     collapsed = f" ({finding.collapsed} collapsed)" if finding.collapsed else ""
-    texts = [
+    values = (
         f"{finding.claim.claim} ({finding.claim.source})",
-        f"{finding.architecture} on {finding.dataset}",
+        str(finding.network),
         point,
         f"{points(finding.left)} and {points(finding.right)}{collapsed}",
         signed(finding.difference),
-        "" if math.isnan(low) else f"{signed(low)} to {signed(high)}",
+        known(Span(*finding.interval, form=signed)),
         str(finding.seeds),
         finding.ruling,
-    ]
-    return tuple(map(Text, texts))
+    )
+    return tuple(map(Text, values))
 
 
 def notes(claims: tuple[Claim, ...]) -> tuple[str, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bench import catalog
 from bench.base.spelling import Spelling
 from bench.errors import UserError
 from bench.names import parse
-from bench.report.layout import Block, Text, points
+from bench.report.layout import Block, Number, Text, known
+
+if TYPE_CHECKING:
+    from bench.plan.grid import CellKey
+    from bench.report.cell import CellResult
 
 
 def decides(method: str) -> bool:
@@ -25,7 +28,7 @@ def is_target(method: str) -> bool:
 
 def point_name(method: str, point: float | None, spelling: Spelling) -> str:
     """``95 %``, ``r = 0.9`` for what is decided per input, ``0 %`` for the dense network."""
-    if point is None or math.isnan(point):
+    if point is None:
         return spelling.percent(0)
     return f"r = {spelling.number(point)}" if decides(method) else spelling.percent(point)
 
@@ -51,29 +54,25 @@ HEAD = (
 )
 
 
-def block(lines: Iterable[Mapping[str, Any]], accuracy: Mapping[Any, Text]) -> Block:
+def block(results: Iterable[CellResult], accuracy: Mapping[CellKey, Text]) -> Block:
     """Accuracy, drop and savings of the cells whose method decides per input.
 
     Args:
-        lines: of `bench.report.summary.cells`.
-        accuracy: what stands for the accuracy of a cell, by method and point.
+        results: from `bench.report.summary.cells`.
+        accuracy: what stands for the accuracy of a cell.
     """
     columns = ("reduction_strict", "reduction_paper", "reduction_strict_estimated", "reduction_paper_estimated")
-    lines = list(lines)
-    number = Spelling.of(line["point"] for line in lines).number
+    results = list(results)
+    spelled = Spelling.of(each.point for each in results).number
     rows = []
-    for line in lines:
-        if decides(line["method"]):
-            numbers = [_percentage(line[name]) for name in (*columns, "predictors", "filters_kept")]
-            texts = [Text(text) for text in (points(line["drop"]), *numbers)]
-            point = Text(number(line["point"]))
-            rows.append((Text(line["method"]), point, accuracy[line["method"], line["point"]], *texts))
+    for each in results:
+        if decides(each.method):
+            shares = [Number(each.diagnostics[name], unit="%") for name in (*columns, "predictors", "filters_kept")]
+            values = [Text(known(number)) for number in (Number(each.drop), *shares)]
+            point = Text(Number(each.point or 0, form=spelled))
+            rows.append((Text(each.method), point, accuracy[each.cell.key], *values))
     return Block(
         "Decided per input (means over all test images, in % of the dense network; estimated before training)",
         HEAD,
         tuple(rows),
     )
-
-
-def _percentage(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f} %".replace("-", "−")

@@ -148,6 +148,11 @@ def from_records(plan: Plan, records: Mapping[str, Source], problems: Mapping[st
     return frame(lines)
 
 
+def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """The lines of a cell's runs, by seed."""
+    return table[table["key"].isin({key(run, cell.point) for _, run in cell.runs})]
+
+
 def identity_of(slot: Slot) -> dict[str, Any]:
     """The columns that the plan knows."""
     cell = slot.cell

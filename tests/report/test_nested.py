@@ -1,23 +1,15 @@
 """Nested levels beside networks of their own, worked out by hand."""
 
-import math
-
 from bench.report.layout import Text
 from bench.report.nested import block
+from tests import factories
 
 
-def line(method, point, mean, epochs, overhead=math.nan):
-    """A cell's line: 1,000 parameters, masks of 120 bytes, 400 bytes of a level's own."""
-    return {
-        "method": method,
-        "point": math.nan if point is None else point,
-        "mean": mean,
-        "epochs": epochs,
-        "parameters": 1000,
-        "mask_bytes": math.nan if math.isnan(overhead) else 120 if point else 0,
-        "private_bytes": math.nan if math.isnan(overhead) else 400,
-        "overhead_bytes": overhead,
-    }
+def line(method, point, mean, epochs, overhead=None):
+    """A cell: 1,000 parameters, masks of 120 bytes, 400 bytes of a level's own."""
+    sizes = {} if overhead is None else {"mask_bytes": 120 if point else 0, "private_bytes": 400}
+    sizes |= {} if overhead is None else {"overhead_bytes": overhead}
+    return factories.result_of(method, point, mean, epochs=epochs, parameters=1000, **sizes)
 
 
 LINES = [
@@ -37,10 +29,7 @@ LINES = [
 
 
 def test_levels_beside_networks_of_their_own():
-    accuracy = {
-        (line["method"], None if math.isnan(line["point"]) else line["point"]): Text(f"{line['mean']}")
-        for line in LINES
-    }
+    accuracy = {line.cell.key: Text(f"{line.mean}") for line in LINES}
     rows = [[text.text for text in row][1:] for row in block(LINES, accuracy).rows]
     assert rows == [
         # the sparsest first: alone and "as long as all levels so far" are the same network

@@ -35,7 +35,7 @@ def of(folder: Path, accuracies: factories.Accuracies) -> list[Family]:
 def test_scores_are_differences_from_the_dense_mean(tmp_path: Path) -> None:
     (family,) = of(tmp_path, ACCURACIES)
     assert family.protocol == ("short", "all")
-    assert family.places == (("cifar10", "resnet20_cifar", 0.9), ("cifar10", "resnet20_cifar", 0.95))
+    assert family.places == ((("cifar10", "resnet20_cifar"), 0.9), (("cifar10", "resnet20_cifar"), 0.95))
     assert family.scores["gmp"][0] == pytest.approx([-2.1, -2.0, -1.9])
     assert family.scores["snip"][1] == pytest.approx([-13.1, -13.0, -12.9])
     assert family.left_out == {}

@@ -51,9 +51,8 @@ def test_their_multiply_adds_are_those_per_input(tmp_path: Path) -> None:
     plan, made = records("ftwt")
     for record in made:
         factories.write(record, tmp_path)
-    cells = summary.cells(plan, measurements.from_records(plan, *measurements.read_records(plan, tmp_path))).set_index(
-        "method"
-    )
+    found = summary.cells(plan, measurements.from_records(plan, *measurements.read_records(plan, tmp_path)))
+    cells = summary.frame(found).set_index("method")
     assert cells.loc["ftwt", "macs_kept"] == pytest.approx(0.4)  # the exact count, not the paper's
     assert cells.loc["gmp", "macs_kept"] == pytest.approx(0.1)
     assert cells["effective_macs_kept"].isna().to_dict() == {"dense": False, "gmp": False, "ftwt": True}
