@@ -85,7 +85,7 @@ def write(
     from bench.report.page.material import Material
 
     compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
-    results = summary.cells(plan, measured.table, compared)
+    results = summary.cells(plan, measured.table, compared, measured.records)
     found = findings.examine(grid.claims, plan, measured.table)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)

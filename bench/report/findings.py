@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bench.base.spelling import Spelling
 from bench.report.layout import Block, Span, Text, known, points, signed
@@ -27,7 +28,23 @@ if TYPE_CHECKING:
     from bench.plan.claims import Claim
     from bench.plan.grid import Cell, Network, Plan
 
-Ruling = Literal["holds", "contradicted", "open"]
+
+class Ruling(StrEnum):
+    """What runs say about a claim; letter and colour are those of the verdict that it resembles."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    OPEN = "open"
+
+    @property
+    def letter(self) -> str:
+        """What stands for it on the page."""
+        return self[0].upper()
+
+    @property
+    def colour(self) -> str:
+        """The name of its colour on the page, a class of `templates/tables.css`."""
+        return {"holds": "reproduced", "contradicted": "below", "open": "inconclusive"}[self]
 
 
 @dataclass(frozen=True)
@@ -55,11 +72,11 @@ class Finding:
         """What the interval says."""
         low, high = self.interval
         if math.isnan(low):
-            return "open"
-        if self.claim.equality:
-            found = equivalence(self.interval, self.claim.margin)
-            return "holds" if found == "within" else "open" if found == "open" else "contradicted"
-        return "holds" if low > 0 else "contradicted" if high < 0 else "open"
+            return Ruling.OPEN
+        if not self.claim.equality:
+            return Ruling.HOLDS if low > 0 else Ruling.CONTRADICTED if high < 0 else Ruling.OPEN
+        found = equivalence(self.interval, self.claim.margin)
+        return Ruling.HOLDS if found == "within" else Ruling.OPEN if found == "open" else Ruling.CONTRADICTED
 
 
 def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[Finding]:

@@ -152,7 +152,7 @@ class Block:
     """A printed table; the first column names the row, the others hold `numbers` or prose.
 
     In a `terminal` only a section's first table is shown, and those that ask for it. `accuracies` of cells are left to
-    the page's own table, which says more of each.
+    the page's own table, which says more of each. `notes` explain columns.
     """
 
     title: str
@@ -161,6 +161,7 @@ class Block:
     numbers: bool = True
     terminal: bool = False
     accuracies: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

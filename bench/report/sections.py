@@ -12,7 +12,7 @@ from bench.base.spelling import Spelling
 from bench.names import parse
 from bench.published.comparison import Compared
 from bench.published.outcomes import RETRAINED
-from bench.report import churn, findings, latency_block, nested, per_input, remarks
+from bench.report import churn, diagnostics_block, findings, latency_block, per_input, remarks
 from bench.report.cell import CellResult, Failure, published
 from bench.report.churn import Churn
 from bench.report.latency_block import Speeds
@@ -146,8 +146,7 @@ def _section(
     blocks = [
         *([paper_block(grid.paper, results, accuracy)] if grid.paper else []),
         _accuracies(grid, results, accuracy, spelling),
-        per_input.block(results, accuracy),
-        nested.block(results, accuracy),
+        *diagnostics_block.blocks(results),
         _remains(results, spelling),
         *latency_block.blocks(results, speeds),
         churn.block(results, churned),

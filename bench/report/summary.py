@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +14,6 @@ import pandas as pd
 from bench.published import margins
 from bench.report.cell import Baseline, CellResult, Ended, Means
 from bench.report.per_input import is_target
-from bench.results import diagnostics
 from bench.results.measurements import of_cell
 from bench.statistics import interval
 from bench.statistics.standing import Place, Standing, standings
@@ -21,24 +21,29 @@ from bench.statistics.standing import Place, Standing, standings
 if TYPE_CHECKING:
     from bench.plan.grid import Cell, CellKey, Network, Plan
     from bench.published.comparison import Compared
+    from bench.results.measurements import Source
     from bench.spec import RunSpec
 
 FEWEST = 3
 """Seeds below which nothing is set in bold and nothing is marked."""
 
 
-def cells(plan: Plan, table: pd.DataFrame, compared: Iterable[Compared] = ()) -> list[CellResult]:
+def cells(
+    plan: Plan, table: pd.DataFrame, compared: Iterable[Compared] = (), records: Mapping[str, Source] | None = None
+) -> list[CellResult]:
     """The cells of a plan, in its order.
 
     Args:
         plan: with the cells.
         table: a line per run and point (`bench.results.measurements`).
         compared: from `bench.published.comparison.compare`.
+        records: by run id, where diagnostics are.
     """
     specs = {spec.id: spec for spec in plan.runs}
     default = plan.runs[0] if plan.runs else None
     found = [
-        _result(cell, of_cell(table, cell), specs.get(cell.runs[0][1]) if cell.runs else default) for cell in plan.cells
+        _result(cell, of_cell(table, cell), specs.get(cell.runs[0][1]) if cell.runs else default, records or {})
+        for cell in plan.cells
     ]
     dense = {each.network: Baseline(each.mean, each.means.epochs) for each in found if each.method == "dense"}
     rows: dict[CellKey, list[Compared]] = defaultdict(list)
@@ -57,7 +62,7 @@ def cells(plan: Plan, table: pd.DataFrame, compared: Iterable[Compared] = ()) ->
     ]
 
 
-def _result(cell: Cell, runs: pd.DataFrame, spec: RunSpec | None) -> CellResult:
+def _result(cell: Cell, runs: pd.DataFrame, spec: RunSpec | None, records: Mapping[str, Source]) -> CellResult:
     good = runs[runs["outcome"] == "ok"]
     columns = (runs[name] for name in ("seed", "run", "outcome", "reason", "accuracy"))
     return CellResult(
@@ -67,9 +72,20 @@ def _result(cell: Cell, runs: pd.DataFrame, spec: RunSpec | None) -> CellResult:
         budget=spec.budget if spec else math.nan,
         runs=tuple(Ended(*values) for values in zip(*columns, strict=True)),
         means=Means.of(good),
-        diagnostics={name: float(good[name].mean()) for name in (*diagnostics.PER_INPUT, *diagnostics.NESTED)},
+        diagnostics=_diagnostics(cell, records),
         warnings="; ".join(sorted({text for text in good["warnings"] if text})),
     )
+
+
+def _diagnostics(cell: Cell, records: Mapping[str, Source]) -> dict[str, float]:
+    """The means of what a cell's methods measured of themselves, over the runs that ended well and have it."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for record in (records[run].record for _, run in cell.runs if run in records):
+        result = record.result(cell.point) if record.outcome == "ok" else None
+        for name, value in result.diagnostics.items() if result else ():
+            if math.isfinite(value):
+                values[name].append(value)
+    return {name: fmean(each) for name, each in values.items()}
 
 
 def _standings(found: Sequence[CellResult]) -> dict[int, Standing | None]:
@@ -113,7 +129,7 @@ def _line(each: CellResult) -> dict[str, object]:
         "failures": "\n".join(map(str, each.failures)),
         "warnings": each.warnings,
         **means,
-        **each.diagnostics,
+        **{f"diagnostics.{name}": value for name, value in each.diagnostics.items()},
         "drop": each.drop,
         "epochs_relative": each.epochs_relative,
         "best": each.best,

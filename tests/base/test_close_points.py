@@ -140,7 +140,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("grid")
     plan, records = factories.plan(ACCURACIES)
     for each in records:
-        levels = {"mask_bytes": 8.0, "private_bytes": 9.0, "overhead_bytes": 17.0}
+        levels = {"turns": 17.0}
         per_input = {"flops_strict": 5000.0, "reduction_strict": 50.0} if each.spec.method == "ftwt" else {}
         results = [result.model_copy(update={"diagnostics": levels | per_input}) for result in each.results]
         path = factories.write(each.model_copy(update={"results": results}), folder / "results")
@@ -152,7 +152,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     grid = factories.grid(folder, methods=("gmp", "snip", "rigl", "ftwt"), claims=claims, paper="A", **sparsities)
     rows = [ROW.model_copy(update={"id": name, "method": name, "sparsity": NEAR}) for name in ("gmp", "snip", "rigl")]
     compared = comparison.compare(plan, table, Published(tuple(rows), PROTOCOLS))
-    cells, found = summary.cells(plan, table, compared), findings.examine(claims, plan, table)
+    cells, found = summary.cells(plan, table, compared, sources), findings.examine(claims, plan, table)
     chapters = [*overall.chapter(overall.families(plan, table)), *agreement.chapters(compared)]
     churned = Churn()
     for cell in plan.cells:
@@ -173,8 +173,8 @@ def test_every_table_tells_the_two_apart(material: Material) -> None:
     assert titles == [
         "As the paper prints it",
         "Accuracy by sparsity",
-        "Decided per input",
-        "Nested levels, and networks trained alone",
+        "Diagnostics of dense, gmp, snip, rigl",
+        "Diagnostics of ftwt",
         "What is left",
         "Measured speed-up over dense",
         "Churn: test images on which two networks disagree, in %",

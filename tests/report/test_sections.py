@@ -26,7 +26,8 @@ def report(folder: Path, plan: Plan, records: list[Record], *rows: Row, **change
         factories.write(record, Path(grid.results))
     table = measurements.from_records(plan, *measurements.read_records(plan, Path(grid.results)))
     compared = comparison.compare(plan, table, Published(rows, PROTOCOLS))
-    return sections.report(grid, summary.cells(plan, table, compared), "Values from the records.")
+    sources, _ = measurements.read_records(plan, Path(grid.results))
+    return sections.report(grid, summary.cells(plan, table, compared, sources), "Values from the records.")
 
 
 def frame(block: Block) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from bench.published.comparison import untested
 from bench.published.outcomes import JUDGED, Outcome
 from bench.report.cell import CellResult, published
+from bench.report.findings import Ruling
 from bench.report.page.material import Material
 from bench.statistics.standing import Place
 
@@ -49,10 +50,6 @@ class Leader:
     within: tuple[str, ...]
     open: tuple[str, ...]
     cell: int
-
-
-RULINGS = {"holds": "reproduced", "contradicted": "below", "open": "inconclusive"}
-"""Rulings on claims are coloured like the verdicts that they resemble."""
 
 
 def cards(material: Material) -> list[Card]:
@@ -99,8 +96,8 @@ def _published(material: Material) -> Card:
 
 def _claims(material: Material) -> Card:
     counts = Counter(finding.ruling for finding in material.found)
-    parts = [Part(counts[word], word, kind, word[0].upper()) for word, kind in RULINGS.items() if counts[word]]  # type: ignore[index]
-    headline = f"{counts['holds']} of {len(material.found)} tests of papers’ claims hold"
+    parts = [Part(counts[each], each, each.colour, each.letter) for each in Ruling if counts[each]]
+    headline = f"{counts[Ruling.HOLDS]} of {len(material.found)} tests of papers’ claims hold"
     return Card("Claims of papers", headline, tuple(parts), "claims")
 
 
