@@ -86,12 +86,12 @@ def write(
 
     compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
     results = summary.cells(plan, measured.table, compared, measured.records)
-    found = findings.examine(grid.claims, plan, measured.table)
+    found = findings.examine(grid.claims, results)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
     versions = timm_versions.read(plan, measured.records)
     chapters = [
-        *overall.chapter(overall.families(plan, measured.table)),
+        *overall.chapter(overall.families(results)),
         *agreement.chapters(compared),
     ]
     report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters)

@@ -139,9 +139,15 @@ class CellResult:
         return self.cell.network
 
     @cached_property
+    def scored(self) -> tuple[Ended, ...]:
+        """The runs that gave a network, collapsed ones too: to collapse is an outcome of the method."""
+        gave = (run for run in self.runs if run.outcome in ("ok", "collapsed"))
+        return tuple(run for run in gave if not math.isnan(run.accuracy))
+
+    @cached_property
     def accuracies(self) -> tuple[float, ...]:
         """Of the runs that ended well, in %, by seed."""
-        return tuple(run.accuracy for run in self.runs if run.outcome == "ok" and not math.isnan(run.accuracy))
+        return tuple(run.accuracy for run in self.scored if run.outcome == "ok")
 
     @cached_property
     def accuracy(self) -> Summary:

@@ -12,21 +12,19 @@ A network that collapsed counts with the accuracy that it has: to be at chance l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bench.base.spelling import Spelling
+from bench.report.cell import CellResult
 from bench.report.layout import Block, Span, Text, known, points, signed
-from bench.results.measurements import of_cell
 from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.plan.claims import Claim
-    from bench.plan.grid import Cell, Network, Plan
+    from bench.plan.grid import Network
 
 
 class Ruling(StrEnum):
@@ -79,51 +77,37 @@ class Finding:
         return Ruling.HOLDS if found == "within" else Ruling.OPEN if found == "open" else Ruling.CONTRADICTED
 
 
-def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[Finding]:
-    """Every claim at every point of every network where both methods have cells; the dense network is at point 0.
-
-    Args:
-        claims: of the grid.
-        plan: its cells.
-        table: a line per run and point (`bench.results.measurements`).
-    """
-    cells = {(cell.method, cell.network, cell.point or 0.0): cell for cell in plan.cells}
+def examine(claims: Iterable[Claim], results: Sequence[CellResult]) -> list[Finding]:
+    """Every claim at every point of every network where both methods have cells; the dense network is at point 0."""
+    cells = {(each.method, each.network, each.point or 0.0): each for each in results}
     pairs = [
         (claim, left, cells.get((claim.methods[1], left.network, left.point or 0.0)))
         for claim in claims
-        for left in plan.cells
-        if left.method == claim.methods[0] and _asked(claim, left)
+        for left in results
+        if left.method == claim.methods[0] and _asked(claim, left.point or 0.0)
     ]
-    return [_examine(claim, left, right, table) for claim, left, right in pairs if right]
+    return [_examine(claim, left, right) for claim, left, right in pairs if right]
 
 
-def _asked(claim: Claim, cell: Cell) -> bool:
-    return not claim.points or any(math.isclose(cell.point or 0.0, point) for point in claim.points)
+def _asked(claim: Claim, point: float) -> bool:
+    return not claim.points or any(math.isclose(point, each) for each in claim.points)
 
 
-def _examine(claim: Claim, left: Cell, right: Cell, table: pd.DataFrame) -> Finding:
-    ours, theirs = _by_seed(left, table), _by_seed(right, table)
-    seeds = sorted(ours.keys() & theirs.keys())
-    differences = [ours[seed][0] - theirs[seed][0] for seed in seeds]
+def _examine(claim: Claim, left: CellResult, right: CellResult) -> Finding:
+    ours, theirs = ({run.seed: run for run in each.scored} for each in (left, right))
+    pairs = [(ours[seed], theirs[seed]) for seed in sorted(ours.keys() & theirs.keys())]
+    differences = [one.accuracy - other.accuracy for one, other in pairs]
     return Finding(
         claim=claim,
         network=left.network,
         point=left.point or 0.0,
-        seeds=len(seeds),
-        left=summarise([ours[seed][0] for seed in seeds]).mean,
-        right=summarise([theirs[seed][0] for seed in seeds]).mean,
+        seeds=len(pairs),
+        left=summarise([one.accuracy for one, _ in pairs]).mean,
+        right=summarise([other.accuracy for _, other in pairs]).mean,
         difference=summarise(differences).mean,
         interval=interval(differences),
-        collapsed=sum(ours[seed][1] + theirs[seed][1] for seed in seeds),
+        collapsed=sum(run.outcome == "collapsed" for pair in pairs for run in pair),
     )
-
-
-def _by_seed(cell: Cell, table: pd.DataFrame) -> dict[int, tuple[float, bool]]:
-    """Accuracy, and whether the network is collapsed, of a cell's runs that have one."""
-    runs = of_cell(table, cell)
-    chosen = runs[runs["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
-    columns = (chosen["seed"], chosen["accuracy"], chosen["outcome"])
-    return {int(seed): (float(value), outcome == "collapsed") for seed, value, outcome in zip(*columns, strict=True)}
 
 
 def block(findings: Sequence[Finding]) -> Block:

@@ -152,8 +152,9 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     grid = factories.grid(folder, methods=("gmp", "snip", "rigl", "ftwt"), claims=claims, paper="A", **sparsities)
     rows = [ROW.model_copy(update={"id": name, "method": name, "sparsity": NEAR}) for name in ("gmp", "snip", "rigl")]
     compared = comparison.compare(plan, table, Published(tuple(rows), PROTOCOLS))
-    cells, found = summary.cells(plan, table, compared, sources), findings.examine(claims, plan, table)
-    chapters = [*overall.chapter(overall.families(plan, table)), *agreement.chapters(compared)]
+    cells = summary.cells(plan, table, compared, sources)
+    found = findings.examine(claims, cells)
+    chapters = [*overall.chapter(overall.families(cells)), *agreement.chapters(compared)]
     churned = Churn()
     for cell in plan.cells:
         churned.shares[cell.key, "seed"] = [(1.0, 0.1)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.plan.grid import Plan
-from bench.report import overall
+from bench.report import overall, summary
 from bench.report.overall import Family
 from bench.results import measurements
 from bench.results.record import Cost, Record
@@ -25,7 +25,8 @@ ACCURACIES: factories.Accuracies = {
 def families(folder: Path, plan: Plan, records: list[Record]) -> list[Family]:
     for record in records:
         factories.write(record, folder)
-    return overall.families(plan, measurements.from_records(plan, *measurements.read_records(plan, folder)))
+    table = measurements.from_records(plan, *measurements.read_records(plan, folder))
+    return overall.families(summary.cells(plan, table))
 
 
 def of(folder: Path, accuracies: factories.Accuracies) -> list[Family]:
