@@ -207,8 +207,3 @@ class Report:
     claims_notes: tuple[str, ...] = ()
     comparison: tuple[Block, ...] = ()
     comparison_notes: tuple[str, ...] = ()
-
-
-def same(point: float) -> float | None:
-    """A point as a key: NaN, which equals nothing, becomes None."""
-    return None if math.isnan(point) else point
