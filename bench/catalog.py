@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import methods
 from bench import identity
 from bench import names as mini
-from bench.base import bounds
+from bench.base import bounds, reported
 from bench.base.nearest import hint
 from bench.errors import UserError
 from bench.hyperparameters import changed
@@ -99,6 +99,7 @@ def method_class(name: str) -> type[Method]:
         raise UserError(f"methods/{name}.py must define exactly one subclass of Method named like the file.")
     try:
         bounds.stated(found[0])
+        reported.stated(found[0])
     except UserError as error:
         raise UserError(f"methods/{name}.py cannot be used: {error}") from None
     return found[0]

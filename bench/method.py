@@ -79,6 +79,9 @@ class Method:
         step_on_update: whether the optimizer also steps in an iteration that updated the masks.
         bounds: the numbers that hyper-parameters may be, as ``{"strength": "(0, 10]"}``: what a grid asks for beyond
             them is refused before anything is trained. A literal; identities leave it out.
+        reports: how tables show the numbers of `diagnostics`, ``{"steps": {"title": "Steps", "unit": "", "better":
+            "lower", "meaning": "…"}}`` (`bench.base.reported.Diagnostic`); without it they show all of them by their
+            names. A literal; identities leave it out.
 
     The training loop of a stage, with the place of every hook::
 
@@ -119,6 +122,7 @@ class Method:
     needs_extras: ClassVar[bool] = False
     step_on_update: bool = True
     bounds: ClassVar[Mapping[str, str]] = {}
+    reports: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

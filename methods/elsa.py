@@ -137,6 +137,21 @@ class Elsa(Wrapper):
     bn: Literal["private", "recalibrate", "shared_frozen"] = "private"
     free: Literal["zeros", "original", "small"] = "original"
     joint = True
+    reports = {
+        "mask_bytes": {"title": "Mask", "unit": "B", "better": "lower", "meaning": "a bit for each prunable weight"},
+        "private_bytes": {
+            "title": "Own parameters",
+            "unit": "B",
+            "better": "lower",
+            "meaning": "what a level shares with no other: biases, normalisation and its statistics",
+        },
+        "overhead_bytes": {
+            "title": "Overhead",
+            "unit": "B",
+            "better": "lower",
+            "meaning": "what all sparser levels add to storing this one",
+        },
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -36,6 +36,28 @@ class FBS(Method):
     rounds: int = 2
     penalty_l1: float = 0.0
     bounds = {"points": "(0, 1]", "rounds": "[1, 100]", "penalty_l1": "[0, 1000]"}
+    reports = {
+        "reduction_strict": {
+            "title": "MACs saved",
+            "unit": "%",
+            "better": "higher",
+            "meaning": "multiply-adds that skipping exactly what the gates turn off saves, means over the test images",
+        },
+        "reduction_paper": {
+            "title": "Saved by the paper's count",
+            "unit": "%",
+            "better": "higher",
+            "meaning": "the same as FTWT's authors count it: gated convolutions alone, predictors for free",
+        },
+        "predictors": {
+            "title": "Predictors' MACs",
+            "unit": "%",
+            "better": "lower",
+            "meaning": "what all predictors take, of the dense network's multiply-adds",
+        },
+        "filters_kept": {"title": "Filters kept", "unit": "%", "meaning": "of the gated ones"},
+        "layers_empty": {"title": "Layers without filters", "unit": "%", "meaning": "of the gated ones"},
+    }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training; the same network with all channels scaled; then fewer and fewer of them."""

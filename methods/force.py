@@ -43,6 +43,13 @@ class Force(Method):
     batches: int = 1
     loss: Literal["raw_logit", "cross_entropy"] = "raw_logit"
     bounds = {"batches": "[1, 100000]"}
+    reports = {
+        "sensitivity": {
+            "title": "Sensitivity",
+            "better": "higher",
+            "meaning": "the objective at initialisation, under the masks that were trained",
+        }
+    }
 
     def update_masks(self, run: Run) -> None:
         """All rounds at once, and the objective they end with."""

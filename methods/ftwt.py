@@ -49,6 +49,38 @@ class FTWT(Method):
         "momentum": "[0, 1)",
         "estimate_on": "[1, 100000]",
     }
+    reports = {
+        "reduction_strict": {
+            "title": "MACs saved",
+            "unit": "%",
+            "better": "higher",
+            "meaning": "multiply-adds that skipping exactly what the gates turn off saves, means over the test images",
+        },
+        "reduction_paper": {
+            "title": "Saved by the paper's count",
+            "unit": "%",
+            "better": "higher",
+            "meaning": "the same as FTWT's authors count it: gated convolutions alone, predictors for free",
+        },
+        "reduction_strict_estimated": {
+            "title": "MACs saved, estimated",
+            "unit": "%",
+            "meaning": "with the dense network's labels as masks, on training images, before the gates are trained",
+        },
+        "reduction_paper_estimated": {
+            "title": "By the paper's count, estimated",
+            "unit": "%",
+            "meaning": "the same by the count of FTWT's authors",
+        },
+        "predictors": {
+            "title": "Predictors' MACs",
+            "unit": "%",
+            "better": "lower",
+            "meaning": "what all predictors take, of the dense network's multiply-adds",
+        },
+        "filters_kept": {"title": "Filters kept", "unit": "%", "meaning": "of the gated ones"},
+        "layers_empty": {"title": "Layers without filters", "unit": "%", "meaning": "of the gated ones"},
+    }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training, then the same network with gates for the recipe's ``finetune`` phase."""

@@ -60,6 +60,14 @@ class GReg(Method):
         "picking": "[0, 1)",
         "release": "[0, 1]",
     }
+    reports = {
+        "largest_penalty": {"title": "Largest penalty", "meaning": "the largest λ at the end of its growth"},
+        "smallest_ratio": {
+            "title": "Kept / removed",
+            "better": "higher",
+            "meaning": "the smallest ratio, over the layers, of the mean size of kept weights to that of the others",
+        },
+    }
 
     def stages(self, points: tuple[float, ...]) -> list[Stage]:
         """Dense training, growing penalty, fine-tuning; the last sees the batches that one-shot pruning does."""

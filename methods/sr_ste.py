@@ -40,6 +40,13 @@ class SRSTE(Method):
     decay: float = 2e-4
     axis: Literal["kernel", "channels"] = "kernel"
     bounds = {"m": "[1, 1024]", "decay": "[0, 1]"}
+    reports = {
+        "layers_not_divisible": {
+            "title": "Layers not divisible",
+            "better": "lower",
+            "meaning": "in which groups reach over to the next output, which is of no use to hardware",
+        }
+    }
 
     def skip(self, spec: "RunSpec") -> str:
         """Points that are not 1 − N/M."""

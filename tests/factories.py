@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import defaultdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from bench import names
 from bench.plan.grid import Cell, Grid, Plan
+from bench.published import Protocol, Row
+from bench.published.comparison import Compared
+from bench.published.outcomes import Outcome
+from bench.published.verdict import Verdict
 from bench.recipe import Recipe
 from bench.recipe.phase import Phase
+from bench.report.cell import CellResult, Ended, Means
 from bench.results import record as records
 from bench.results.record import Cost, Counts, Curve, Layer, Record, Result
 from bench.spec import RunSpec
+from bench.statistics import Summary, summarise
+
+UNKNOWN = summarise([])
 
 RECIPE = Recipe(name="short", batch_size=128, train=Phase(epochs=10, lr=0.1))
 
@@ -141,3 +152,19 @@ def plan(accuracies: Accuracies, **changes: Any) -> tuple[Plan, list[Record]]:
         pairs = tuple((run.seed, run.id) for run in specs)
         cells.append(Cell(specs[0].dataset, specs[0].architecture, method, point, pairs))
     return Plan(runs, cells), made
+
+
+def result_of(method: str = "gmp", point: float | None = 0.9, *accuracies: float, **means: float) -> CellResult:
+    """A cell whose runs ended at these accuracies; what `means` does not give of means and diagnostics is NaN."""
+    runs = tuple(Ended(seed, f"{method}-s{seed}", "ok", "", one) for seed, one in enumerate(accuracies))
+    cell = Cell("cifar10", "resnet20_cifar", method, point, tuple((run.seed, run.run) for run in runs))
+    known = {field.name: means.pop(field.name, math.nan) for field in fields(Means)}
+    return CellResult(cell, "short", "all", 1.0, runs, Means(**known), defaultdict(lambda: math.nan, means), "")
+
+
+def compared(row: Row, accuracies: Summary = UNKNOWN, *, anchor: bool = True, **verdict: Any) -> Compared:
+    """A published row beside the cell that it is about; `verdict` are its fields, not comparable unless they say so."""
+    cell = Cell(row.dataset, row.architecture, row.method, row.sparsity or None)
+    judged = Verdict(**({"outcome": Outcome.NOT_COMPARABLE} | verdict))
+    protocol = Protocol(recipe="cifar10", prunable="all", report="last", source="here")
+    return Compared(cell, spec(row.method, cell.point), row, protocol, judged, anchor, accuracies, math.nan)

@@ -74,10 +74,11 @@ def material(folder: Path) -> Material:
     unread = {"id": "unread", "method": "snip", "method_printed": "SNIP", "value": 89.0, "verified": "unverified"}
     rows = (reproduced, ROW.model_copy(update=unread))
     compared = comparison.compare(plan, table, Published(rows, PROTOCOLS))
-    cells, found = summary.cells(plan, table), findings.examine(claims, plan, table)
-    report = sections.report(grid, cells, compared, "From records.", found, latency_block.read(plan, sources))
+    cells = summary.cells(plan, table, compared)
+    found = findings.examine(claims, cells)
+    report = sections.report(grid, cells, "From records.", found, latency_block.read(plan, sources))
     report = replace(report, chapters=(CHAPTER,))
-    return Material(grid, plan, table, sources, cells, compared, found, report, folder / "reports" / "synthetic")
+    return Material(grid, plan, sources, cells, found, report, folder / "reports" / "synthetic")
 
 
 def _is(record: Record, method: str, point: float) -> bool:

@@ -57,8 +57,8 @@ class Spelling:
         """``95 %``, or nothing for NaN or None (the dense network)."""
         return "" if point is None or math.isnan(point) else self.percent(point)
 
-    def at(self, *points: float) -> str:
-        """`` at 95 %`` or `` at 95 % and 98 %``, nothing for NaN (the dense network)."""
+    def at(self, *points: float | None) -> str:
+        """`` at 95 %`` or `` at 95 % and 98 %``, nothing for NaN or None (the dense network)."""
         shown = [text for text in map(self.target, points) if text]
         return f" at {' and '.join(shown)}" if shown else ""
 

@@ -13,7 +13,7 @@ from bench.evidence.replications import Replication
 from bench.published import Row
 from bench.published.outcomes import Evidence, Outcome
 from bench.published.search import short
-from bench.report.layout import Block, Chapter, Text
+from bench.report.layout import Block, Chapter, Number, Text
 
 DISAGREEING = (
     Outcome.BELOW,
@@ -207,9 +207,9 @@ def board_block(board: Board) -> Block:
 
 
 def _cell(score: Score | None, best: float | None) -> Text:
-    return Text(_score(score), best=score is not None and score[1] == best) if score else Text("")
+    return Text(_score(score), best=score[1] == best) if score else Text("")
 
 
-def _score(score: Score) -> str:
+def _score(score: Score) -> Number:
     seeds, mean, std = score
-    return f"{mean:.2f}{f' ± {std:.2f}' if std == std else ''} ({seeds})"
+    return Number(mean, std, seeds)

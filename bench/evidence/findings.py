@@ -11,6 +11,7 @@ import pandas as pd
 from bench import counts
 from bench.counts.show import why
 from bench.counts.verdict import judge
+from bench.plan.grid import Cell
 from bench.published import Published
 from bench.published.comparison import compare
 from bench.published.outcomes import UNDECIDED, Evidence, Outcome
@@ -18,6 +19,7 @@ from bench.recompute import keeping, tables
 from bench.recompute.cells import load, sources
 from bench.recompute.records import read_all
 from bench.report import kept
+from bench.report.cell import ours, theirs
 from bench.results import measurements
 
 REPRODUCTIONS = Path(__file__).parents[2] / "reports" / "reproductions"
@@ -91,21 +93,21 @@ def retrained(published: Published, found: Iterable[KeptGrid]) -> list[Finding]:
     best: dict[str, Finding] = {}
     for one in found:
         compared = compare(one.kept.plan, one.table, published, looks=one.kept.grid.looks)
-        for line in compared.to_dict("records"):
-            if line["verdict"] == Outcome.NOT_COMPARABLE:
+        for each in compared:
+            if each.outcome is Outcome.NOT_COMPARABLE:
                 continue
             finding = Finding(
                 Evidence.RETRAINED,
-                Outcome(line["verdict"]),
-                line["row"],
-                line["paper"],
-                line["arxiv"],
-                line["table"],
-                _cell(line["method"], line["architecture"], line["dataset"], line["point"]),
-                _mean(line["published"], line["published_std"]),
-                f"{_mean(line['ours'], line['ours_std'])} ({line['ours_n']:.0f})" if line["ours_n"] else "",
-                line["reason"],
-                line["source"],
+                each.outcome,
+                each.row.id,
+                each.row.paper,
+                each.row.arxiv,
+                each.row.table,
+                _about(each.cell),
+                str(theirs(each)),
+                str(ours(each)),
+                each.reason,
+                each.row.source,
                 one.name,
             )
             if _known(finding) > _known(best.get(finding.number)):
@@ -159,10 +161,6 @@ def counted() -> Iterator[Finding]:
         )
 
 
-def _cell(method: str, architecture: str, dataset: str, point: float) -> str:
-    where = "" if point != point else f" at {100 * point:.5g} %"
-    return f"{method}{where}, {architecture}, {dataset}"
-
-
-def _mean(mean: float, std: float) -> str:
-    return f"{mean:.2f}" if std != std else f"{mean:.2f} ± {std:.2f}"
+def _about(cell: Cell) -> str:
+    where = "" if cell.point is None else f" at {100 * cell.point:.5g} %"
+    return f"{cell.method}{where}, {cell.architecture}, {cell.dataset}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import catalog, recipe
 from bench.base.spelling import Spelling
@@ -16,6 +16,30 @@ from bench.spec import RunSpec
 
 if TYPE_CHECKING:
     from bench.plan.grid import Grid
+
+
+class Network(NamedTuple):
+    """A network on a data set: what the cells of one section of a report have in common."""
+
+    dataset: str
+    architecture: str
+
+    def __str__(self) -> str:
+        return f"{self.architecture} on {self.dataset}"
+
+
+class CellKey(NamedTuple):
+    """What tells a cell from all others of a grid; its attributes are those of `Cell`."""
+
+    dataset: str
+    architecture: str
+    method: str
+    point: float | None
+
+    @property
+    def network(self) -> Network:
+        """The first two."""
+        return Network(self.dataset, self.architecture)
 
 
 @dataclass(frozen=True)
@@ -37,6 +61,16 @@ class Cell:
     runs: tuple[tuple[int, str], ...] = ()
     skipped: str = ""
 
+    @property
+    def key(self) -> CellKey:
+        """What tells it from all others."""
+        return CellKey(self.dataset, self.architecture, self.method, self.point)
+
+    @property
+    def network(self) -> Network:
+        """What it shares with the other cells of its section."""
+        return self.key.network
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,6 +84,11 @@ class Plan:
     def spelling(self) -> Spelling:
         """How points are written wherever cells of the plan stand side by side."""
         return Spelling.of(cell.point for cell in self.cells)
+
+    @cached_property
+    def dense(self) -> dict[Network, Cell]:
+        """The baseline of each network."""
+        return {cell.network: cell for cell in self.cells if cell.method == "dense"}
 
 
 def expand(grid: Grid) -> Plan:

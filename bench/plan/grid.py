@@ -19,6 +19,8 @@ from bench.errors import NotFound, UserError, discreet
 from bench.plan import targets, variants
 from bench.plan.claims import Claim
 from bench.plan.expansion import Cell as Cell
+from bench.plan.expansion import CellKey as CellKey
+from bench.plan.expansion import Network as Network
 from bench.plan.expansion import Plan as Plan
 from bench.plan.expansion import expand as expand
 from bench.plan.overrides import Override, Training, entries, settings

@@ -145,6 +145,11 @@ class Row(Strict):
         return self
 
     @property
+    def authors(self) -> str:
+        """The first part of the paper's name."""
+        return self.paper.partition(",")[0]
+
+    @property
     def point(self) -> float | None:
         """The point of our grid that the row is about: the method's target, else the sparsity; None if not stated."""
         return self.sparsity if self.target is None else self.target

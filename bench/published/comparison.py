@@ -1,71 +1,28 @@
-"""Joining our cells with published rows: one line per row, each with its verdict."""
+"""Joining our cells with published rows, each with its verdict."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.names import parse
-from bench.published import Published, Row
+from bench.published import Protocol, Published, Row
 from bench.published.obstacles import Obstacle, counted, obstacles, reading, spelled
 from bench.published.outcomes import JUDGED, Outcome
 from bench.published.readings import level, settle
 from bench.published.verdict import Scale, Verdict, judge, margin
-from bench.results.measurements import key
+from bench.results.measurements import of_cell
 from bench.spec import RunSpec
-from bench.statistics import summarise
+from bench.statistics import Summary, summarise
 
 if TYPE_CHECKING:
     from bench.plan.grid import Cell, Plan
-
-OBJECTS = ("obstacles",)
-"""Columns that are no text and no number; ``reason`` has the same in words."""
-
-COLUMNS = (
-    "dataset",
-    "architecture",
-    "method",
-    "point",
-    "row",
-    "anchor",
-    "paper",
-    "arxiv",
-    "table",
-    "method_printed",
-    "architecture_printed",
-    "verified",
-    "reading",
-    "report",
-    "published",
-    "published_std",
-    "published_n",
-    "published_drop",
-    "ours",
-    "ours_std",
-    "ours_n",
-    "ours_drop",
-    "difference",
-    "half_width",
-    "margin",
-    "kind",
-    "verdict",
-    "reason",
-    "obstacles",
-    "seeds_needed",
-    "stands_to",
-    "printed",
-    "under",
-    "protocol",
-    "deviations",
-    "source",
-    "note",
-    "pilot",
-)
 
 EPOCHS = {"best": "best_accuracy", "best_validation": "selected_accuracy"}
 """Which of our accuracies stands beside a row that reports another epoch than the last."""
@@ -74,33 +31,106 @@ _TRUST = ("primary", "secondary", "unverified")
 
 
 @dataclass(frozen=True)
-class _Ours:
-    """Accuracies by cell, of the last and of chosen epochs, of the runs that ended well, by seed."""
+class Compared:
+    """A cell of ours beside a published row about it.
 
-    table: pd.DataFrame
-    plan: Plan
+    Attributes:
+        spec: what was asked of one of the cell's runs.
+        anchor: whether the cell's verdict is this row's.
+        ours: accuracies of the runs that ended well, of the epoch that the row reports.
+        drop: our dense network's mean accuracy minus the cell's, after the last epoch; NaN where one is not known.
+    """
 
-    def values(self, cell: Cell, column: str) -> list[float]:
-        chosen = self._runs(cell)
-        return [float(value) for value in chosen.loc[chosen["outcome"] == "ok", column].dropna()]
+    cell: Cell
+    spec: RunSpec
+    row: Row
+    protocol: Protocol
+    verdict: Verdict
+    anchor: bool
+    ours: Summary
+    drop: float
 
-    def started(self, cell: Cell) -> bool:
-        """Whether any run of the cell left a record."""
-        return bool((self._runs(cell)["outcome"] != "missing").any())
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict's word."""
+        return self.verdict.outcome
 
-    def dense(self, cell: Cell) -> float:
-        found = [
-            other
-            for other in self.plan.cells
-            if (other.dataset, other.architecture) == (cell.dataset, cell.architecture) and other.method == "dense"
-        ]
-        return summarise(self.values(found[0], "accuracy")).mean if found else math.nan
+    @property
+    def published_drop(self) -> float:
+        """Theirs; NaN if their dense network's is not printed."""
+        return math.nan if self.row.dense_value is None else self.row.dense_value - self.row.value
 
-    def _runs(self, cell: Cell) -> pd.DataFrame:
-        return self.table[self.table["key"].isin({key(run, cell.point) for _, run in cell.runs})]
+    @property
+    def reason(self) -> str:
+        """What the verdict rests on, in words."""
+        return spelled(self.verdict.obstacles) or self.verdict.reason
+
+    @property
+    def deviations(self) -> str:
+        """How the recipe is known to differ from the source."""
+        return "; ".join(self.protocol.deviations)
+
+    @property
+    def printed(self) -> str:
+        """Where ours lies, seen from the printed number; empty where nothing was compared."""
+        return self.verdict.printed or ""
+
+    def values(self) -> dict[str, object]:
+        """All that is known, by `COLUMNS`, for programs."""
+        return {name: attrgetter(path)(self) for name, path in COLUMNS.items()}
 
 
-def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: bool = False) -> pd.DataFrame:
+COLUMNS = {
+    "dataset": "cell.dataset",
+    "architecture": "cell.architecture",
+    "method": "cell.method",
+    "point": "cell.point",
+    "row": "row.id",
+    "anchor": "anchor",
+    "paper": "row.paper",
+    "arxiv": "row.arxiv",
+    "table": "row.table",
+    "method_printed": "row.method_printed",
+    "architecture_printed": "row.architecture_printed",
+    "verified": "row.verified",
+    "reading": "row.reading",
+    "report": "row.report",
+    "published": "row.value",
+    "published_std": "row.std",
+    "published_n": "row.n_seeds",
+    "published_drop": "published_drop",
+    "ours": "ours.mean",
+    "ours_std": "ours.std",
+    "ours_n": "ours.n",
+    "ours_drop": "drop",
+    "difference": "verdict.difference",
+    "half_width": "verdict.half_width",
+    "margin": "verdict.margin",
+    "kind": "verdict.kind",
+    "verdict": "verdict.outcome",
+    "reason": "reason",
+    "obstacles": "verdict.obstacles",
+    "seeds_needed": "verdict.seeds_needed",
+    "stands_to": "verdict.stands_to",
+    "printed": "printed",
+    "under": "verdict.reading",
+    "protocol": "row.protocol",
+    "deviations": "deviations",
+    "source": "row.source",
+    "note": "row.note",
+    "pilot": "row.pilot",
+}
+"""What programs are told of a comparison, and where `Compared` has it."""
+
+
+def frame(compared: Iterable[Compared]) -> pd.DataFrame:
+    """The columns of ``comparison.csv``; obstacles are the reason, in words."""
+    table = pd.DataFrame([each.values() for each in compared], columns=list(COLUMNS))
+    numbers = dict.fromkeys(("point", "published_std", "published_n"), "float64")
+    return table.drop(columns="obstacles").astype(numbers)
+
+
+def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: bool = False) -> list[Compared]:
     """Every published row about a cell of the plan, with our numbers and the verdict.
 
     At most one row per cell is its ``anchor``, among those about the very method (not a variant of it). It is chosen
@@ -112,25 +142,19 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         published: all rows.
         looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
     """
-    ours = _Ours(table, plan)
-    found = list(matched(plan, published))
+    ours = _Ours(plan, table)
     specs = {spec.id: spec for spec in plan.runs}
-    verdicts = [
-        Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
-        if blocked
-        else _judged(ours, cell, row, published, looks, specs[cell.runs[0][1]])
-        for cell, row, blocked, _ in found
-    ]
-    protocols = [published.protocols[row.protocol] for _, row, _, _ in found]
-    told = [
-        (row.id, protocol, verdict)
-        for (_, row, _, _), protocol, verdict in zip(found, protocols, verdicts, strict=True)
-    ]
-    lines = [
-        _compared(ours, cell, row, verdict, published) | {"anchor": anchor}
-        for (cell, row, _, anchor), verdict in zip(found, settle(told), strict=True)
-    ]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    found = []
+    for cell, row, blocked, anchor in matched(plan, published):
+        spec, protocol = specs[cell.runs[0][1]], published.protocols[row.protocol]
+        if blocked:
+            verdict = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
+        else:
+            verdict = _judged(ours, cell, row, published, looks, spec)
+        beside = summarise(ours.values(cell, _column(row)))
+        found.append(Compared(cell, spec, row, protocol, verdict, anchor, beside, ours.drop(cell)))
+    settled = settle([(each.row.id, each.protocol, each.verdict) for each in found])
+    return [replace(each, verdict=verdict) for each, verdict in zip(found, settled, strict=True)]
 
 
 def matched(plan: Plan, published: Published) -> Iterator[tuple[Cell, Row, list[Obstacle], bool]]:
@@ -148,6 +172,29 @@ def matched(plan: Plan, published: Published) -> Iterator[tuple[Cell, Row, list[
 
 def _preference(row: Row, blocked: list[Obstacle], spec: RunSpec) -> tuple[bool, int, int, str]:
     return row.canonical_method != spec.method_text, len(blocked), _TRUST.index(row.verified), row.id
+
+
+@dataclass(frozen=True)
+class _Ours:
+    """Accuracies of the runs that ended well, by seed."""
+
+    plan: Plan
+    table: pd.DataFrame
+
+    def values(self, cell: Cell | None, column: str = "accuracy") -> list[float]:
+        if cell is None:
+            return []
+        runs = of_cell(self.table, cell)
+        return [float(value) for value in runs.loc[runs["outcome"] == "ok", column].dropna()]
+
+    def drop(self, cell: Cell) -> float:
+        """From the dense network's mean."""
+        dense = self.plan.dense.get(cell.network)
+        return summarise(self.values(dense)).mean - summarise(self.values(cell)).mean
+
+    def started(self, cell: Cell) -> bool:
+        """Whether any run of the cell left a record."""
+        return bool((of_cell(self.table, cell)["outcome"] != "missing").any())
 
 
 def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool, spec: RunSpec) -> Verdict:
@@ -180,68 +227,21 @@ def _column(row: Row) -> str:
     return EPOCHS.get(row.report or "last", "accuracy")
 
 
-def _compared(ours: _Ours, cell: Cell, row: Row, verdict: Verdict, published: Published) -> dict[str, Any]:
-    n, mean, std = summarise(ours.values(cell, _column(row)))
-    named = {each.name: getattr(verdict, each.name) for each in fields(verdict)}
-    named["under"] = named.pop("reading")
-    return {
-        "dataset": cell.dataset,
-        "architecture": cell.architecture,
-        "method": cell.method,
-        "point": _number(cell.point),
-        "row": row.id,
-        "published": row.value,
-        "published_std": _number(row.std),
-        "published_n": _number(row.n_seeds),
-        "published_drop": _number(row.dense_value) - row.value,
-        "ours": mean,
-        "ours_std": std,
-        "ours_n": n,
-        "ours_drop": ours.dense(cell) - summarise(ours.values(cell, "accuracy")).mean,
-        "verdict": named.pop("outcome"),
-        **named,
-        "printed": verdict.printed or "",
-        "reason": spelled(verdict.obstacles) or verdict.reason,
-        **{name: getattr(row, name) for name in _COPIED},
-        "deviations": "; ".join(published.protocols[row.protocol].deviations),
-    }
-
-
-_COPIED = (
-    "paper",
-    "arxiv",
-    "table",
-    "method_printed",
-    "architecture_printed",
-    "verified",
-    "reading",
-    "report",
-    "protocol",
-    "source",
-    "note",
-    "pilot",
-)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def untested(compared: pd.DataFrame) -> tuple[str, str] | None:
+def untested(compared: Sequence[Compared]) -> tuple[str, str] | None:
     """Where no run has ended yet: how many of the anchors can be tested, and why others cannot; None once one has."""
-    anchors = compared[compared["anchor"].astype(bool)]
-    waiting = int((anchors["verdict"] == Outcome.NOT_RUN).sum())
-    blocked = anchors.loc[anchors["verdict"] == Outcome.NOT_COMPARABLE, "obstacles"]
-    if not waiting or waiting + len(blocked) < len(anchors) or anchors["ours_n"].any():
+    anchors = [each for each in compared if each.anchor]
+    waiting = sum(each.outcome is Outcome.NOT_RUN for each in anchors)
+    blocked = [each.verdict.obstacles for each in anchors if each.outcome is Outcome.NOT_COMPARABLE]
+    if not waiting or waiting + len(blocked) < len(anchors) or any(each.ours.n for each in anchors):
         return None
     able = f"Nothing has run yet: {waiting} of {len(anchors)} published numbers can be tested"
-    return able, f"{len(blocked)} cannot ({counted(blocked)})" if len(blocked) else ""
+    return able, f"{len(blocked)} cannot ({counted(blocked)})" if blocked else ""
 
 
-def shares(compared: pd.DataFrame) -> dict[str, Counter[str]]:
+def shares(compared: Iterable[Compared]) -> dict[str, Counter[Outcome]]:
     """How often the anchors of each method (whatever its hyper-parameters) got each verdict."""
-    anchors = compared[compared["anchor"].astype(bool)]
-    found: dict[str, Counter[str]] = {}
-    for method, word in zip(anchors["method"], anchors["verdict"], strict=True):
-        found.setdefault(parse(method)[0], Counter())[word] += 1
+    found: dict[str, Counter[Outcome]] = {}
+    for each in compared:
+        if each.anchor:
+            found.setdefault(parse(each.cell.method)[0], Counter())[each.outcome] += 1
     return found

@@ -84,23 +84,23 @@ def write(
     from bench.report.page import embed
     from bench.report.page.material import Material
 
-    cells = summary.cells(plan, measured.table)
     compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
-    found = findings.examine(grid.claims, plan, measured.table)
+    results = summary.cells(plan, measured.table, compared, measured.records)
+    found = findings.examine(grid.claims, results)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
     versions = timm_versions.read(plan, measured.records)
     chapters = [
-        *overall.chapter(overall.families(plan, measured.table)),
-        *agreement.chapters(compared, cells),
+        *overall.chapter(overall.families(results)),
+        *agreement.chapters(compared),
     ]
-    report = sections.report(grid, cells, compared, measured.source, found, speeds, churned, versions, chapters)
-    paths = tables.write(report, cells, compared, folder)
+    report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters)
+    paths = tables.write(report, results, folder)
     if figures:
         with ThreadPoolExecutor(1) as another:
             library = another.submit(embed.library)  # takes a second, and as long as the figures
-            drawn = plots.draw(grid, cells, folder)
-        material = Material(grid, plan, measured.table, measured.records, cells, compared, found, report, folder)
+            drawn = plots.draw(grid, results, folder)
+        material = Material(grid, plan, measured.records, results, found, report, folder)
         write_text(folder / "report.html", page.render(material, library.result()))
         paths += [folder / "report.html", *drawn]
     for name, text in {"provenance.md": origins.page, "checklist.md": checklist.page}.items():

@@ -8,22 +8,19 @@ paper and one protocol, our numbers from one recipe and one prunable set, at one
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
-
-import pandas as pd
 
 from bench.base.spelling import Spelling
 from bench.names import parse
-from bench.published.comparison import shares
+from bench.plan.grid import Network
+from bench.published.comparison import Compared, shares
 from bench.published.obstacles import Kind
-from bench.published.outcomes import JUDGED, RETRAINED
-from bench.report.layout import Block, Chapter, Text, signed
-from bench.statistics import bootstrap
+from bench.published.outcomes import JUDGED, RETRAINED, Outcome
+from bench.report.layout import Block, Chapter, Number, Span, Text, known, signed
+from bench.statistics import bootstrap, summarise
 from bench.statistics.ranking import Agreement, agreement
 
 FEWEST_METHODS = 3
@@ -39,70 +36,52 @@ UNCLEAR = {
 }
 """Obstacles with which a number says nothing of our cell, not even its rank."""
 
-Line = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Order:
     """The methods of a paper at one point of one network, and ours.
 
     Attributes:
-        lines: of `bench.published.comparison.compare`, the highest published number first.
+        rows: the highest published number first.
     """
 
-    dataset: str
-    architecture: str
-    point: float
-    lines: tuple[Line, ...]
+    network: Network
+    point: float | None
+    rows: tuple[Compared, ...]
 
     @property
     def agreement(self) -> Agreement:
         """Of our means with the published values."""
-        return agreement([line["ours"] for line in self.lines], [line["published"] for line in self.lines])
+        return agreement([each.ours.mean for each in self.rows], [each.row.value for each in self.rows])
 
     @property
     def kinds(self) -> list[Kind]:
         """What keeps the numbers themselves from being compared."""
-        return sorted(set().union(*(_kinds(line) for line in self.lines)))
+        return sorted(set().union(*map(_kinds, self.rows)))
 
 
-def orders(compared: pd.DataFrame, cells: pd.DataFrame) -> list[Order]:
-    """Every order of at least `FEWEST_METHODS` methods that both a paper and we have; the dense network is none.
-
-    Args:
-        compared: from `bench.published.comparison.compare`.
-        cells: from `bench.report.summary.cells`.
-    """
-    ours = {_cell(line): (line["recipe"], line["prunable"]) for line in _lines(cells)}
-    groups: dict[tuple[Any, ...], dict[str, Line]] = defaultdict(dict)
-    for line in _lines(compared):
-        if not line["ours_n"] or line["method"] == "dense" or _kinds(line) & UNCLEAR:
-            continue
-        group = (line["dataset"], line["architecture"], line["point"], line["paper"], line["protocol"])
-        groups[*group, *ours[_cell(line)]].setdefault(line["method"], line)  # the fittest row of a cell comes first
+def orders(compared: Iterable[Compared]) -> list[Order]:
+    """Every order of at least `FEWEST_METHODS` methods that both a paper and we have; the dense network is none."""
+    groups: dict[tuple[str | float | None, ...], dict[str, Compared]] = defaultdict(dict)
+    for each in compared:
+        if each.ours.n and each.cell.method != "dense" and not _kinds(each) & UNCLEAR:
+            theirs = (each.row.paper, each.row.protocol)
+            group = (*each.cell.network, each.cell.point, *theirs, each.spec.recipe_text, each.spec.prunable)
+            groups[group].setdefault(each.cell.method, each)  # the fittest row of a cell comes first
     return [
-        Order(dataset, architecture, point, tuple(sorted(lines.values(), key=lambda line: -line["published"])))
-        for (dataset, architecture, point, *_), lines in groups.items()
-        if len(lines) >= FEWEST_METHODS
+        Order(rows[0].cell.network, rows[0].cell.point, tuple(sorted(rows, key=lambda each: -each.row.value)))
+        for rows in (list(methods.values()) for methods in groups.values())
+        if len(rows) >= FEWEST_METHODS
     ]
 
 
-def _lines(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in line.items()} for line in frame.to_dict("records")]
+def _kinds(each: Compared) -> set[Kind]:
+    return {obstacle.kind for obstacle in each.verdict.obstacles}
 
 
-def _cell(line: Line) -> tuple[Any, ...]:
-    point = line["point"]
-    return line["dataset"], line["architecture"], line["method"], None if math.isnan(point) else point
-
-
-def _kinds(line: Line) -> set[Kind]:
-    return {obstacle.kind for obstacle in line["obstacles"]}
-
-
-def chapters(compared: pd.DataFrame, cells: pd.DataFrame) -> tuple[Chapter, ...]:
+def chapters(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
     """Verdicts by method and rank agreement, each where there is something to say."""
-    return (*_verdicts(compared), *_orders(orders(compared, cells)))
+    return (*_verdicts(compared), *_orders(orders(compared)))
 
 
 def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
@@ -110,10 +89,10 @@ def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
         return ()
     percent = Spelling.of(order.point for order in found).percent
     head = ("Network", "At", "Paper's order (our mean)", "τ-b", "p", "Seeds", "Not the same")
-    lines = tuple(_row(order, percent(order.point)) for order in found)
+    lines = tuple(_row(order, percent(order.point or 0)) for order in found)
     block = Block("Kendall's τ-b of the methods' order", head, lines, numbers=False)
     rows = [
-        f"{_network(order)} at {percent(order.point)}: {', '.join(line['row'] for line in order.lines)}"
+        f"{order.network} at {percent(order.point or 0)}: {', '.join(each.row.id for each in order.rows)}"
         for order in found
     ]
     notes = (
@@ -128,42 +107,37 @@ def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:
 
 def _row(order: Order, point: str) -> tuple[Text, ...]:
     tau, p = order.agreement
-    paper = str(order.lines[0]["paper"]).partition(",")[0]
-    texts = (
-        _network(order),
+    values = (
+        str(order.network),
         point,
-        f"{paper}: {_ranked(order.lines)}",
-        "not defined" if math.isnan(tau) else signed(tau),
-        "–" if math.isnan(p) else f"{p:.3f}",
-        str(min(int(line["ours_n"]) for line in order.lines)),
+        f"{order.rows[0].row.authors}: {_ranked(order.rows)}",
+        known(Number(tau, form=signed), "not defined"),
+        known(Number(p, form="{:.3f}".format), "–"),
+        str(min(each.ours.n for each in order.rows)),
         ", ".join(order.kinds),
     )
-    return tuple(map(Text, texts))
+    return tuple(map(Text, values))
 
 
-def _ranked(lines: Sequence[Line]) -> str:
+def _ranked(rows: Sequence[Compared]) -> str:
     """The methods as the paper calls them, the best first, with our means."""
     shown = ""
-    for line, next_line in zip_longest(lines, lines[1:]):
-        sign = "" if next_line is None else " = " if next_line["published"] == line["published"] else " > "
-        shown += f"{line['method_printed']} ({line['ours']:.2f}){sign}"
+    for each, following in zip_longest(rows, rows[1:]):
+        sign = "" if following is None else " = " if following.row.value == each.row.value else " > "
+        shown += f"{each.row.method_printed} ({each.ours.mean:.2f}){sign}"
     return shown
-
-
-def _network(order: Order) -> str:
-    return f"{order.architecture} on {order.dataset}"
 
 
 # --- verdicts by method -------------------------------------------------------------------------------------------
 
 
-def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
+def _verdicts(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
     """How often each method got each verdict, and the mean difference of its comparable cells, all of them.
 
     The networks are the clusters of the interval: runs on one network share dense parents, so their differences from
     the paper rise and fall together. Nothing where no number could be compared.
     """
-    judged = [line for line in _lines(compared) if line["anchor"] and line["verdict"] in JUDGED and line["ours_n"]]
+    judged = [each for each in compared if each.anchor and each.outcome in JUDGED and each.ours.n]
     if not judged:
         return ()
     head = ("Method", *(word.capitalize() for word in RETRAINED), "Mean difference", "95 % interval", "Networks")
@@ -176,14 +150,19 @@ def _verdicts(compared: pd.DataFrame) -> tuple[Chapter, ...]:
     return (Chapter("Verdicts by method", (Block("Published numbers of cells", head, rows),), (note,)),)
 
 
-def _tally(method: str, counted: Mapping[str, int], judged: Sequence[Line]) -> tuple[Text, ...]:
-    networks: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for line in judged:
-        if parse(line["method"])[0] == method:
-            networks[line["dataset"], line["architecture"]].append(line["difference"])
+def _tally(method: str, counted: Mapping[Outcome, int], judged: Sequence[Compared]) -> tuple[Text, ...]:
+    networks: dict[Network, list[float]] = defaultdict(list)
+    for each in judged:
+        if parse(each.cell.method)[0] == method:
+            networks[each.cell.network].append(each.verdict.difference)
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
-    texts = [method, *(str(counted[word]) for word in RETRAINED)]
-    texts += [signed(sum(values) / len(values)) if values else "–"]
-    texts += ["–" if math.isnan(low) else f"{signed(low)} to {signed(high)}", str(len(networks))]
-    return tuple(map(Text, texts))
+    whole = "{:.0f}".format
+    cells = (
+        method,
+        *(Number(counted[word], form=whole) for word in RETRAINED),
+        known(Number(summarise(values).mean, form=signed), "–"),
+        known(Span(low, high, signed), "–"),
+        Number(len(networks), form=whole),
+    )
+    return tuple(map(Text, cells))

@@ -16,11 +16,11 @@ import io
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,18 +29,16 @@ from bench.base import regular
 from bench.base.schema import Strict
 from bench.base.spelling import Spelling
 from bench.errors import UserError
-from bench.report.layout import Block, Text, same
+from bench.plan.grid import Cell, CellKey, Network, Plan
+from bench.report.layout import Block, Number, Text, Value, known, target
 from bench.results.record import Result
 from bench.statistics import summarise
 
 if TYPE_CHECKING:
-    from bench.plan.grid import Cell, Plan
+    from bench.report.cell import CellResult
     from bench.results.measurements import Source
 
 FILE = "churn.csv"
-
-Place = tuple[str, str, str, float | None]
-"""Data set, architecture, method and point."""
 
 
 class Pair(Strict):
@@ -61,9 +59,9 @@ class Pair(Strict):
     differing: int = Field(ge=0)
 
     @property
-    def place(self) -> Place:
+    def key(self) -> CellKey:
         """The cell."""
-        return self.dataset, self.architecture, self.method, self.point
+        return CellKey(self.dataset, self.architecture, self.method, self.point)
 
 
 @dataclass
@@ -73,11 +71,11 @@ class Churn:
     Attributes:
         shares: by cell and what it is set against, a pair of numbers per pair of networks; the multiple is NaN where
             neither network errs.
-        notes: by data set and architecture, what is not shown.
+        notes: what is not shown.
     """
 
-    shares: dict[tuple[Place, str], list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
-    notes: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    shares: dict[tuple[CellKey, str], list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    notes: dict[Network, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read(plan: Plan, records: Mapping[str, Source]) -> Churn:
@@ -95,13 +93,13 @@ def read(plan: Plan, records: Mapping[str, Source]) -> Churn:
             where = (
                 f"{pair.method} at {plan.spelling.percent(pair.point or 0)}, seeds {pair.seed} and {pair.other_seed}"
             )
-            found.notes[pair.dataset, pair.architecture].append(
+            found.notes[pair.key.network].append(
                 f"Not shown: churn of {where}, which cannot be that of networks with the recorded accuracies."
             )
             continue
         mean = (first + second) / 2
         multiple = pair.differing / mean if mean else float("nan")
-        found.shares[pair.place, pair.against].append((100 * pair.differing / pair.images, multiple))
+        found.shares[pair.key, pair.against].append((100 * pair.differing / pair.images, multiple))
     return found
 
 
@@ -136,9 +134,8 @@ class _Networks:
 
     def __init__(self, plan: Plan, records: Mapping[str, Source], found: Churn) -> None:
         self._records, self._found = records, found
-        self._cells: dict[Place, dict[int, tuple[str, Result]]] = {}
-        for cell in plan.cells:
-            self._cells[cell.dataset, cell.architecture, cell.method, cell.point] = dict(self._results(cell))
+        self._cells = {cell.key: dict(self._results(cell)) for cell in plan.cells}
+        self._dense = {network: self._cells[cell.key] for network, cell in plan.dense.items()}
         self._read: dict[tuple[str, float | None], np.ndarray | None] = {}
 
     def _results(self, cell: Cell) -> Iterator[tuple[int, tuple[str, Result]]]:
@@ -150,40 +147,36 @@ class _Networks:
 
     def errors(self, pair: Pair) -> tuple[float, float] | None:
         """The errors of the two networks in %, as recorded; None if they have no such records."""
-        own = self._cells.get(pair.place, {})
-        others = self._dense(pair.place) if pair.against == "dense" else own
+        own = self._cells.get(pair.key, {})
+        others = self._dense.get(pair.key.network, {}) if pair.against == "dense" else own
         if pair.seed not in own or pair.other_seed not in others:
             return None
         return 100 - own[pair.seed][1].accuracy, 100 - others[pair.other_seed][1].accuracy
 
-    def _dense(self, place: Place) -> dict[int, tuple[str, Result]]:
-        dataset, architecture, *_ = place
-        return self._cells.get((dataset, architecture, "dense", None), {})
-
     def pairs(self) -> Iterator[Pair]:
         """Every pair whose predictions are there."""
-        for place, networks in self._cells.items():
+        for key, networks in self._cells.items():
             twins = [
                 ("seed", seed, networks[seed], other, networks[other]) for seed, other in combinations(networks, 2)
             ]
-            dense = self._dense(place) if place[2] != "dense" else {}
+            dense = self._dense.get(key.network, {}) if key.method != "dense" else {}
             twins += [("dense", seed, networks[seed], seed, dense[seed]) for seed in networks if seed in dense]
             for against, seed, one, other, another in twins:
-                first, second = self._predictions(place, *one), self._predictions(place, *another)
+                first, second = self._predictions(key, *one), self._predictions(key, *another)
                 if first is None or second is None:
                     continue
-                names = dict(zip(("dataset", "architecture", "method", "point"), place, strict=True))
                 counts = {"images": len(first), "differing": int((first != second).sum())}
-                yield Pair.model_validate(names | {"seed": seed, "against": against, "other_seed": other} | counts)
+                twin = {"seed": seed, "against": against, "other_seed": other}
+                yield Pair.model_validate(key._asdict() | twin | counts)
 
-    def _predictions(self, place: Place, run: str, result: Result) -> np.ndarray | None:
+    def _predictions(self, key: CellKey, run: str, result: Result) -> np.ndarray | None:
         if (run, result.point) not in self._read:
             path = self._records[run].path.with_name(Path(result.predictions).name)
             try:
                 self._read[run, result.point] = _load(path, result.test_images)
             except _UNREADABLE as error:
                 self._read[run, result.point] = None
-                self._found.notes[place[:2]].append(f"Not shown: churn with {path} ({str(error)[:100]}).")
+                self._found.notes[key.network].append(f"Not shown: churn with {path} ({str(error)[:100]}).")
         return self._read[run, result.point]
 
 
@@ -206,41 +199,31 @@ def _load(path: Path, images: int) -> np.ndarray | None:
 _HEAD = ("Method", "Target", "Accuracy", "Between seeds", "× error", "From dense of the seed", "× error of both")
 
 
-def block(lines: Sequence[Mapping[str, Any]], accuracy: Mapping[Any, Text], churn: Churn) -> Block:
+def block(results: Sequence[CellResult], churn: Churn) -> Block:
     """The churn of the cells that have any.
 
     Args:
-        lines: of `bench.report.summary.cells`, all of one architecture and data set.
-        accuracy: what stands for the accuracy of a cell, by method and point.
+        results: from `bench.report.summary.cells`, all of one network.
         churn: from `read`.
     """
-    target = Spelling.of(line["point"] for line in lines).target
+    spelling = Spelling.of(each.point for each in results)
     rows = []
-    for line in lines:
-        point = same(line["point"])
-        place = (line["dataset"], line["architecture"], line["method"], point)
-        seeds, dense = (churn.shares.get((place, against), []) for against in ("seed", "dense"))
+    for each in results:
+        key = each.cell.key
+        seeds, dense = (churn.shares.get((key, against), []) for against in ("seed", "dense"))
         if seeds or dense:
-            texts = [
-                line["method"],
-                target(point),
-                accuracy[line["method"], point].text,
-                *_shown(seeds),
-                *_shown(dense),
-            ]
-            rows.append(tuple(map(Text, texts)))
+            values = [each.method, target(each.point, spelling), each.number]
+            rows.append(tuple(map(Text, (*values, *_shown(seeds), *_shown(dense)))))
     title = (
         "Churn: test images on which two networks disagree, in % (pairs of networks), and as a multiple of their error"
     )
     return Block(title, _HEAD, tuple(rows))
 
 
-def _shown(shares: Iterable[tuple[float, float]]) -> tuple[str, str]:
-    """``5.21 ± 0.30 (3)`` and ``0.95``, the means over pairs."""
-    shares = list(shares)
+def _shown(shares: Sequence[tuple[float, float]]) -> tuple[Value, Value]:
+    """The means over pairs of networks."""
     if not shares:
         return "–", "–"
     count, mean, std = summarise([share for share, _ in shares])
     multiples = [multiple for _, multiple in shares if multiple == multiple]
-    spread = f" ± {std:.2f}" if count > 1 else ""
-    return f"{mean:.2f}{spread} ({count})", f"{summarise(multiples).mean:.2f}" if multiples else "–"
+    return Number(mean, std, count), known(Number(summarise(multiples).mean), "–")

@@ -12,22 +12,37 @@ A network that collapsed counts with the accuracy that it has: to be at chance l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bench.base.spelling import Spelling
-from bench.report.layout import Block, Text, points, signed
-from bench.results.measurements import key
+from bench.report.cell import CellResult
+from bench.report.layout import Block, Span, Text, known, points, signed
 from bench.statistics import Interval, equivalence, interval, summarise
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.plan.claims import Claim
-    from bench.plan.grid import Cell, Plan
+    from bench.plan.grid import Network
 
-Ruling = Literal["holds", "contradicted", "open"]
+
+class Ruling(StrEnum):
+    """What runs say about a claim; letter and colour are those of the verdict that it resembles."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    OPEN = "open"
+
+    @property
+    def letter(self) -> str:
+        """What stands for it on the page."""
+        return self[0].upper()
+
+    @property
+    def colour(self) -> str:
+        """The name of its colour on the page, a class of `templates/tables.css`."""
+        return {"holds": "reproduced", "contradicted": "below", "open": "inconclusive"}[self]
 
 
 @dataclass(frozen=True)
@@ -41,8 +56,7 @@ class Finding:
     """
 
     claim: Claim
-    dataset: str
-    architecture: str
+    network: Network
     point: float
     seeds: int
     left: float
@@ -56,62 +70,44 @@ class Finding:
         """What the interval says."""
         low, high = self.interval
         if math.isnan(low):
-            return "open"
-        if self.claim.equality:
-            found = equivalence(self.interval, self.claim.margin)
-            return "holds" if found == "within" else "open" if found == "open" else "contradicted"
-        return "holds" if low > 0 else "contradicted" if high < 0 else "open"
+            return Ruling.OPEN
+        if not self.claim.equality:
+            return Ruling.HOLDS if low > 0 else Ruling.CONTRADICTED if high < 0 else Ruling.OPEN
+        found = equivalence(self.interval, self.claim.margin)
+        return Ruling.HOLDS if found == "within" else Ruling.OPEN if found == "open" else Ruling.CONTRADICTED
 
 
-def examine(claims: tuple[Claim, ...], plan: Plan, table: pd.DataFrame) -> list[Finding]:
-    """Every claim at every point of every network where both methods have cells; the dense network is at point 0.
-
-    Args:
-        claims: of the grid.
-        plan: its cells.
-        table: a line per run and point (`bench.results.measurements`).
-    """
-    cells = {(cell.method, *_place(cell)): cell for cell in plan.cells}
-    return [
-        _examine(claim, left, cells[claim.methods[1], *_place(left)], table)
+def examine(claims: Iterable[Claim], results: Sequence[CellResult]) -> list[Finding]:
+    """Every claim at every point of every network where both methods have cells; the dense network is at point 0."""
+    cells = {(each.method, each.network, each.point or 0.0): each for each in results}
+    pairs = [
+        (claim, left, cells.get((claim.methods[1], left.network, left.point or 0.0)))
         for claim in claims
-        for left in plan.cells
-        if left.method == claim.methods[0] and _asked(claim, left) and (claim.methods[1], *_place(left)) in cells
+        for left in results
+        if left.method == claim.methods[0] and _asked(claim, left.point or 0.0)
     ]
+    return [_examine(claim, left, right) for claim, left, right in pairs if right]
 
 
-def _place(cell: Cell) -> tuple[str, str, float]:
-    return cell.dataset, cell.architecture, cell.point or 0.0
+def _asked(claim: Claim, point: float) -> bool:
+    return not claim.points or any(math.isclose(point, each) for each in claim.points)
 
 
-def _asked(claim: Claim, cell: Cell) -> bool:
-    return not claim.points or any(math.isclose(cell.point or 0.0, point) for point in claim.points)
-
-
-def _examine(claim: Claim, left: Cell, right: Cell, table: pd.DataFrame) -> Finding:
-    ours, theirs = _by_seed(left, table), _by_seed(right, table)
-    seeds = sorted(ours.keys() & theirs.keys())
-    differences = [ours[seed][0] - theirs[seed][0] for seed in seeds]
+def _examine(claim: Claim, left: CellResult, right: CellResult) -> Finding:
+    ours, theirs = ({run.seed: run for run in each.scored} for each in (left, right))
+    pairs = [(ours[seed], theirs[seed]) for seed in sorted(ours.keys() & theirs.keys())]
+    differences = [one.accuracy - other.accuracy for one, other in pairs]
     return Finding(
         claim=claim,
-        dataset=left.dataset,
-        architecture=left.architecture,
+        network=left.network,
         point=left.point or 0.0,
-        seeds=len(seeds),
-        left=summarise([ours[seed][0] for seed in seeds]).mean,
-        right=summarise([theirs[seed][0] for seed in seeds]).mean,
+        seeds=len(pairs),
+        left=summarise([one.accuracy for one, _ in pairs]).mean,
+        right=summarise([other.accuracy for _, other in pairs]).mean,
         difference=summarise(differences).mean,
         interval=interval(differences),
-        collapsed=sum(ours[seed][1] + theirs[seed][1] for seed in seeds),
+        collapsed=sum(run.outcome == "collapsed" for pair in pairs for run in pair),
     )
-
-
-def _by_seed(cell: Cell, table: pd.DataFrame) -> dict[int, tuple[float, bool]]:
-    """Accuracy, and whether the network is collapsed, of a cell's runs that have one."""
-    runs = {key(run, cell.point) for _, run in cell.runs}
-    chosen = table[table["key"].isin(runs) & table["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
-    columns = (chosen["seed"], chosen["accuracy"], chosen["outcome"])
-    return {int(seed): (float(value), outcome == "collapsed") for seed, value, outcome in zip(*columns, strict=True)}
 
 
 def block(findings: Sequence[Finding]) -> Block:
@@ -123,19 +119,18 @@ def block(findings: Sequence[Finding]) -> Block:
 
 
 def _row(finding: Finding, point: str) -> tuple[Text, ...]:
-    low, high = finding.interval
     collapsed = f" ({finding.collapsed} collapsed)" if finding.collapsed else ""
-    texts = [
+    values = (
         f"{finding.claim.claim} ({finding.claim.source})",
-        f"{finding.architecture} on {finding.dataset}",
+        str(finding.network),
         point,
         f"{points(finding.left)} and {points(finding.right)}{collapsed}",
         signed(finding.difference),
-        "" if math.isnan(low) else f"{signed(low)} to {signed(high)}",
+        known(Span(*finding.interval, form=signed)),
         str(finding.seeds),
         finding.ruling,
-    ]
-    return tuple(map(Text, texts))
+    )
+    return tuple(map(Text, values))
 
 
 def notes(claims: tuple[Claim, ...]) -> tuple[str, ...]:

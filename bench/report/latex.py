@@ -79,7 +79,7 @@ def _tables(block: Block, title: str, label: str, notes: Sequence[str], warning:
         body = Body(shared)
         lines = [line for group in part for line in ([r"\addlinespace"] * spaced + body.lines(group))]
         below = [_mark(letter, f"{text}.") for text, letter in body.letters.items()]
-        below += [*shared.remarks, *notes] if number == len(parts) else []
+        below += [*shared.remarks, *map(breakable, block.notes), *notes] if number == len(parts) else []
         caption = breakable(title) + (" (continued)." if number > 1 else ".")
         yield Table(
             caption=caption + (rf" \textbf{{{breakable(warning)}}}" if warning else ""),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.report.layout import Block, Text
+from bench.report.layout import NOTHING, Block, Number, Reason, Span, Text
 from bench.report.tex import breakable, tex
 
 LONGEST = 26
@@ -19,19 +18,15 @@ WORDS = 16
 EM = 0.52
 """Width of an average letter in em."""
 
-_NUMBER = re.compile(r"^(?P<mean>[−+]?\d[\d.,]*)(?: ± (?P<std>\d[\d.]*))?(?P<count> \(\d+\))?(?: \((?P<words>\D+)\))?$")
-"""``91.10 ± 0.10 (3)``, ``93.00 (best epoch)`` and the like."""
-
-_REASON = re.compile(r"^(?P<word>[a-z ]+): .+$")
-
-_UNIT = re.compile(r"^(?P<value>[−+]?\d[\d.,]*(?: to [−+]?\d[\d.,]*)?) (?P<unit>%|×|kB)$")
+BREAKS = str.maketrans({",": ", ", "[": "[ ", "=": "= "})
+"""Where a long name may be broken."""
 
 Row = tuple[Text, ...]
 
 
 def broken(name: str, letters: int = LONGEST) -> list[str]:
     """About the lines that a long name takes."""
-    return textwrap.wrap(re.sub(r"([,\[=])", r"\1 ", name), letters) if len(name) > letters else [name]
+    return textwrap.wrap(name.translate(BREAKS), letters) if len(name) > letters else [name]
 
 
 class Shared:
@@ -51,36 +46,29 @@ class Shared:
         self.widths = [max((len(row[index].text) for row in self.rows), default=0) for index in range(len(self.head))]
 
     def _without_count(self) -> None:
-        counts = {found["count"] for row in self.rows for text in row if (found := _NUMBER.match(text.text))} - {None}
+        means = [text.value for row in self.rows for text in row if isinstance(text.value, Number)]
+        counts = {mean.n for mean in means if mean.is_whole} - {None}
         if len(counts) == 1:
-            (count,) = counts
-            self.rows = [tuple(replace(text, text=text.text.replace(count, "")) for text in row) for row in self.rows]
-            self.remarks.append(f"Each mean is over {count.strip(' ()')} values.")
+            self.rows = [tuple(map(_uncounted, row)) for row in self.rows]
+            self.remarks.append(f"Each mean is over {counts.pop()} values.")
 
     def _without_units(self) -> None:
         for index in range(1, len(self.head)):
-            found = [_UNIT.match(row[index].text) for row in self.rows if row[index].text not in ("", "–")]
-            units = {match["unit"] if match else None for match in found}
+            values = [row[index].value for row in self.rows if row[index].value not in NOTHING]
+            units = {value.unit if isinstance(value, Number | Span) else "" for value in values}
             if len(units) == 1 and (unit := units.pop()):
                 self.head[index] += f" ({unit})"
-                self.rows = [
-                    (
-                        *row[:index],
-                        replace(row[index], text=row[index].text.removesuffix(f" {unit}")),
-                        *row[index + 1 :],
-                    )
-                    for row in self.rows
-                ]
+                self.rows = [(*row[:index], _bare(row[index]), *row[index + 1 :]) for row in self.rows]
 
     def spread(self, index: int) -> int:
         """Letters of the longest standard deviation of a column."""
-        found = [_NUMBER.match(row[index].text) for row in self.rows]
-        return max((len(match["std"]) for match in found if match and match["std"]), default=0)
+        values = (row[index].value for row in self.rows)
+        return max((len(each.spread) for each in values if isinstance(each, Number) and each.is_whole), default=0)
 
     def column(self, index: int) -> str:
         """How ``tabular`` sets a column."""
         if self.numbers:
-            return "r" if index and any(re.search(r"\d", row[index].text) for row in self.rows) else "l"
+            return "r" if index and any(isinstance(row[index].value, Number | Span) for row in self.rows) else "l"
         if index and self.widths[index] > LONGEST:
             return rf">{{\raggedright\arraybackslash}}p{{{_width(self.prose())}}}"
         return "l"
@@ -108,6 +96,17 @@ class Shared:
             return tex(self.head[index])
         side = "l" if self.column(index) != "r" else "r"
         return rf"\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}" + r"\\".join(map(tex, lines)) + r"\end{tabular}"
+
+
+def _uncounted(text: Text) -> Text:
+    match text.value:
+        case Number(is_whole=True) as number:
+            return replace(text, value=replace(number, n=None, planned=None))
+    return text
+
+
+def _bare(text: Text) -> Text:
+    return replace(text, value=replace(text.value, unit="")) if isinstance(text.value, Number | Span) else text
 
 
 def _width(letters: int) -> str:
@@ -144,37 +143,39 @@ class Body:
         return rf"\raisebox{{0pt}}[\height][0pt]{{{box}}}" if lines <= len(group) else box
 
     def _cell(self, text: Text, index: int) -> str:
-        shown = self._number(text, index) if self.shared.numbers else _set(breakable(text.text), text)
+        shown = self._value(text, index) if self.shared.numbers else _set(breakable(text.text), text)
         marks = " ".join(text.marks)
         if not marks:
             return _guarded(shown)
         above = rf"\textsuperscript{{{tex(marks)}}}"
         return _guarded(shown) + (rf"\rlap{{{above}}}" if len(marks) == 1 else above)
 
-    def _number(self, text: Text, index: int) -> str:
-        """A number with its spread in small print; words are small, too, and what they explain is a footnote."""
-        found = _NUMBER.match(text.text)
-        if found is None:
-            return self._words(text)
-        shown = _set(tex(found["mean"]), text)
-        if found["std"]:
-            missing = self.shared.spread(index) - len(found["std"])
-            padding = rf"\phantom{{{'0' * missing}}}" if missing else ""
-            shown += rf"{{\scriptsize\,$\pm$\,{found['std']}{padding}}}"
-        if found["count"]:
-            shown += rf"{{\scriptsize{found['count']}}}"
-        return shown + (self._footnote(found["words"]) if found["words"] else "")
+    def _value(self, text: Text, index: int) -> str:
+        """What stands in a column of numbers; words are small, and what explains them is a footnote."""
+        match text.value:
+            case Number(unit="", is_whole=True) as number:
+                return self._number(number, text, index)
+            case Number():
+                return _set(tex(text.text), text)
+            case Span():  # it stands behind the number that it is of
+                return _small(_set(tex(text.text), text))
+            case Reason(word):
+                return _small(_set(tex(word), text)) + self._footnote(text.text)
+            case words if len(words) > WORDS:
+                return "--" + self._footnote(words)
+            case words:
+                return _small(_set(tex(words), text)) if len(words) > 1 else tex(words)
 
-    def _words(self, text: Text) -> str:
-        reason = _REASON.match(text.text)
-        if reason:
-            return rf"{{\scriptsize {_set(tex(reason['word']), text)}}}{self._footnote(text.text)}"
-        if re.search(r"\d", text.text):
-            small = " to " in text.text  # an interval stands behind the number that it is of
-            return rf"{{\scriptsize {_set(tex(text.text), text)}}}" if small else _set(tex(text.text), text)
-        if len(text.text) > WORDS:
-            return "--" + self._footnote(text.text)
-        return rf"{{\scriptsize {_set(tex(text.text), text)}}}" if len(text.text) > 1 else tex(text.text)
+    def _number(self, number: Number, text: Text, index: int) -> str:
+        """A number with its spread in small print."""
+        shown = _set(tex(number.form(number.mean)), text)
+        if number.spread:
+            missing = self.shared.spread(index) - len(number.spread)
+            padding = rf"\phantom{{{'0' * missing}}}" if missing else ""
+            shown += rf"{{\scriptsize\,$\pm$\,{number.spread}{padding}}}"
+        if number.count:
+            shown += rf"{{\scriptsize {number.count}}}"
+        return shown + (self._footnote(number.remark) if number.remark else "")
 
     def _footnote(self, text: str) -> str:
         """The mark of a footnote, a letter or two; the same text has the same mark."""
@@ -186,6 +187,10 @@ class Body:
 def _set(shown: str, text: Text) -> str:
     shown = f"{shown}?" if text.open else shown
     return rf"\textbf{{{shown}}}" if text.best else rf"\underline{{{shown}}}" if text.within else shown
+
+
+def _small(shown: str) -> str:
+    return rf"{{\scriptsize {shown}}}"
 
 
 def _guarded(shown: str) -> str:

@@ -15,28 +15,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.base.spelling import Spelling
-from bench.report.layout import Block, Chapter, Text, signed
+from bench.plan.grid import Network
+from bench.report.cell import CellResult
+from bench.report.layout import Block, Chapter, Number, Span, Text, known, signed
 from bench.report.per_input import is_target
 from bench.report.summary import FEWEST
-from bench.results.measurements import key
 from bench.statistics import Interval, summarise
 from bench.statistics.bootstrap import Cells, draws, improvement, iqm, p_value, percentiles
 from bench.statistics.ranking import LEVEL, holm
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from bench.plan.grid import Cell, Plan
-
-Place = tuple[str, str, float]
-"""Data set, architecture and point."""
+Place = tuple[Network, float]
+"""A network at a point."""
 
 Protocol = tuple[str, str]
 """Recipe and prunable set."""
@@ -48,7 +43,8 @@ class Family:
 
     Attributes:
         scores: by method, of each of `places` the scores of its seeds.
-        lengths: by method, how many times the epochs of the dense training its runs had, parents included.
+        lengths: by method, how many times the epochs of the dense training its runs had, parents included; NaN where
+            dense was not trained.
         left_out: methods that cannot stand with them, and why.
     """
 
@@ -79,80 +75,47 @@ class Standing:
     open: bool
 
 
-def families(plan: Plan, table: pd.DataFrame) -> list[Family]:
+def families(results: Iterable[CellResult]) -> list[Family]:
     """The methods that can be compared over cells, one family per recipe and prunable set."""
-    specs = {spec.id: spec for spec in plan.runs}
-    found: dict[Protocol, dict[str, dict[Place, Cell]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in plan.cells:
-        if cell.point is None or not is_target(cell.method) or not cell.runs:
-            continue
-        spec = specs[cell.runs[0][1]]
-        place = (cell.dataset, cell.architecture, cell.point)
-        found[spec.recipe_text, spec.prunable][cell.method][place] = cell
-    scores = _Scores(plan, table)
-    made = [_family(protocol, methods, scores) for protocol, methods in found.items()]
+    found: dict[Protocol, dict[str, dict[Place, CellResult]]] = defaultdict(lambda: defaultdict(dict))
+    results = list(results)
+    for each in results:
+        if each.point is not None and is_target(each.method) and each.runs:
+            found[each.recipe, each.prunable][each.method][each.network, each.point] = each
+    percent = Spelling.of(each.point for each in results).percent
+    made = [_family(protocol, methods, percent) for protocol, methods in found.items()]
     return [family for family in made if len(family.scores) > 1 and len(family.places) > 1]
 
 
-class _Scores:
-    """The scores of cells, and what is missing."""
-
-    def __init__(self, plan: Plan, table: pd.DataFrame) -> None:
-        self.percent = plan.spelling.percent
-        counted = table[table["outcome"].isin(["ok", "collapsed"])].dropna(subset="accuracy")
-        self._accuracy = dict(zip(counted["key"], counted["accuracy"], strict=True))
-        self._epochs = dict(zip(counted["key"], counted["epochs"], strict=True))
-        dense = {(cell.dataset, cell.architecture): cell for cell in plan.cells if cell.method == "dense"}
-        self._dense = {network: summarise(self._values(cell)).mean for network, cell in dense.items()}
-        self._dense_epochs = {network: self._length(cell) for network, cell in dense.items()}
-
-    def _keys(self, cell: Cell) -> list[str]:
-        keys = [key(run, cell.point) for _, run in cell.runs]
-        return [each for each in keys if each in self._accuracy]
-
-    def _values(self, cell: Cell) -> list[float]:
-        return [float(self._accuracy[each]) for each in self._keys(cell)]
-
-    def _length(self, cell: Cell) -> float:
-        return summarise([float(self._epochs[each]) for each in self._keys(cell)]).mean
-
-    def length(self, cells: Iterable[Cell]) -> float:
-        """Epochs as a multiple of the dense training's, the mean over cells; NaN where dense was not trained."""
-        dense = [(cell, self._dense_epochs[cell.dataset, cell.architecture]) for cell in cells]
-        return summarise([self._length(cell) / epochs if epochs else math.nan for cell, epochs in dense]).mean
-
-    def __call__(self, cell: Cell) -> list[float]:
-        dense = self._dense.get((cell.dataset, cell.architecture), math.nan)
-        return [value - dense for value in self._values(cell)]
-
-    def lacks(self, cell: Cell) -> str:
-        """Why the cell cannot be used; empty if it can."""
-        where = f"for {cell.architecture} on {cell.dataset}"
-        if math.isnan(self._dense.get((cell.dataset, cell.architecture), math.nan)):
-            return f"no dense network {where}"
-        got, asked = len(self._values(cell)), len(cell.runs)
-        if got < max(asked, FEWEST):
-            return f"{got} of {max(asked, FEWEST)} seeds gave a network at {self.percent(cell.point or 0)} {where}"
-        return ""
-
-
-def _family(protocol: Protocol, methods: Mapping[str, Mapping[Place, Cell]], scores: _Scores) -> Family:
+def _family(
+    protocol: Protocol, methods: Mapping[str, Mapping[Place, CellResult]], percent: Callable[[float], str]
+) -> Family:
     """The cells are those that most methods were asked for; among equally many methods, the most cells."""
     asked = Counter(frozenset(cells) for cells in methods.values())
     shared = max(asked, key=lambda places: (asked[places], len(places), sorted(places)))
     family = Family(protocol, tuple(sorted(shared)), {})
     for method, cells in methods.items():
         missing = sorted(shared - set(cells))
-        lacks = [reason for place in family.places if place in cells and (reason := scores.lacks(cells[place]))]
+        lacks = [reason for place in family.places if place in cells and (reason := _lacks(cells[place], percent))]
         if missing:
-            dataset, architecture, point = missing[0]
-            family.left_out[method] = f"no cell at {scores.percent(point)} for {architecture} on {dataset}"
+            network, point = missing[0]
+            family.left_out[method] = f"no cell at {percent(point)} for {network}"
         elif lacks:
             family.left_out[method] = lacks[0]
         else:
-            family.scores[method] = [scores(cells[place]) for place in family.places]
-            family.lengths[method] = scores.length(cells[place] for place in family.places)
+            own = [cells[place] for place in family.places]
+            family.scores[method] = [[run.accuracy - each.dense.mean for run in each.scored] for each in own]
+            lengths = [each.epochs_relative for each in own if not math.isnan(each.epochs_relative)]
+            family.lengths[method] = summarise(lengths).mean
     return family
+
+
+def _lacks(each: CellResult, percent: Callable[[float], str]) -> str:
+    """Why the cell cannot be used; empty if it can."""
+    if math.isnan(each.dense.mean):
+        return f"no dense network for {each.network}"
+    got, asked = len(each.scored), max(len(each.runs), FEWEST)
+    return f"{got} of {asked} seeds gave a network at {percent(each.point or 0)} for {each.network}" * (got < asked)
 
 
 def rank(family: Family) -> list[Standing]:
@@ -220,24 +183,24 @@ def _title(family: Family) -> str:
 
 def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
     for index, one in enumerate(rank(family)):
-        first, length = index == 0, family.lengths[one.method]
+        first = index == 0
         yield (
             Text(one.method),
-            Text(signed(one.iqm), best=first, open=one.open),
-            Text(_interval(*map(signed, one.interval))),
-            Text(signed(one.mean)),
-            Text("–" if first else f"{100 * one.beaten:.0f} %"),
+            Text(Number(one.iqm, form=signed), best=first, open=one.open),
+            Text(Span(*one.interval, form=signed)),
+            Text(Number(one.mean, form=signed)),
+            Text("–" if first else Number(100 * one.beaten, form=_WHOLE, unit="%")),
             Text(_shares(one.beaten_interval) if 0 < one.beaten < 1 and not first else "–"),
-            Text("–" if math.isnan(length) else f"{length:.2f}"),
+            Text(known(Number(family.lengths[one.method]), "–")),
         )
 
 
-def _interval(low: str, high: str) -> str:
-    return f"{low} to {high}"
+def _shares(interval: Interval) -> Span:
+    low, high = interval
+    return Span(100 * low, 100 * high, _WHOLE, "%")
 
 
-def _shares(interval: Interval) -> str:
-    return _interval(*(f"{100 * value:.0f}" for value in interval)) + " %"
+_WHOLE = "{:.0f}".format
 
 
 _RULE = (
@@ -252,13 +215,10 @@ _RULE = (
 
 def _notes(family: Family) -> Iterator[str]:
     percent = Spelling.of(point for *_, point in family.places).percent
-    networks: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for dataset, architecture, point in family.places:
-        networks[dataset, architecture].append(point)
-    where = "; ".join(
-        f"{architecture} on {dataset} at {', '.join(map(percent, points))}"
-        for (dataset, architecture), points in networks.items()
-    )
+    networks: dict[Network, list[float]] = defaultdict(list)
+    for network, point in family.places:
+        networks[network].append(point)
+    where = "; ".join(f"{network} at {', '.join(map(percent, points))}" for network, points in networks.items())
     yield f"Cells under recipe {family.protocol[0]}: {where}."
     if family.left_out:
         reasons = "; ".join(f"{method} ({reason})" for method, reason in family.left_out.items())

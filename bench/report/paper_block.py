@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bench.base.spelling import Spelling
+from bench.published.comparison import Compared
 from bench.published.outcomes import Outcome
-from bench.report import per_input
-from bench.report.layout import Block, Text, same, signed
+from bench.report import cell, per_input
+from bench.report.cell import CellResult
+from bench.report.layout import Block, Reason, Text, Value, known
+
+if TYPE_CHECKING:
+    from bench.plan.grid import CellKey
 
 NO_NUMBER = "no published number"
 
-Line = Mapping[str, Any]
-Key = tuple[str, float | None]
 
-
-def paper_block(paper: str, lines: Iterable[Line], accuracy: Mapping[Key, Text], compared: Iterable[Line]) -> Block:
+def paper_block(paper: str, results: Sequence[CellResult], accuracy: Mapping[CellKey, Text]) -> Block:
     """Five rows a method: the published number, ours, the difference, the verdict, and where the printed value lies.
 
     The difference has its 90 % interval; the last row takes the printed value as if it were exact.
 
     Args:
         paper: the beginning of the paper's name in `published/`; numbers of other papers are not shown here.
-        lines: the cells of one architecture and data set, from `bench.report.summary.cells`.
-        accuracy: their accuracies as printed elsewhere, by method and point; shown where nothing is published.
-        compared: the published rows about them, from `bench.published.comparison.compare`, the fittest of a cell first.
+        results: of one network.
+        accuracy: what stands for the accuracy of a cell; shown where nothing is published.
     """
-    keys = [(line["method"], same(line["point"])) for line in lines]
-    spelling = Spelling.of(point for _, point in keys)
-    cells = {key: per_input.point_name(*key, spelling) for key in keys}
-    theirs: dict[Key, Line] = {}
-    for row in compared:
-        if row["paper"].startswith(paper):
-            theirs.setdefault((row["method"], same(row["point"])), row)
-    order = {column: point if point is not None else -1.0 for (_, point), column in cells.items()}
+    spelling = Spelling.of(each.point for each in results)
+    cells: dict[str, dict[str, CellResult]] = {}
+    order: dict[str, float] = {}
+    for each in results:
+        column = per_input.point_name(each.method, each.point, spelling)
+        cells.setdefault(each.method, {})[column] = each
+        order[column] = -1.0 if each.point is None else each.point
     columns = sorted(order, key=lambda column: order[column])
     rows: list[tuple[Text, ...]] = []
-    for method in dict.fromkeys(method for method, _ in cells):
-        at = {column: key for key, column in cells.items() if key[0] == method}
-        five = [_five(theirs.get(at[column]), accuracy[at[column]]) if column in at else _BLANK for column in columns]
+    for method, at in cells.items():
+        theirs = {column: _of_paper(paper, each) for column, each in at.items()}
+        five = [_five(theirs[column], accuracy[at[column].cell.key]) if column in at else _BLANK for column in columns]
         heads = (_name(method, theirs), *[Text("")] * (len(_ROWS) - 1))
         rows += [(heads[index], Text(what), *(texts[index] for texts in five)) for index, what in enumerate(_ROWS)]
     title = f"As the paper prints it ({paper})"
@@ -54,37 +53,36 @@ _BLANK = (Text("–"), Text("–"), Text(""), Text(""), Text(""))
 """Where a method has no cell."""
 
 
-def _name(method: str, theirs: Mapping[Key, Line]) -> Text:
+def _of_paper(paper: str, result: CellResult) -> Compared | None:
+    """The paper's number that fits a cell best."""
+    return next((each for each in result.published if each.row.paper.startswith(paper)), None)
+
+
+def _name(method: str, theirs: Mapping[str, Compared | None]) -> Text:
     """Our name, and the paper's in brackets if it is another."""
-    printed = next((row["method_printed"] for (own, _), row in theirs.items() if own == method), method)
+    printed = next((each.row.method_printed for each in theirs.values() if each), method)
     return Text(method if printed.lower() == method else f"{method} ({printed})")
 
 
-def _five(row: Line | None, accuracy: Text) -> tuple[Text, ...]:
-    ours = replace(accuracy, marks=tuple(mark for mark in accuracy.marks if mark.isdigit()))  # verdicts stand below
-    if row is None:
+def _five(theirs: Compared | None, accuracy: Text) -> tuple[Text, ...]:
+    ours = replace(accuracy, letter="")  # verdicts stand below
+    if theirs is None:
         return Text(NO_NUMBER), ours, Text(""), Text(""), Text("")
-    best = " (best epoch)" if row["report"] == "best" else ""
-    if best and row["ours_n"]:
-        ours = Text(f"{_number(row['ours'], row['ours_std'])} ({row['ours_n']})")
-    half = "" if math.isnan(row["half_width"]) else f" ± {row['half_width']:.2f}"
-    difference = signed(row["difference"])
+    best = "best epoch" if theirs.row.report == "best" else ""
+    if best and theirs.ours.n:
+        ours = Text(cell.ours(theirs))
     return (
-        Text(_number(row["published"], row["published_std"]) + best),
+        Text(replace(cell.theirs(theirs), remark=best)),
         ours,
-        Text(difference + half if difference else ""),
-        Text(verdict(row)),
-        Text(row["printed"]),
+        Text(known(cell.difference(theirs))),
+        Text(verdict(theirs)),
+        Text(theirs.printed),
     )
 
 
-def verdict(row: Line) -> str:
+def verdict(compared: Compared) -> Value:
     """The verdict in few words: ``not comparable: unverified, recipe``."""
-    if row["verdict"] != Outcome.NOT_COMPARABLE:
-        return str(row["verdict"])
-    kinds = dict.fromkeys(obstacle.kind for obstacle in row["obstacles"])
-    return f"{Outcome.NOT_COMPARABLE}: {', '.join(kinds)}"
-
-
-def _number(mean: float, std: float) -> str:
-    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+    if compared.outcome is not Outcome.NOT_COMPARABLE:
+        return str(compared.outcome)
+    kinds = dict.fromkeys(obstacle.kind for obstacle in compared.verdict.obstacles)
+    return Reason(compared.outcome, ", ".join(kinds))

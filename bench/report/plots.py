@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from bench import recipe
 from bench.base.atomic import write_atomic
 from bench.base.spelling import Spelling
+from bench.report import per_input
+from bench.report.cell import CellResult, Means
 from bench.report.palette import PALETTE
 
 if TYPE_CHECKING:
@@ -58,48 +59,49 @@ class Kind:
     """A kind of figure: what its x axis shows, the fraction kept at a value of it, and which values may be ticks."""
 
     name: str
-    column: str
+    of: Callable[[Means], float]
     label: str
-    kept: Callable[[Any], Any]
+    kept: Callable[[float], float]
     ticks: tuple[float, ...]
 
 
 # Sparsities crowd towards 100 %; on a logarithmic scale of what is kept, halving it is the same step anywhere.
 MACS = Kind(
     "macs",
-    "macs_kept",
+    lambda means: means.macs_kept,
     "Theoretical MACs kept (% of dense)",
     lambda macs: macs,
     (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
 )
 SPARSITY = Kind(
     "sparsity",
-    "prunable_sparsity",
+    lambda means: means.prunable_sparsity,
     "Sparsity (%)",
     lambda sparsity: 1 - sparsity,
     (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
 )
 
 
-def draw(grid: Grid, cells: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write ``accuracy-{sparsity,macs}-<dataset>.{svg,png}`` from `bench.report.summary.cells`; returns the paths.
+def draw(grid: Grid, results: Sequence[CellResult], folder: Path) -> list[Path]:
+    """Write ``accuracy-{sparsity,macs}-<dataset>.{svg,png}``; returns the paths.
 
     Data sets of which no pruned run has ended get no figure.
     """
     paths = []
     sparsity = replace(SPARSITY, ticks=grid.sparsities or SPARSITY.ticks)
     for dataset in grid.datasets:
-        ended = cells[(cells["dataset"] == dataset) & (cells["n"] > 0)]
-        sparse = ended[ended["reduction_strict"].isna()]  # decided per input, the network itself is dense
+        ended = [each for each in results if each.network.dataset == dataset and each.n]
+        sparse = [each for each in ended if not per_input.decides(each.method)]  # else the network itself is dense
         for kind, shown in ((sparsity, sparse), (MACS, ended)):
-            if shown["point"].notna().any():
+            if any(each.point is not None for each in shown):
                 paths += _figure(grid, shown, kind, folder / f"accuracy-{kind.name}-{dataset}")
     return paths
 
 
-def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Path]:
-    architectures = [name for name in grid.architectures if name in set(cells["architecture"])]
-    methods = list(dict.fromkeys(cells.loc[cells["point"].notna(), "method"]))
+def _figure(grid: Grid, results: Sequence[CellResult], kind: Kind, stem: Path) -> list[Path]:
+    drawn = {each.network.architecture for each in results}
+    architectures = [name for name in grid.architectures if name in drawn]
+    methods = list(dict.fromkeys(each.method for each in results if each.point is not None))
     looks = dict(zip(methods, zip(cycle(PALETTE), cycle(MARKERS), _strokes(), strict=False), strict=False))
     longest, rows = _extent([label for method in methods for label in _wrapped(method).splitlines()])
     columns = -(-rows // ROWS)
@@ -108,7 +110,7 @@ def _figure(grid: Grid, cells: pd.DataFrame, kind: Kind, stem: Path) -> list[Pat
         figure = Figure(figsize=(width, 0.6 + LINE * ROWS), layout="constrained")
         panels = figure.subplots(1, len(architectures), squeeze=False)
         for panel, architecture in zip(panels[0], architectures, strict=True):
-            _panel(panel, cells[cells["architecture"] == architecture], kind, looks)
+            _panel(panel, [each for each in results if each.network.architecture == architecture], kind, looks)
             panel.set_title(architecture, fontsize=9)
             panel.set_xlabel(kind.label)
         panels[0][0].set_ylabel("Top-1 accuracy (%)")
@@ -142,20 +144,21 @@ def _strokes() -> Iterator[str]:
         yield from repeat(stroke, math.lcm(len(PALETTE), len(MARKERS)))
 
 
-def _panel(panel: Axes, cells: pd.DataFrame, kind: Kind, looks: dict[str, tuple[str, str, str]]) -> None:
-    for dense in cells.loc[cells["method"] == "dense"].to_dict("records"):
-        panel.axhline(dense["mean"], color="black", linestyle="--", linewidth=1, label="dense")
-        if dense["n"] > 1:
-            panel.axhspan(dense["mean"] - dense["std"], dense["mean"] + dense["std"], color="black", alpha=0.1, lw=0)
+def _panel(panel: Axes, results: Sequence[CellResult], kind: Kind, looks: dict[str, tuple[str, str, str]]) -> None:
+    for n, mean, std in (each.accuracy for each in results if each.method == "dense"):
+        panel.axhline(mean, color="black", linestyle="--", linewidth=1, label="dense")
+        if n > 1:
+            panel.axhspan(mean - std, mean + std, color="black", alpha=0.1, lw=0)
     for method, (colour, marker, stroke) in looks.items():
-        line = cells[(cells["method"] == method) & (kind.kept(cells[kind.column]) > 0)].sort_values(kind.column)
-        x = -np.log10(kind.kept(line[kind.column]))
-        panel.plot(x, line["mean"], stroke, color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        line = [each for each in results if each.method == method and kind.kept(kind.of(each.means)) > 0]
+        line.sort(key=lambda each: kind.of(each.means))
+        x = -np.log10([kind.kept(kind.of(each.means)) for each in line])
+        means, spreads = (np.array([each.accuracy[index] for each in line]) for index in (1, 2))
+        panel.plot(x, means, stroke, color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
         if len(looks) > CROWDED:
             continue
         # Where a single seed has no spread, the band is simply absent.
-        low, high = line["mean"] - line["std"], line["mean"] + line["std"]
-        panel.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        panel.fill_between(x, means - spreads, means + spreads, color=colour, alpha=0.18, linewidth=0)
     left, right = panel.get_xlim()
     write = Spelling.of(kind.ticks).percentage
     ticks = {-math.log10(kind.kept(value)): write(value) for value in kind.ticks}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import pandas as pd
+from collections.abc import Sequence
 
 from bench.base.spelling import Spelling
-from bench.published.comparison import shares, untested
+from bench.published import Row
+from bench.published.comparison import Compared, shares, untested
 from bench.published.obstacles import brief
 from bench.published.outcomes import Outcome
-from bench.report.layout import Block, Text, points, signed
+from bench.report.cell import difference, ours, theirs
+from bench.report.layout import Block, Text, known, points
 
 _HEAD = (
     "Cell",
@@ -27,68 +27,53 @@ _HEAD = (
 )
 
 
-def published_blocks(compared: pd.DataFrame) -> tuple[Block, ...]:
-    """A line per published row, from `bench.published.comparison.compare`: the anchor of each cell, then all others."""
-    lines = [{str(name): value for name, value in line.items()} for line in compared.to_dict("records")]
+def published_blocks(compared: Sequence[Compared]) -> tuple[Block, ...]:
+    """A line per published row: the anchor of each cell, then all others."""
     titles = {True: "The published number of each cell", False: "Other published numbers about these cells"}
-    spelling = Spelling.of(line["point"] for line in lines)
+    spelling = Spelling.of(each.cell.point for each in compared)
     blocks = [
-        Block(
-            title, _HEAD, tuple(_compared(line, spelling) for line in lines if line["anchor"] == anchor), numbers=False
-        )
+        Block(title, _HEAD, tuple(_compared(each, spelling) for each in compared if each.anchor == anchor), False)
         for anchor, title in titles.items()
     ]
     return tuple(block for block in blocks if block.rows)
 
 
-def _compared(line: dict[str, Any], spelling: Spelling) -> tuple[Text, ...]:
-    half = "" if math.isnan(line["half_width"]) else f" ± {line['half_width']:.2f}"
-    best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(line["report"], "")
-    ours = "no result" if math.isnan(line["ours"]) else f"{_value(line['ours'], line['ours_std'])} ({line['ours_n']})"
-    texts = (
-        f"{line['method']}{spelling.at(line['point'])}, {line['architecture']}, {line['dataset']}",
-        f"{_paper(line)}, {line['table']}: {line['method_printed']} [{line['row']}]",
-        f"{_value(line['published'], line['published_std'])} ({_count(line['published_n'])}){best}, {line['verified']}"
-        f"{', pilot' if line['pilot'] else ''}",
-        f"{ours}{best}",
-        "" if math.isnan(line["difference"]) else f"{signed(line['difference'])}{half}",
-        "" if math.isnan(line["margin"]) else f"{line['margin']:g}",
-        f"{points(line['published_drop']) or '?'} / {points(line['ours_drop']) or '?'}",
-        line["verdict"],
-        line["printed"],
-        brief(line["obstacles"]) or line["reason"],
+def _compared(each: Compared, spelling: Spelling) -> tuple[Text, ...]:
+    cell, row, verdict = each.cell, each.row, each.verdict
+    best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(row.report or "", "")
+    seeds = "?" if row.n_seeds is None else str(row.n_seeds)
+    values = (
+        f"{cell.method}{spelling.at(cell.point)}, {cell.architecture}, {cell.dataset}",
+        f"{_paper(row)}, {row.table}: {row.method_printed} [{row.id}]",
+        f"{theirs(each)} ({seeds}){best}, {row.verified}{', pilot' if row.pilot else ''}",
+        f"{known(ours(each), 'no result')}{best}",
+        known(difference(each)),
+        "" if math.isnan(verdict.margin) else f"{verdict.margin:g}",
+        f"{points(each.published_drop) or '?'} / {points(each.drop) or '?'}",
+        each.outcome,
+        each.printed,
+        brief(verdict.obstacles) or each.reason,
     )
-    return tuple(map(Text, texts))
+    return tuple(map(Text, values))
 
 
-def _pilots(compared: pd.DataFrame) -> list[tuple[str, str]]:
-    return [(row, seen) for row, seen in zip(compared["row"], compared["pilot"], strict=True) if seen]
-
-
-def _paper(line: dict[str, Any]) -> str:
+def _paper(row: Row) -> str:
     """The authors and the arXiv number, which is shorter than the title; comparison.csv has the title."""
-    return f"{line['paper'].partition(',')[0]}, arXiv:{line['arxiv']}" if line["arxiv"] else str(line["paper"])
+    return f"{row.authors}, arXiv:{row.arxiv}" if row.arxiv else row.paper
 
 
-def _value(mean: float, std: float) -> str:
-    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
-
-
-def _count(seeds: float) -> str:
-    return "?" if math.isnan(seeds) else f"{seeds:.0f}"
-
-
-def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
+def published_notes(compared: Sequence[Compared]) -> tuple[str, ...]:
     """The verdicts counted, the rule in a sentence, and known deviations of the protocols that were compared."""
-    if not len(compared):
+    if not compared:
         return ()
     nothing = untested(compared)
     counts = "; ".join(
         f"{method} {', '.join(f'{count} {word}' for word, count in words.most_common())}"
         for method, words in shares(compared).items()
     )
-    judged = compared[compared["verdict"] != Outcome.NOT_COMPARABLE]
-    deviations = dict(zip(judged["protocol"], judged["deviations"], strict=True))
+    judged = [each for each in compared if each.outcome is not Outcome.NOT_COMPARABLE]
+    pilots = [(each.row.id, each.row.pilot) for each in compared if each.row.pilot]
+    deviations = {each.row.protocol: each.deviations for each in judged}
     return (
         *([f"{'; '.join(filter(None, nothing))}."] if nothing else []),
         *([f"Verdicts on the published numbers of cells: {counts}."] if counts and not nothing else []),
@@ -96,6 +81,6 @@ def published_notes(compared: pd.DataFrame) -> tuple[str, ...]:
         "that has fewer runs; reading error added) lies within the margin; level only: ours reproduces another row of "
         "the same table, too. Printed value: where our mean lies, seen from the margin around the printed number as if "
         "that were exact, which reproduces nothing. Rows nobody read in a source are never compared.",
-        *(f"Seen before the rule was fixed (pilot), {row}: {seen}." for row, seen in _pilots(compared)),
+        *(f"Seen before the rule was fixed (pilot), {row}: {seen}." for row, seen in pilots),
         *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),
     )

@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Sequence
 
 from bench.base.spelling import Spelling
 from bench.plan.grid import Grid
+from bench.report.cell import CellResult
 from bench.statistics.standing import Place
 
 
-def overridden(grid: Grid, lines: list[dict[str, Any]]) -> list[str]:
+def overridden(grid: Grid, results: Sequence[CellResult]) -> list[str]:
     """Which methods are under another recipe or prunable set than the grid's."""
-    run = [line for line in lines if line["expected"]] if grid.overrides or grid.trainings else []
+    run = [each for each in results if each.runs] if grid.overrides or grid.trainings else []
     found: dict[str, dict[str, None]] = {}
-    for line in run:
+    for each in run:
         for what, own, used in (
-            ("recipe", grid.recipe, line["recipe"]),
-            ("prunable set", grid.prunable, line["prunable"]),
+            ("recipe", grid.recipe, each.recipe),
+            ("prunable set", grid.prunable, each.prunable),
         ):
             if used != own:
-                found.setdefault(f"{what} {used}", {})[line["method"]] = None
-    everything = len({line["method"] for line in run})
+                found.setdefault(f"{what} {used}", {})[each.method] = None
+    everything = len({each.method for each in run})
     return [
         f"{'All methods here' if len(methods) == everything else ', '.join(methods)}: {what}."
         for what, methods in found.items()
     ]
 
 
-def warnings(lines: list[dict[str, Any]], spelling: Spelling) -> list[str]:
+def warnings(results: Sequence[CellResult], spelling: Spelling) -> list[str]:
     """The warnings of the records, each once per method."""
-    targets: dict[tuple[str, str], list[float]] = {}
-    for line in lines:
-        if line["warnings"]:
-            targets.setdefault((line["method"], line["warnings"]), []).append(line["point"])
+    targets: dict[tuple[str, str], list[float | None]] = {}
+    for each in results:
+        if each.warnings:
+            targets.setdefault((each.method, each.warnings), []).append(each.point)
     return [f"{method}{spelling.at(*points)}: {text}." for (method, text), points in targets.items()]
 
 
-def undecided(lines: list[dict[str, Any]], spelling: Spelling) -> list[str]:
+def undecided(results: Sequence[CellResult], spelling: Spelling) -> list[str]:
     """How many seeds would tell the methods of a column from its best one, where these do not."""
-    found = [line for line in lines if line["standing"] == Place.OPEN and not math.isnan(line["seeds_to_tell"])]
-    listed = ", ".join(f"{line['method']}{spelling.at(line['point'])} ({line['seeds_to_tell']:.0f})" for line in found)
-    return [f"Open, until about so many seeds if means and spreads stay as they are: {listed}."] if found else []
+    told = [
+        f"{each.method}{spelling.at(each.point)} ({each.standing.seeds})"
+        for each in results
+        if each.standing and each.standing.place is Place.OPEN and each.standing.seeds
+    ]
+    return [f"Open, until about so many seeds if means and spreads stay as they are: {', '.join(told)}."] * bool(told)
 
 
-def unequal(lines: list[dict[str, Any]]) -> list[str]:
+def unequal(results: Sequence[CellResult]) -> list[str]:
     """Methods that trained more than a tenth longer or shorter than dense are not ranked at equal budget."""
-    longer = {line["method"]: line["epochs_relative"] for line in lines if abs(line["epochs_relative"] - 1) > 0.1}
+    longer = {each.method: each.epochs_relative for each in results if abs(each.epochs_relative - 1) > 0.1}
     if not longer:
         return []
     listed = ", ".join(f"{method} ({ratio:.2f} × the epochs of dense)" for method, ratio in longer.items())

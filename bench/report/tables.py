@@ -6,6 +6,7 @@ The page that is looked at in a browser is in `bench.report.page`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from bench.base.atomic import write_text
 from bench.errors import printable
-from bench.published.comparison import OBJECTS
+from bench.published.comparison import frame as comparison_frame
+from bench.report import summary
+from bench.report.cell import CellResult, published
 from bench.report.latex import tables as latex_tables
 from bench.report.layout import Block, Report, Text
 
@@ -30,20 +33,22 @@ STYLES = {
 """How each format sets the best of a column, what is within the margin of it, and what is open."""
 
 
-def write(report: Report, cells: pd.DataFrame, compared: pd.DataFrame, folder: Path) -> list[Path]:
+def write(report: Report, results: Sequence[CellResult], folder: Path) -> list[Path]:
     """Write ``table.{md,tex,csv}`` and ``comparison.{md,csv}`` into `folder`; returns their paths."""
     texts = {
         "table.md": markdown(report),
         "table.tex": latex(report),
-        "table.csv": cells.to_csv(index=False, lineterminator="\n"),
+        "table.csv": _csv(summary.frame(results)),
         "comparison.md": comparison(report),
-        "comparison.csv": compared.drop(columns=list(OBJECTS), errors="ignore").to_csv(
-            index=False, lineterminator="\n"
-        ),
+        "comparison.csv": _csv(comparison_frame(published(results))),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def markdown(report: Report) -> str:

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench import archs
+from bench.plan.grid import Network
 
 if TYPE_CHECKING:
     from bench.plan.grid import Plan
     from bench.results.measurements import Source
-
-Network = tuple[str, str]
-"""Data set and architecture."""
 
 
 @dataclass(frozen=True)
@@ -47,5 +45,5 @@ def read(plan: Plan, records: Mapping[str, Source]) -> TimmVersions:
         packages = records[spec.id].record.provenance.get("packages") if spec.id in records else None
         version = (packages or {}).get("timm")
         if version and spec.architecture not in archs.OWN:
-            found.setdefault((spec.dataset, spec.architecture), Counter())[version] += 1
+            found.setdefault(Network(spec.dataset, spec.architecture), Counter())[version] += 1
     return TimmVersions(found)

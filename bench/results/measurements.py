@@ -18,8 +18,6 @@ from pydantic import ValidationError
 from bench.base import regular
 from bench.base.schema import explain
 from bench.base.spelling import exact
-from bench.identity import digest
-from bench.results import diagnostics
 from bench.results.last_words import unrecorded
 from bench.results.record import Record, parse
 
@@ -58,8 +56,6 @@ METRICS = (
     "seconds",
     "images_per_second",
     "peak_memory",
-    *diagnostics.PER_INPUT,
-    *diagnostics.NESTED,
 )
 """Columns of numbers, NaN where the run has none; `bench.results.record` says what they are.
 
@@ -68,9 +64,8 @@ METRICS = (
 Where a method decides per input, ``macs`` are its exact multiply-adds per test image.
 """
 
-
-COLUMNS = digest(METRICS)[:12]
-"""Says whether something was written by a version with other columns."""
+PER_INPUT = "flops_strict"
+"""The diagnostic that says how many these are (`bench.gated_macs`)."""
 
 LONGEST_TEXT = 4000
 """Characters kept of a text; MLflow refuses parameters beyond 6,000 and tags beyond 8,000."""
@@ -148,6 +143,11 @@ def from_records(plan: Plan, records: Mapping[str, Source], problems: Mapping[st
     return frame(lines)
 
 
+def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """The lines of a cell's runs, by seed."""
+    return table[table["key"].isin({key(run, cell.point) for _, run in cell.runs})]
+
+
 def identity_of(slot: Slot) -> dict[str, Any]:
     """The columns that the plan knows."""
     cell = slot.cell
@@ -190,8 +190,9 @@ def metrics(record: Record, point: float | None) -> dict[str, float | None]:
     if result is None:
         return cost
     values = result.model_dump(exclude={"counts", "layers", "empty_layers"}) | result.counts.model_dump()
-    values |= cost | {"empty_layers": len(result.empty_layers)} | diagnostics.shown(result.diagnostics)
-    values |= {name: result.diagnostics.get(name) for name in diagnostics.NESTED}
+    values |= cost | {"empty_layers": len(result.empty_layers)}
+    if PER_INPUT in result.diagnostics:
+        values |= {"macs": result.diagnostics[PER_INPUT], "effective_macs": None}
     return {name: values[name] for name in METRICS}
 
 

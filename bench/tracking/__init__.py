@@ -3,7 +3,8 @@
 Jobs never open the tracking store: they leave records, and this one step logs them, so hundreds of jobs cannot lock a
 database and a cluster needs no server. The step may be repeated at any time. A run of MLflow is one (run, point); it is
 found again by its key and logged anew only if the record's SHA-256 changed (parameters of MLflow can't be overwritten).
-The database can be deleted whenever one likes: it is rebuilt from the records.
+What an older version did not log yet is added to it. The database can be deleted whenever one likes: it is rebuilt from
+the records.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bench.base.stores import store_uri as store_uri
 from bench.base.stores import view
 from bench.errors import UserError, discreet
 from bench.results import measurements
-from bench.results.measurements import COLUMNS, METRICS, TEXTS, Source
+from bench.results.measurements import METRICS, TEXTS, Source
 from bench.tracking import database, entry, looks, rows, store
 from bench.tracking.failure import StoreError as StoreError
 from bench.tracking.failure import failure
@@ -79,7 +80,9 @@ def collect(grid: Grid, plan: Plan) -> Collected:
             for run in known.get(slot.key, []):
                 if run not in same:
                     client.delete_run(run.run)
-            if not same:
+            if same:
+                entry.complete(client, same[0], slot, source)
+            else:
                 name = looks.name(slot, plan.spelling)
                 entry.log(client, uri, experiments[slot.cell.dataset], slot, source, name)
             logged, unchanged = logged + (not same), unchanged + len(same)
@@ -130,8 +133,7 @@ def _values(run: Logged) -> dict[str, Any]:
 
 def _is_logged(run: Logged, source: Source) -> bool:
     """Whether a run of MLflow has this very record, all of it."""
-    tags = {"record_sha256": source.sha256, "columns": COLUMNS}
-    return all(run.tags.get(name) == value for name, value in tags.items()) and run.finished
+    return run.tags.get("record_sha256") == source.sha256 and run.finished
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

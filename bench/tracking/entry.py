@@ -6,14 +6,15 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.results import measurements
-from bench.results.measurements import COLUMNS, LONGEST_TEXT, Slot, Source
-from bench.results.record import Curve, Record
+from bench.results.measurements import LONGEST_TEXT, Slot, Source
+from bench.results.record import Curve, Record, Result
 from bench.tracking import curves, looks, rows
+from bench.tracking.rows import Logged
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +36,7 @@ def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Sou
     run = client.create_run(
         experiment, start_time=int(begin * 1000), tags=flat(tags_of(slot, source)), run_name=name
     ).info.run_id
-    last: Sequence[Metric] = _metrics(source.record, slot.cell.point, begin)
+    last: Sequence[Metric] = _metrics(last_values(slot, source), begin)
     params = [Param(*pair) for pair in flat(params_of(source.record)).items()]
     for some in rows.parts(params, PARAMS_AT_ONCE):
         client.log_batch(run, metrics=last, params=some)
@@ -49,11 +50,29 @@ def log(client: MlflowClient, uri: str, experiment: str, slot: Slot, source: Sou
     client.set_terminated(run, status, end_time=int(end * 1000))
 
 
-def _metrics(record: Record, point: float | None, begin: float) -> list[Metric]:
+def complete(client: MlflowClient, run: Logged, slot: Slot, source: Source) -> None:
+    """Add the last values that a run of MLflow lacks since an older version logged it."""
+    lacking = {name: value for name, value in last_values(slot, source).items() if name not in run.metrics}
+    if lacking:
+        begin = source.path.stat().st_mtime - source.record.cost.seconds
+        client.log_batch(run.run, metrics=_metrics(lacking, begin))
+
+
+def last_values(slot: Slot, source: Source) -> dict[str, float]:
+    """What a run measured in the end, and what its method measured of itself as ``diagnostics.NAME``."""
+    result = source.record.result(slot.cell.point)
+    own = {_legal(f"diagnostics.{name}").replace("/", "_"): value for name, value in _diagnostics(result)}
+    return measurements.finite(measurements.metrics(source.record, slot.cell.point) | own)
+
+
+def _diagnostics(result: Result | None) -> Iterable[tuple[str, float]]:
+    return result.diagnostics.items() if result else ()
+
+
+def _metrics(last: Mapping[str, float], begin: float) -> list[Metric]:
     """The last values, at step 0: they belong to the run, not to a moment."""
     from mlflow.entities import Metric
 
-    last = measurements.finite(measurements.metrics(record, point))
     return [Metric(name, value, int(begin * 1000), 0) for name, value in last.items()]
 
 
@@ -104,7 +123,6 @@ def tags_of(slot: Slot, source: Source) -> dict[str, Any]:
         | {
             "key": slot.key,
             "record_sha256": source.sha256,
-            "columns": COLUMNS,
             "run": slot.run,
             "dataset": cell.dataset,
             "architecture": cell.architecture,

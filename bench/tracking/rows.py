@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.results.measurements import METRICS
 from bench.tracking import database
 from bench.tracking.failure import file_of
 from bench.tracking.store import PATIENCE
@@ -26,12 +25,12 @@ T = TypeVar("T")
 AT_ONCE = 900
 """MLflow takes no more than 1,000 entities per call."""
 
-TAGS = ("key", "record_sha256", "columns", "outcome", "reason", "warnings")
+TAGS = ("key", "record_sha256", "outcome", "reason", "warnings")
 
 
 @dataclass(frozen=True)
 class Logged:
-    """A run of MLflow: one (run, point), with those of `TAGS` and `METRICS` that it has.
+    """A run of MLflow: one (run, point), with its last values and those of `TAGS` that it has.
 
     Attributes:
         run: its id in MLflow.
@@ -76,7 +75,8 @@ def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _logged(run: Run) -> Logged:
-    return Logged(run.info.run_id, run.info.status != "RUNNING", run.data.tags, run.data.metrics)
+    last = {name: value for name, value in run.data.metrics.items() if "/" not in name}
+    return Logged(run.info.run_id, run.info.status != "RUNNING", run.data.tags, last)
 
 
 # --- SQL ----------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def _selected(uri: str, experiments: Sequence[str]) -> list[Logged]:
         found = {run: Logged(run, status != "RUNNING") for run, status in status}
         for run, name, value in connection.execute(*_query(_NAMED, experiments, "tags", TAGS)):
             found[run].tags[name] = value
-        for run, name, value in connection.execute(*_query(_NAMED, experiments, "latest_metrics", METRICS)):
+        for run, name, value in connection.execute(*_query(_NAMED, experiments, "latest_metrics")):
             found[run].metrics[name] = value
     return list(found.values())
 
@@ -116,11 +116,15 @@ _NAMED = "runs.run_uuid, named.key, named.value"
 def _query(
     columns: str, experiments: Sequence[str], table: str = "", names: Sequence[str] = ()
 ) -> tuple[Any, dict[str, list[str]]]:
-    """Columns of the active runs of some experiments, once for each row of `table` with one of these names."""
+    """Columns of the active runs of some experiments, once for each row of `table` with one of these names.
+
+    Without names: with any name but a curve's, which has a slash.
+    """
     import sqlalchemy
 
-    lists = {"experiments": list(experiments)} | ({"names": list(names)} if table else {})
-    joined = f"JOIN {table} AS named ON named.run_uuid = runs.run_uuid AND named.key IN :names" if table else ""
+    lists = {"experiments": list(experiments)} | ({"names": list(names)} if names else {})
+    chosen = "named.key IN :names" if names else "named.key NOT LIKE '%/%'"
+    joined = f"JOIN {table} AS named ON named.run_uuid = runs.run_uuid AND {chosen}" if table else ""
     query = sqlalchemy.text(
         f"SELECT {columns} FROM runs JOIN experiments USING (experiment_id) {joined} "
         "WHERE experiments.name IN :experiments AND runs.lifecycle_stage = 'active'"

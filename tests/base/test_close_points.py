@@ -140,7 +140,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("grid")
     plan, records = factories.plan(ACCURACIES)
     for each in records:
-        levels = {"mask_bytes": 8.0, "private_bytes": 9.0, "overhead_bytes": 17.0}
+        levels = {"turns": 17.0}
         per_input = {"flops_strict": 5000.0, "reduction_strict": 50.0} if each.spec.method == "ftwt" else {}
         results = [result.model_copy(update={"diagnostics": levels | per_input}) for result in each.results]
         path = factories.write(each.model_copy(update={"results": results}), folder / "results")
@@ -152,14 +152,15 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     grid = factories.grid(folder, methods=("gmp", "snip", "rigl", "ftwt"), claims=claims, paper="A", **sparsities)
     rows = [ROW.model_copy(update={"id": name, "method": name, "sparsity": NEAR}) for name in ("gmp", "snip", "rigl")]
     compared = comparison.compare(plan, table, Published(tuple(rows), PROTOCOLS))
-    cells, found = summary.cells(plan, table), findings.examine(claims, plan, table)
-    chapters = [*overall.chapter(overall.families(plan, table)), *agreement.chapters(compared, cells)]
+    cells = summary.cells(plan, table, compared, sources)
+    found = findings.examine(claims, cells)
+    chapters = [*overall.chapter(overall.families(cells)), *agreement.chapters(compared)]
     churned = Churn()
     for cell in plan.cells:
-        churned.shares[(cell.dataset, cell.architecture, cell.method, cell.point), "seed"] = [(1.0, 0.1)]
+        churned.shares[cell.key, "seed"] = [(1.0, 0.1)]
     speeds = latency_block.read(plan, sources)
-    report = sections.report(grid, cells, compared, "From records.", found, speeds, churned, chapters=chapters)
-    return Material(grid, plan, table, sources, cells, compared, found, report, folder / "reports" / "synthetic")
+    report = sections.report(grid, cells, "From records.", found, speeds, churned, chapters=chapters)
+    return Material(grid, plan, sources, cells, found, report, folder / "reports" / "synthetic")
 
 
 def blocks(material: Material) -> list[Block]:
@@ -173,8 +174,8 @@ def test_every_table_tells_the_two_apart(material: Material) -> None:
     assert titles == [
         "As the paper prints it",
         "Accuracy by sparsity",
-        "Decided per input",
-        "Nested levels, and networks trained alone",
+        "Diagnostics of dense, gmp, snip, rigl",
+        "Diagnostics of ftwt",
         "What is left",
         "Measured speed-up over dense",
         "Churn: test images on which two networks disagree, in %",
@@ -216,7 +217,7 @@ def test_whatever_is_written_names_the_one_as_often_as_the_other(material: Mater
 
 
 def test_the_page_has_a_cell_for_each(material: Material) -> None:
-    (first, own) = matrices(material, range(len(material.lines)))
+    (first, own) = matrices(material, range(len(material.results)))
     assert first.columns == ("0 %", *WRITTEN)
     assert own.columns == ("r = 0.85", "r = 0.85000004")
     gmp = dict(first.rows)["gmp"]
@@ -228,7 +229,7 @@ def test_the_page_has_a_cell_for_each(material: Material) -> None:
 
 
 def test_a_figure_has_a_tick_for_each(material: Material, tmp_path: Path) -> None:
-    plots.draw(material.grid, material.cells, tmp_path)
+    plots.draw(material.grid, material.results, tmp_path)
     texts = re.findall("<!-- (.+?) -->", (tmp_path / "accuracy-sparsity-cifar10.svg").read_text())
     assert {"85", "85.000004"} <= set(texts)
 

@@ -7,13 +7,11 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
 from bench.base import stores
 from bench.plan.grid import expand, load
-from bench.published import comparison as published_rows
 from bench.published.obstacles import Kind, Obstacle
 from bench.report import origins, summary, terminal
 from bench.report.layout import Block, Chapter, Report, Section, Text
@@ -23,9 +21,11 @@ from bench.report.tables import code, comparison, fenced, latex, markdown, prose
 from bench.results import measurements
 from bench.results.measurements import Source
 from bench.results.record import Record
+from bench.statistics import Summary
 from bench.tracking import Collected
 from bench.workflow import final_rule as closing
 from tests import factories
+from tests.published.test_verdict import ROW
 
 HOSTILE = (
     *("<script>alert(1)</script>", '<img src=x onerror="alert(1)">', "a|b", "_a_", "*a*", "`a`", "a & b", "&lt;b&gt;"),
@@ -46,7 +46,7 @@ HOSTILE = (
 
 def everywhere(text: str) -> Report:
     """A report with the text in every place that takes one."""
-    row = (Text(text, marks=("1",)), Text(text, best=True))
+    row = (Text(text, notes=("1",)), Text(text, best=True))
     block = Block(text, (text, "other"), (row, (Text("plain"), Text(text, within=True))))
     section = Section(text, text, text, (block,), (text,))
     chapter = Chapter(text, (block,), (text,))
@@ -88,14 +88,12 @@ def page(tmp_path: Path, text: str) -> str:
     made[1] = made[1].model_copy(update={"warnings": [text], "provenance": {text: text}})
     records = {one.id: Source(one, "0", tmp_path / f"{one.id}.json") for one in made}
     table = measurements.from_records(plan, records, {})
-    cells = summary.cells(plan, table)
-    rows = dict.fromkeys(published_rows.COLUMNS, text) | {"dataset": "cifar10", "architecture": "resnet20_cifar"}
-    rows |= {"method": "gmp", "point": 0.9, "anchor": True, "verdict": "not comparable", "ours_n": 1}
-    rows |= {"obstacles": (Obstacle(Kind.PROTOCOL, text),)}
-    rows |= dict.fromkeys(("published", "published_std", "published_n", "published_drop", "ours", "ours_std"), 1.0)
-    rows |= dict.fromkeys(("ours_drop", "difference", "half_width", "margin", "seeds_needed"), 1.0)
+    texts = ("id", "paper", "arxiv", "table", "architecture_printed", "method_printed", "source", "note", "pilot")
+    row = ROW.model_copy(update=dict.fromkeys(texts, text))
+    told = factories.compared(row, Summary(1, 1.0, 1.0), obstacles=(Obstacle(Kind.PROTOCOL, text),))
+    cells = summary.cells(plan, table, [told])
     config = factories.grid(tmp_path, title=text)
-    made_of = Material(config, plan, table, records, cells, pd.DataFrame([rows]), [], everywhere(text), tmp_path)
+    made_of = Material(config, plan, records, cells, [], everywhere(text), tmp_path)
     return render(made_of, "")
 
 

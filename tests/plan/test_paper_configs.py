@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from bench import archs, names, published
@@ -15,6 +14,7 @@ from bench.published import Published, comparison
 from bench.published.obstacles import Kind, obstacles
 from bench.recipe.prunable import prunable
 from bench.report import sections, summary, tables
+from bench.report.cell import CellResult
 from bench.report.layout import Block, Report
 from bench.results import measurements
 from bench.results.record import Record
@@ -54,14 +54,12 @@ def expanded(name: str) -> tuple[grid.Grid, grid.Plan]:
     return found, grid.expand(found)
 
 
-def compared(
-    plan: grid.Plan, records: list[Record], folder: Path, rows: Published
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cells and published rows of a plan with these records."""
+def compared(plan: grid.Plan, records: list[Record], folder: Path, rows: Published) -> list[CellResult]:
+    """Cells of a plan with these records, and the published rows about them."""
     for record in records:
         factories.write(record, folder)
     table = measurements.from_records(plan, *measurements.read_records(plan, folder))
-    return summary.cells(plan, table), comparison.compare(plan, table, rows)
+    return summary.cells(plan, table, comparison.compare(plan, table, rows))
 
 
 def report(name: str, folder: Path, accuracies: dict[tuple[str, float | None], float], **changes: Any) -> Report:
@@ -73,8 +71,7 @@ def report(name: str, folder: Path, accuracies: dict[tuple[str, float | None], f
         accuracy = accuracies.get((spec.method_text, spec.points[0] if spec.points else None))
         if accuracy is not None:
             records.append(factories.record(spec, accuracy + 0.05 * (spec.seed % 3 - 1)))
-    cells, rows = compared(plan, records, folder, ROWS)
-    return sections.report(chosen, cells, rows, "Synthetic.")
+    return sections.report(chosen, compared(plan, records, folder, ROWS), "Synthetic.")
 
 
 def printed(block: Block) -> dict[tuple[str, str], dict[str, str]]:

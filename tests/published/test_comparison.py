@@ -10,6 +10,7 @@ import pytest
 
 from bench import recipe
 from bench.published import Protocol, Published, Row, comparison
+from bench.published.comparison import Compared
 from bench.report.published_block import published_blocks, published_notes
 from bench.results import measurements
 from tests import factories
@@ -22,12 +23,16 @@ PROTOCOLS = {
 }
 
 
-def compare(folder: Path, accuracies: factories.Accuracies, *rows: Row, **changes: Any) -> Any:
+def joined(folder: Path, accuracies: factories.Accuracies, *rows: Row, **changes: Any) -> list[Compared]:
     plan, records = factories.plan(accuracies, **(RECIPE | changes))
     for record in records:
         factories.write(record, folder)
     table = measurements.from_records(plan, *measurements.read_records(plan, folder))
-    return comparison.compare(plan, table, Published(rows, PROTOCOLS)).set_index("row")
+    return comparison.compare(plan, table, Published(rows, PROTOCOLS))
+
+
+def compare(folder: Path, accuracies: factories.Accuracies, *rows: Row, **changes: Any) -> Any:
+    return comparison.frame(joined(folder, accuracies, *rows, **changes)).set_index("row")
 
 
 GMP: factories.Accuracies = {
@@ -95,15 +100,15 @@ def test_runs_that_failed_do_not_count(tmp_path: Path) -> None:
         failed = {"outcome": "wrong_sparsity", "reason": "0.8 instead of 0.9"} if index == 6 else {}
         factories.write(record.model_copy(update=failed), tmp_path)
     table = measurements.from_records(plan, *measurements.read_records(plan, tmp_path))
-    line = comparison.compare(plan, table, Published((ROW,), PROTOCOLS)).iloc[0]
-    assert line["ours_n"] == 2
+    (line,) = comparison.compare(plan, table, Published((ROW,), PROTOCOLS))
+    assert line.ours.n == 2
 
 
 def test_cells_whose_runs_have_not_all_ended_well_say_so(tmp_path: Path) -> None:
     plan, records = factories.plan({("gmp", 0.9): [91.0, 91.1, 90.9, 91.0]}, **RECIPE)
     row = ROW.model_copy(update=PRINTED)
 
-    def compared(*outcomes: str) -> Any:
+    def compared(*outcomes: str) -> Compared:
         table = measurements.from_records(
             plan,
             {
@@ -112,13 +117,13 @@ def test_cells_whose_runs_have_not_all_ended_well_say_so(tmp_path: Path) -> None
             },
             {},
         )
-        return comparison.compare(plan, table, Published((row,), PROTOCOLS)).iloc[0]
+        return comparison.compare(plan, table, Published((row,), PROTOCOLS))[0]
 
     three = compared("ok", "ok", "ok")
-    assert (three["verdict"], three["reason"]) == ("reproduced", "3 of 4 runs ended well")
-    assert (compared()["verdict"], compared()["reason"]) == ("not run", "no run of ours has ended")
+    assert (three.outcome, three.reason) == ("reproduced", "3 of 4 runs ended well")
+    assert (compared().outcome, compared().reason) == ("not run", "no run of ours has ended")
     none = compared("diverged", "diverged")
-    assert (none["verdict"], none["reason"]) == ("inconclusive", "none of our runs ended well")
+    assert (none.outcome, none.reason) == ("inconclusive", "none of our runs ended well")
 
 
 def test_a_number_that_agrees_with_other_rows_of_its_table_is_reproduced_in_level_only(tmp_path: Path) -> None:
@@ -145,8 +150,8 @@ def test_looks_are_handed_on(tmp_path: Path) -> None:
     sources = {one.id: measurements.Source(one, "", tmp_path) for one in records}
     table = measurements.from_records(plan, sources, {})
     published = Published((ROW.model_copy(update=PRINTED),), PROTOCOLS)
-    line = comparison.compare(plan, table, published, looks=True).iloc[0]
-    assert (line["verdict"], line["reason"]) == ("inconclusive", "3 of our seeds; the next look is at 5 seeds")
+    (line,) = comparison.compare(plan, table, published, looks=True)
+    assert (line.outcome, line.reason) == ("inconclusive", "3 of our seeds; the next look is at 5 seeds")
 
 
 def test_where_nothing_has_run_it_is_said_what_can_be_tested(tmp_path: Path) -> None:
@@ -156,16 +161,16 @@ def test_where_nothing_has_run_it_is_said_what_can_be_tested(tmp_path: Path) -> 
         for point, protocol in ((0.8, "p"), (0.9, "p"), (0.95, "q"))
     )
 
-    def compared(*ended: Any) -> Any:
+    def compared(*ended: Any) -> list[Compared]:
         table = measurements.from_records(plan, {one.id: measurements.Source(one, "", tmp_path) for one in ended}, {})
         return comparison.compare(plan, table, Published(rows, PROTOCOLS))
 
     nothing = compared()
-    assert nothing["verdict"].tolist() == ["not run", "not run", "not comparable"]
+    assert [each.outcome for each in nothing] == ["not run", "not run", "not comparable"]
     able = "Nothing has run yet: 2 of 3 published numbers can be tested"
     assert comparison.untested(nothing) == (able, "1 cannot (protocol 1)")
-    assert comparison.untested(nothing.iloc[:2]) == (able.replace("3", "2"), "")
-    assert comparison.untested(nothing.iloc[2:]) is None
+    assert comparison.untested(nothing[:2]) == (able.replace("3", "2"), "")
+    assert comparison.untested(nothing[2:]) is None
     assert comparison.untested(compared(records[3])) is None
     assert comparison.untested(compared(records[-1])) is None  # of a number that cannot be compared
 
@@ -180,13 +185,13 @@ def test_shares_count_anchors(tmp_path: Path) -> None:
         ROW.model_copy(update={"id": "b", "method": "gmp[allocation=global]"}),
         ROW.model_copy(update={"id": "c", "sparsity": 0.95, **PRINTED, "value": 70.0}),
     ]
-    found = compare(tmp_path, GMP, *rows).reset_index()
+    found = joined(tmp_path, GMP, *rows)
     assert comparison.shares(found) == {"gmp": {"above": 1, "reproduced": 1}}
 
 
 def test_a_row_that_was_looked_at_before_the_rule_says_so_in_every_table(tmp_path: Path) -> None:
     row = ROW.model_copy(update={**PRINTED, "pilot": "one seed, 91.2"})
-    compared = compare(tmp_path, GMP, row).reset_index()
+    compared = joined(tmp_path, GMP, row)
     (block,) = published_blocks(compared)
     assert "primary, pilot" in block.rows[0][2].text
     assert "Seen before the rule was fixed (pilot), row: one seed, 91.2." in published_notes(compared)

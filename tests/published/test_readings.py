@@ -50,10 +50,10 @@ def test_a_row_is_reproduced_under_the_reading_that_ran(tmp_path: Path) -> None:
         factories.write(record, tmp_path)
     table = measurements.from_records(plan, *measurements.read_records(plan, tmp_path))
     row = ROW.model_copy(update={**PRINTED, "std": 0.05})
-    (line,) = comparison.compare(plan, table, Published((row,), {"p": PROTOCOL})).to_dict("records")
-    assert (line["verdict"], line["under"], line["reason"]) == ("reproduced under a reading", "B", "reading B")
+    (line,) = comparison.compare(plan, table, Published((row,), {"p": PROTOCOL}))
+    assert (line.outcome, line.verdict.reading, line.reason) == ("reproduced under a reading", "B", "reading B")
     # one-sided 2.5 %: t(.975, 2) = 4.302653
-    assert line["half_width"] == pytest.approx(4.302653 * math.sqrt((0.01 + 0.0025) / 3) + 0.005, abs=1e-5)
+    assert line.verdict.half_width == pytest.approx(4.302653 * math.sqrt((0.01 + 0.0025) / 3) + 0.005, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from bench.published.comparison import COLUMNS
+from bench.published.comparison import Compared
 from bench.published.obstacles import Kind, Obstacle
+from bench.published.outcomes import Outcome
 from bench.report import agreement
 from bench.report.layout import Chapter
+from bench.statistics import Summary
+from tests import factories
+from tests.published.test_verdict import ROW
 
 BUDGET = Obstacle(Kind.BUDGET, "0.1 of the recipe's length")
 PUBLISHED = {"gmp": 93.0, "snip": 92.0, "dpf": 94.0, "rigl": 91.0}
+ROW_FIELDS = ("id", "paper", "protocol", "sparsity", "architecture", "value")
 OURS = {"gmp": 83.0, "snip": 84.0, "dpf": 85.0, "rigl": 70.0}
 
 
-def line(method: str, **changes: Any) -> dict[str, Any]:
-    values = {
-        **dict.fromkeys(COLUMNS, ""),
-        **{"dataset": "cifar10", "architecture": "resnet20_cifar", "method": method, "point": 0.9},
-        **{"method_printed": method.upper()},
-        **{"row": f"row-{method}", "anchor": True, "paper": "Lin et al., DPF", "protocol": "dpf"},
-        **{"published": PUBLISHED.get(method, 90.0), "ours": OURS.get(method, 80.0), "ours_n": 3},
-        **{"verdict": "not comparable", "obstacles": (BUDGET,), "difference": math.nan},
-    }
-    return values | changes
+def line(method: str, **changes: Any) -> Compared:
+    row = {"id": f"row-{method}", "method": method, "method_printed": method.upper(), "paper": "Lin et al., DPF"}
+    row |= {"value": PUBLISHED.get(method, 90.0)} | {name: changes.pop(name) for name in ROW_FIELDS if name in changes}
+    ours = Summary(changes.pop("n", 3), changes.pop("ours", OURS.get(method, 80.0)), math.nan)
+    return factories.compared(ROW.model_copy(update=row), ours, **({"obstacles": (BUDGET,)} | changes))
 
 
-def chapters(lines: list[dict[str, Any]], recipes: dict[str, str] | None = None) -> tuple[Chapter, ...]:
-    cells = [
-        {**{name: one[name] for name in ("dataset", "architecture", "method", "point")}, "prunable": "all"}
-        | {"recipe": (recipes or {}).get(one["method"], "cifar10")}
-        for one in lines
-    ]
-    return agreement.chapters(pd.DataFrame(lines, columns=list(COLUMNS)), pd.DataFrame(cells))
+def chapters(lines: list[Compared], recipes: dict[str, str] | None = None) -> tuple[Chapter, ...]:
+    """With a recipe of its own for some methods."""
+    asked = [one.spec.model_copy(update={"recipe_text": (recipes or {}).get(one.cell.method, "r")}) for one in lines]
+    return agreement.chapters([replace(one, spec=spec) for one, spec in zip(lines, asked, strict=True)])
 
 
 def test_an_order_by_hand() -> None:
@@ -57,12 +54,12 @@ def test_an_order_by_hand() -> None:
 
 
 def test_ties_of_the_paper_are_shown() -> None:
-    (chapter,) = chapters([line("gmp"), line("snip", published=93.0), line("dpf")])
+    (chapter,) = chapters([line("gmp"), line("snip", value=93.0), line("dpf")])
     assert chapter.blocks[0].rows[0][2].text == "Lin et al.: DPF (85.00) > GMP (83.00) = SNIP (84.00)"
 
 
 def test_two_methods_are_no_order() -> None:
-    assert chapters([line("gmp"), line("snip"), line("dense", point=math.nan)]) == ()
+    assert chapters([line("gmp"), line("snip"), line("dense", sparsity=0.0)]) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,9 +69,9 @@ def test_two_methods_are_no_order() -> None:
         {"obstacles": (BUDGET, Obstacle(Kind.VARIANT, "the paper's is dpf[x=1]"))},
         {"paper": "Another"},
         {"protocol": "another"},
-        {"point": 0.95},
+        {"sparsity": 0.95},
         {"architecture": "vgg"},
-        {"ours_n": 0, "ours": math.nan},
+        {"n": 0, "ours": math.nan},
     ],
 )
 def test_a_row_about_something_else_is_not_in_the_order(changes: dict[str, Any]) -> None:
@@ -88,7 +85,7 @@ def test_our_numbers_come_from_one_recipe() -> None:
 
 
 def test_a_cell_counts_once() -> None:
-    twice = [line("gmp"), line("snip"), line("snip", row="again", anchor=False, published=99.0), line("dpf")]
+    twice = [line("gmp"), line("snip"), line("snip", id="again", anchor=False, value=99.0), line("dpf")]
     (chapter,) = chapters(twice)
     assert "again" not in chapter.notes[-1]
 
@@ -100,11 +97,11 @@ def test_ties_of_all_have_no_order() -> None:
 
 def test_verdicts_by_method() -> None:
     networks = [
-        line("gmp", architecture=f"net{index}", verdict="reproduced", obstacles=(), difference=0.1 * index)
+        line("gmp", architecture=f"net{index}", outcome=Outcome.REPRODUCED, obstacles=(), difference=0.1 * index)
         for index in range(5)
     ]
-    below = line("snip", verdict="below", obstacles=(), difference=-2.0)
-    chance = line("snip", point=0.98, verdict="both collapsed", obstacles=(), difference=5.0)
+    below = line("snip", outcome=Outcome.BELOW, obstacles=(), difference=-2.0)
+    chance = line("snip", sparsity=0.98, outcome=Outcome.BOTH_COLLAPSED, obstacles=(), difference=5.0)
     (chapter,) = chapters([*networks, below, chance, line("dpf")])
     gmp, snip, dpf = ([text.text for text in row] for row in chapter.blocks[0].rows)
     assert gmp[:10] == ["gmp", "5", *["0"] * 8]
@@ -116,4 +113,4 @@ def test_verdicts_by_method() -> None:
 
 
 def test_nothing_published() -> None:
-    assert agreement.chapters(pd.DataFrame(columns=list(COLUMNS)), pd.DataFrame()) == ()
+    assert agreement.chapters([]) == ()

@@ -12,7 +12,6 @@ from bench.errors import UserError
 from bench.plan.grid import Plan, expand, load
 from bench.report import churn, kept
 from bench.report.churn import Churn, Pair
-from bench.report.layout import Text
 from bench.results import measurements
 from bench.results.record import Record
 from tests import factories
@@ -70,23 +69,20 @@ def test_equal_networks_have_no_churn(tmp_path: Path) -> None:
     ((share, multiple),) = found.shares[PLACES["dense"], "seed"]
     assert share == 0
     assert multiple != multiple  # no error to divide by
-    lines = [{"dataset": "cifar10", "architecture": "resnet20_cifar", "method": "dense", "point": float("nan")}]
-    block = churn.block(lines, {("dense", None): Text("100.00 (2)")}, found)
-    assert [text.text for text in block.rows[0]] == ["dense", "", "100.00 (2)", "0.00 (1)", "–", "–", "–"]
+    block = churn.block([factories.result_of("dense", None, 100.0, 100.0)], found)
+    assert [text.text for text in block.rows[0]] == ["dense", "", "100.00 ± 0.00 (2)", "0.00 (1)", "–", "–", "–"]
 
 
 def test_as_printed(tmp_path: Path) -> None:
     plan, _ = made(tmp_path)
-    lines = [{"dataset": "cifar10", "architecture": "resnet20_cifar", "method": "gmp", "point": 0.9}]
-    block = churn.block(
-        [*lines, lines[0] | {"method": "snip"}], {("gmp", 0.9): Text("80.00 (3)")}, read(plan, tmp_path)
-    )
+    results = [factories.result_of(method, 0.9, 70.0, 80.0, 90.0) for method in ("gmp", "snip")]
+    block = churn.block(results, read(plan, tmp_path))
     (row,) = block.rows  # nothing is known of snip
     # 20, 30, 30: mean 26.67, standard deviation 5.77
     assert [text.text for text in row] == [
         "gmp",
         "90 %",
-        "80.00 (3)",
+        "80.00 ± 10.00 (3)",
         "26.67 ± 5.77 (3)",
         "1.56",
         "20.00 ± 0.00 (2)",

@@ -11,6 +11,7 @@ import pytest
 from bench.errors import UserError
 from bench.plan import grid
 from bench.plan.claims import Claim
+from bench.report import summary
 from bench.report.findings import Finding, block, examine, notes
 from bench.results import measurements
 from tests import factories
@@ -21,7 +22,7 @@ def found(folder: Path, accuracies: factories.Accuracies, claim: str, **fields: 
     for record in records:
         factories.write(record, folder)
     table = measurements.from_records(plan, *measurements.read_records(plan, folder))
-    return examine((Claim(claim=claim, source="them", **fields),), plan, table)
+    return examine((Claim(claim=claim, source="them", **fields),), summary.cells(plan, table))
 
 
 def test_differences_are_taken_seed_by_seed(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_collapsed_runs_count_and_failed_ones_do_not(tmp_path: Path) -> None:
         outcome = outcomes.get((record.spec.method, record.spec.seed), "ok")
         factories.write(record.model_copy(update={"outcome": outcome}), tmp_path)
     table = measurements.from_records(plan, *measurements.read_records(plan, tmp_path))
-    (finding,) = examine((Claim(claim="force >= snip", source="them"),), plan, table)
+    (finding,) = examine((Claim(claim="force >= snip", source="them"),), summary.cells(plan, table))
     assert (finding.seeds, finding.collapsed, finding.difference) == (2, 1, 60.0)
     assert block([finding]).rows[0][3].text == "70.50 and 10.50 (1 collapsed)"
 

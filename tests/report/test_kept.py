@@ -14,6 +14,7 @@ from bench.errors import UserError
 from bench.plan import grid as grids
 from bench.plan.grid import Grid, Plan
 from bench.published import Published, comparison
+from bench.published.comparison import Compared
 from bench.report import kept
 from bench.results import record
 from tests import factories
@@ -172,9 +173,9 @@ def test_a_grid_whose_seeds_are_added_says_so_to_the_rule(
 ) -> None:
     seen: list[bool] = []
 
-    def compare(plan: Plan, table: pd.DataFrame, rows: Published, *, looks: bool) -> pd.DataFrame:
+    def compare(plan: Plan, table: pd.DataFrame, rows: Published, *, looks: bool) -> list[Compared]:
         seen.append(looks)
-        return pd.DataFrame(columns=list(comparison.COLUMNS))
+        return []
 
     monkeypatch.setattr(comparison, "compare", compare)
     kept.rebuild(folder, tmp_path / "fixed", figures=False)

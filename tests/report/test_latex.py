@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.report import tables
 from bench.report.latex import LINES
-from bench.report.layout import Block, Chapter, Report, Section, Text
+from bench.report.layout import Block, Chapter, Number, Reason, Report, Section, Text
 from bench.report.tex import breakable, tex
 from tests.report.test_tables import REPORT
 
@@ -49,29 +49,32 @@ def test_a_table_as_papers_have_it() -> None:
 
 
 def test_different_numbers_of_seeds_stay_in_the_cells() -> None:
-    lines = body((Text("gmp"), Text("91.10 ± 0.10 (3)")), (Text("dpf"), Text("92.00 (2)")))
+    lines = body((Text("gmp"), Text(Number(91.1, 0.1, 3))), (Text("dpf"), Text(Number(92, n=2))))
     assert lines[1] == r"gmp & 91.10{\scriptsize\,$\pm$\,0.10}{\scriptsize (3)} \\"
     assert lines[2] == r"dpf & 92.00{\scriptsize (2)} \\"
     assert not any("Each mean" in line for line in lines)
 
 
 def test_spreads_of_a_column_are_aligned() -> None:
-    lines = body((Text("gmp"), Text("91.10 ± 0.10")), (Text("dpf"), Text("52.00 ± 11.31")))
+    lines = body((Text("gmp"), Text(Number(91.1, 0.1))), (Text("dpf"), Text(Number(52, 11.31))))
     assert lines[1] == r"gmp & 91.10{\scriptsize\,$\pm$\,0.10\phantom{0}} \\"
     assert lines[2] == r"dpf & 52.00{\scriptsize\,$\pm$\,11.31} \\"
 
 
 def test_a_unit_of_all_cells_stands_in_the_head() -> None:
     lines = body(
-        (Text("gmp"), Text("90.00 %"), Text("1 %")), (Text("dpf"), Text("–"), Text("2 kB")), head=("M", "a", "b")
+        (Text("gmp"), Text(Number(90, unit="%")), Text(Number(1, unit="%"))),
+        (Text("dpf"), Text("–"), Text(Number(2, unit="kB"))),
+        head=("M", "a", "b"),
     )
     assert lines[0] == r"M & a (\%) & b \\"
-    assert lines[1:] == [r"gmp & 90.00 & 1 \% \\", r"dpf & -- & 2 kB \\"]
+    assert lines[1:] == [r"gmp & 90.00 & 1.00 \% \\", r"dpf & -- & 2.00 kB \\"]
 
 
 def test_reasons_are_footnotes() -> None:
-    published = (Text("dpf"), Text("published"), Text("93.00 (best epoch)"), Text("no published number"))
-    verdicts = (Text(""), Text("verdict"), Text("not comparable: unverified"), Text("not comparable: unverified"))
+    published = (Text("dpf"), Text("published"), Text(Number(93, remark="best epoch")), Text("no published number"))
+    reason = Reason("not comparable", "unverified")
+    verdicts = (Text(""), Text("verdict"), Text(reason), Text(reason))
     lines = body(published, verdicts, head=("Method", "", "90 %", "95 %"))
     mark = r"\rlap{\textsuperscript{%s}}"
     assert lines[1] == rf"dpf & {{\scriptsize published}} & 93.00{mark % 'a'} & --{mark % 'b'} \\"
@@ -84,7 +87,9 @@ def test_reasons_are_footnotes() -> None:
 
 
 def test_a_name_stands_once_beside_its_rows() -> None:
-    rows = [(Text(method), Text(point)) for method in ("gmp", "dpf") for point in ("90", "95")]
+    rows = [
+        (Text(method), Text(Number(point, form="{:.0f}".format))) for method in ("gmp", "dpf") for point in (90, 95)
+    ]
     assert body(*rows)[1:] == [r"gmp & 90 \\", r" & 95 \\", r"\addlinespace", r"dpf & 90 \\", r" & 95 \\"]
 
 
@@ -164,8 +169,8 @@ def test_hostile_tables_compile(tmp_path: Path) -> None:
         (
             Text(name),
             Text(nasty),
-            Text("91.10 ± 0.10 (3)", best=True, marks=("R", "1")),
-            Text(f"not comparable: {nasty}"),
+            Text(Number(91.1, 0.1, 3), best=True, letter="R", notes=("1",)),
+            Text(Reason("not comparable", nasty)),
         )
         for name in (nasty, long, "[x]", "*", "", *(f"method {one}" for one in range(60)))
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.plan.grid import Plan
-from bench.report import overall
+from bench.report import overall, summary
 from bench.report.overall import Family
 from bench.results import measurements
 from bench.results.record import Cost, Record
@@ -25,7 +25,8 @@ ACCURACIES: factories.Accuracies = {
 def families(folder: Path, plan: Plan, records: list[Record]) -> list[Family]:
     for record in records:
         factories.write(record, folder)
-    return overall.families(plan, measurements.from_records(plan, *measurements.read_records(plan, folder)))
+    table = measurements.from_records(plan, *measurements.read_records(plan, folder))
+    return overall.families(summary.cells(plan, table))
 
 
 def of(folder: Path, accuracies: factories.Accuracies) -> list[Family]:
@@ -35,7 +36,7 @@ def of(folder: Path, accuracies: factories.Accuracies) -> list[Family]:
 def test_scores_are_differences_from_the_dense_mean(tmp_path: Path) -> None:
     (family,) = of(tmp_path, ACCURACIES)
     assert family.protocol == ("short", "all")
-    assert family.places == (("cifar10", "resnet20_cifar", 0.9), ("cifar10", "resnet20_cifar", 0.95))
+    assert family.places == ((("cifar10", "resnet20_cifar"), 0.9), (("cifar10", "resnet20_cifar"), 0.95))
     assert family.scores["gmp"][0] == pytest.approx([-2.1, -2.0, -1.9])
     assert family.scores["snip"][1] == pytest.approx([-13.1, -13.0, -12.9])
     assert family.left_out == {}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from bench.published import Published, comparison
 from bench.published.outcomes import Outcome
 from bench.report import page, sections, summary
 from bench.report.page import about, embed, overview, series
@@ -40,7 +39,7 @@ def data(html: str) -> Any:
 
 
 def entry(material: Material, method: str, column: str) -> Entry:
-    (matrix,) = matrices(material, range(len(material.lines)))
+    (matrix,) = matrices(material, range(len(material.results)))
     found = dict(matrix.rows)[method][matrix.columns.index(column)]
     assert found is not None
     return found
@@ -97,7 +96,7 @@ def test_what_opens_names_seeds_protocol_source_and_records(material: Material, 
 
 
 def test_charts_have_the_numbers_of_the_cells(material: Material) -> None:
-    rows = series.trade_off(material, range(len(material.lines)))
+    rows = series.trade_off(material, range(len(material.results)))
     assert [(row["method"], row["weights"], row["mean"]) for row in rows][:3] == [
         ("dense", 1.0, 93.1),
         ("gmp", 0.2, 92.0),
@@ -128,7 +127,7 @@ def test_runs_that_broke_off_do_not_bend_a_training_curve() -> None:
 
 
 def test_densities_by_layer_and_what_is_gone(material: Material, html: str) -> None:
-    found = heat(material, range(len(material.lines)))
+    found = heat(material, range(len(material.results)))
     assert found is not None
     assert (found.layers, found.shapes) == (("conv", "fc"), ("10 × 10", "10 × 10"))
     assert found.rows[1][:2] == ("gmp", "90 %") and found.rows[1][2] == pytest.approx((10.0, 100.0))
@@ -192,9 +191,8 @@ def test_an_empty_grid_has_a_page(tmp_path: Path) -> None:
     whole = pages.material(tmp_path)
     table = measurements.from_records(whole.plan, {}, {})
     cells = summary.cells(whole.plan, table)
-    compared = comparison.compare(whole.plan, table, Published((), {}))
-    report = sections.report(whole.grid, cells, compared, "Nothing yet.")
-    empty = Material(whole.grid, whole.plan, table, {}, cells, compared, [], report, tmp_path)
+    report = sections.report(whole.grid, cells, "Nothing yet.")
+    empty = Material(whole.grid, whole.plan, {}, cells, [], report, tmp_path)
     text = page.render(empty, "")
     assert "0 of 21 runs ended well" in text
     assert "No published number is about a cell of this grid" in text

@@ -26,7 +26,8 @@ def report(folder: Path, plan: Plan, records: list[Record], *rows: Row, **change
         factories.write(record, Path(grid.results))
     table = measurements.from_records(plan, *measurements.read_records(plan, Path(grid.results)))
     compared = comparison.compare(plan, table, Published(rows, PROTOCOLS))
-    return sections.report(grid, summary.cells(plan, table), compared, "Values from the records.")
+    sources, _ = measurements.read_records(plan, Path(grid.results))
+    return sections.report(grid, summary.cells(plan, table, compared, sources), "Values from the records.")
 
 
 def frame(block: Block) -> pd.DataFrame:
@@ -160,10 +161,12 @@ def test_open_places_are_marked_and_say_how_many_seeds_would_tell(tmp_path: Path
         (False, True, False),
         (False, False, True),
     ]
-    seeds = summary.cells(
+    cells = summary.cells(
         plan, measurements.from_records(plan, {one.id: measurements.Source(one, "", tmp_path) for one in records}, {})
-    )["seeds_to_tell"]
-    note = f"Open, until about so many seeds if means and spreads stay as they are: snip at 90 % ({seeds[2]:.0f})."
+    )
+    standing = cells[2].standing
+    assert standing is not None
+    note = f"Open, until about so many seeds if means and spreads stay as they are: snip at 90 % ({standing.seeds})."
     assert note in made.sections[0].notes
     assert "{within}: within the margin of it" in made.legend[0] and "{open}: open" in made.legend[0]
 

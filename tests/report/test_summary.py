@@ -19,7 +19,8 @@ from tests import factories
 def cells(folder: Path, plan: Plan, records: list[Record]) -> pd.DataFrame:
     for record in records:
         factories.write(record, folder)
-    return summary.cells(plan, measurements.from_records(plan, *measurements.read_records(plan, folder)))
+    found = summary.cells(plan, measurements.from_records(plan, *measurements.read_records(plan, folder)))
+    return summary.frame(found)
 
 
 def of(folder: Path, accuracies: factories.Accuracies, **changes: Any) -> pd.DataFrame:
@@ -106,10 +107,10 @@ def test_a_result_at_the_wrong_sparsity_does_not_count(tmp_path: Path) -> None:
 
 def test_skipped_cells_say_why() -> None:
     plan = Plan([], [Cell("cifar10", "vit", "filters", 0.9, (), "needs convolutions")])
-    table = summary.cells(plan, measurements.frame([]))
-    assert table["failures"][0] == "skipped: needs convolutions"
-    assert table["n"][0] == 0
+    (found,) = summary.cells(plan, measurements.frame([]))
+    assert list(map(str, found.failures)) == ["skipped: needs convolutions"]
+    assert (found.n, found.instead) == (0, "skipped")
 
 
 def test_no_cells() -> None:
-    assert summary.cells(Plan([], []), measurements.frame([])).empty
+    assert summary.cells(Plan([], []), measurements.frame([])) == []

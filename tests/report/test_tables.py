@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 
 from bench.report import tables, terminal
-from bench.report.layout import Block, Report, Section, Text
+from bench.report.layout import Block, Number, Report, Section, Text
+from tests import factories
 
 BLOCK = Block(
     "Accuracy & more",
     ("Method", "90 %"),
     (
-        (Text("gmp[allocation=global]"), Text("91.10 ± 0.10 (3)", best=True, marks=("R", "1"))),
-        (Text("snip_x"), Text("91.05 ± 0.12 (3)", within=True)),
-        (Text("grasp"), Text("85.00 ± 9.00 (3)", open=True)),
+        (Text("gmp[allocation=global]"), Text(Number(91.1, 0.1, 3), best=True, letter="R", notes=("1",))),
+        (Text("snip_x"), Text(Number(91.05, 0.12, 3), within=True)),
+        (Text("grasp"), Text(Number(85, 9, 3), open=True)),
         (Text("<script>"), Text("failed | 5 %")),
     ),
 )
@@ -71,12 +72,13 @@ def test_terminal() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    cells = pd.DataFrame({"method": ["gmp"], "mean": [91.1]})
-    paths = tables.write(REPORT, cells, pd.DataFrame(columns=["row"]), tmp_path / "quick")
+    paths = tables.write(REPORT, [factories.result_of("gmp", 0.9, 91.0, 92.0)], tmp_path / "quick")
     names = ["comparison.csv", "comparison.md", "table.csv", "table.md", "table.tex"]
     assert sorted(path.name for path in paths) == names
     assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == names
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "quick" / "table.csv"), cells, check_dtype=False)
+    (line,) = pd.read_csv(tmp_path / "quick" / "table.csv").to_dict("records")
+    assert (line["method"], line["point"], line["n"], line["mean"]) == ("gmp", 0.9, 2, 91.5)
+    assert "verdict" in pd.read_csv(tmp_path / "quick" / "comparison.csv").columns
 
 
 @pytest.mark.parametrize("render", [tables.markdown, tables.latex, tables.comparison])

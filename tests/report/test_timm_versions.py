@@ -38,8 +38,8 @@ def tables(folder: Path, *networks: tuple[str, Mapping[int, str]]) -> Report:
     plan, measured = made(folder, *networks)
     rows = (ROW.model_copy(update={"architecture": "resnet50"}),)
     compared = comparison.compare(plan, measured.table, Published(rows, PROTOCOLS))
-    cells, versions = summary.cells(plan, measured.table), timm_versions.read(plan, measured.records)
-    return sections.report(factories.grid(folder), cells, compared, "From records.", versions=versions)
+    cells, versions = summary.cells(plan, measured.table, compared), timm_versions.read(plan, measured.records)
+    return sections.report(factories.grid(folder), cells, "From records.", versions=versions)
 
 
 def test_a_network_of_two_versions_has_a_note(tmp_path: Path) -> None:

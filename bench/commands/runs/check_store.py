@@ -21,7 +21,7 @@ from bench.errors import UserError
 from bench.identity import file_digest
 from bench.plan.grid import Cell
 from bench.results import measurements, record
-from bench.results.measurements import COLUMNS, Slot, Source
+from bench.results.measurements import Slot, Source
 from bench.tracking import curves, entry
 
 NAME = "mlflow.db"
@@ -98,7 +98,7 @@ def _run(results: Path, store: Path, run: str, logged: Logged) -> Iterator[Findi
         return
     places = {measurements.key(name, point): point for point in found.spec.points or (None,)}
     source = Source(found, file_digest(path), path)
-    if logged.tags.get("record_sha256") != source.sha256 or logged.tags.get("columns") != COLUMNS:
+    if logged.tags.get("record_sha256") != source.sha256:
         yield Finding(store, f"{name} {OUTDATED}", harmless=True)
         return
     if key not in places:
@@ -131,11 +131,13 @@ def _differences(slot: Slot, source: Source, logged: Logged) -> Iterator[str]:
     for name, text in entry.flat(entry.params_of(source.record)).items():
         if name in logged.params and logged.params[name] != text:
             yield f"the parameter '{name}' is '{str(logged.params[name])[:60]}', and the record says '{text[:60]}'"
-    last = measurements.finite(measurements.metrics(source.record, slot.cell.point))
+    # An older version may have logged fewer last values, which the next `reprune report` adds, or others.
+    last = {name: value for name, value in entry.last_values(slot, source).items() if name in logged.last}
     points = {(name, step): value for name, step, value, _ in entry.curve_points(source.record)}
-    yield from _unequal({(name, 0): value for name, value in last.items()} | points, logged.points)
+    known = {at: value for at, value in logged.points.items() if "/" in at[0] or at[0] in last}
+    yield from _unequal({(name, 0): value for name, value in last.items()} | points, known)
     for name, value in last.items():
-        if logged.last.get(name) != value:
+        if logged.last[name] != value:
             yield f"the last value of '{name}' is {str(logged.last.get(name))[:30]}, and the record says {value:.10g}"
 
 

@@ -34,13 +34,12 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     except UserError:  # the method is gone, or has changed so that it can't be run under this recipe
         return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
-    listed = [
-        {str(name): _plain(value) for name, value in row.items()}
-        | {"obstacles": [asdict(obstacle) for obstacle in row["obstacles"]]}
-        for row in compared.to_dict("records")
+    return [
+        {name: _plain(value) for name, value in each.values().items()}
+        | {"obstacles": [asdict(obstacle) for obstacle in each.verdict.obstacles]}
+        for each in sorted(compared, key=lambda each: not each.anchor)
+        if (each.cell.method, each.cell.point) in own
     ]
-    mine = [row for row in listed if (row["method"], row["point"]) in own]
-    return sorted(mine, key=lambda row: not row["anchor"])
 
 
 def seeds(found: Record, path: Path) -> list[Record]:

@@ -5,7 +5,6 @@ Tables are HTML that needs no script; scripts add charts, sorting, filters and w
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -38,9 +37,7 @@ def render(material: Material, library: str) -> str:
     trainings, where = series.trainings(material)
     sections = [
         _section(material, number, numbers, layout)
-        for number, ((_, _, numbers), layout) in enumerate(
-            zip(material.sections(), material.report.sections, strict=True)
-        )
+        for number, (numbers, layout) in enumerate(zip(material.sections(), material.report.sections, strict=True))
     ]
     looks = charts.looks(methods)
     data = {
@@ -95,8 +92,7 @@ def render(material: Material, library: str) -> str:
 
 
 def _section(material: Material, number: int, numbers: Sequence[int], layout: Section) -> dict[str, Any]:
-    cells = [material.plan.cells[each] for each in numbers]
-    pruned = [line for line in (material.lines[each] for each in numbers) if not math.isnan(line["point"])]
+    results = [material.results[each] for each in numbers]
     return {
         "id": f"section-{number}",
         "number": number,
@@ -105,8 +101,8 @@ def _section(material: Material, number: int, numbers: Sequence[int], layout: Se
         "matrices": matrices(material, numbers),
         "heat": heat(material, numbers),
         "rows": series.trade_off(material, numbers),
-        "runs": [(run, cell.point) for cell in cells for _, run in cell.runs],
-        "points": list(dict.fromkeys(map(material.point_name, pruned))),
+        "runs": [(run.run, each.point) for each in results for run in each.runs],
+        "points": list(dict.fromkeys(material.point_name(each) for each in results if each.point is not None)),
     }
 
 

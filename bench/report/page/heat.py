@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
@@ -24,19 +23,19 @@ def heat(material: Material, numbers: Iterable[int]) -> Heat | None:
     shapes: dict[str, str] = {}
     rows = []
     for number in numbers:
-        line, cell = material.lines[number], material.plan.cells[number]
-        if math.isnan(line["point"]):
+        each = material.results[number]
+        if each.point is None:
             continue
         densities: dict[str, list[float]] = {}
-        for source in material.good(cell):
-            result = source.record.result(cell.point)
+        for source in material.good(each.cell):
+            result = source.record.result(each.point)
             for layer in result.layers if result else ():
                 if layer.prunable:
                     shapes.setdefault(layer.name, " × ".join(map(str, layer.shape)))
                     densities.setdefault(layer.name, []).append(100 * layer.density)
         if densities and any(value < 100 for values in densities.values() for value in values):
             means = {name: fmean(values) for name, values in densities.items()}
-            rows.append((line["method"], material.point_name(line), means))
+            rows.append((each.method, material.point_name(each), means))
     if not rows:
         return None
     ordered = tuple((method, point, tuple(means.get(name) for name in shapes)) for method, point, means in rows)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.published.outcomes import Outcome
 from bench.report import per_input
-from bench.report.layout import signed
-from bench.report.page.material import Line, Material
+from bench.report.cell import CellResult
+from bench.report.layout import points, signed
+from bench.report.page.material import Material
 from bench.statistics.standing import Place
 
 
@@ -51,14 +51,13 @@ class Matrix:
 
 def matrices(material: Material, numbers: Iterable[int]) -> list[Matrix]:
     """The tables of a section: one for sparsities, and one for each set of points that has none of the grid's."""
-    lines = {number: material.lines[number] for number in numbers}
     by_method: dict[str, list[int]] = {}
-    for number, line in lines.items():
-        by_method.setdefault(line["method"], []).append(number)
+    for number in numbers:
+        by_method.setdefault(material.results[number].method, []).append(number)
     shared = set(material.grid.sparsities)
     groups: dict[tuple[float, ...], dict[str, list[int]]] = {}
     for method, own in by_method.items():
-        points = {0.0 if math.isnan(lines[number]["point"]) else lines[number]["point"] for number in own}
+        points = {material.results[number].point or 0.0 for number in own}
         usual = per_input.is_target(method) and (points == {0.0} or not shared or bool(points & shared))
         groups.setdefault(() if usual else tuple(sorted(points)), {})[method] = own
     return [_matrix(material, points, methods) for points, methods in sorted(groups.items())]
@@ -66,11 +65,11 @@ def matrices(material: Material, numbers: Iterable[int]) -> list[Matrix]:
 
 def _matrix(material: Material, points: tuple[float, ...], methods: dict[str, list[int]]) -> Matrix:
     named = {
-        (method, material.point_name(material.lines[number])): number
+        (method, material.point_name(material.results[number])): number
         for method, own in methods.items()
         for number in own
     }
-    order = {name: _place(material.lines[number]) for (_, name), number in named.items()}
+    order = {name: _place(material.results[number]) for (_, name), number in named.items()}
     columns = tuple(sorted(order, key=lambda name: order[name]))
     rows = []
     for method in methods:
@@ -80,32 +79,25 @@ def _matrix(material: Material, points: tuple[float, ...], methods: dict[str, li
     return Matrix(title, columns, tuple(rows))
 
 
-def _place(line: Line) -> float:
-    return -1.0 if math.isnan(line["point"]) else float(line["point"])
+def _place(result: CellResult) -> float:
+    return -1.0 if result.point is None else result.point
 
 
 def _entry(material: Material, number: int) -> Entry:
-    line = material.lines[number]
-    count = f"{line['n']}" if line["n"] == line["expected"] else f"{line['n']}/{line['expected']}"
-    spread = "" if math.isnan(line["std"]) else f"± {line['std']:.2f} "
-    failures = material.failures(number)
-    shown = Entry(
+    each = material.results[number]
+    accuracy, anchor = each.number, each.anchor
+    spread = f"± {accuracy.spread} " if accuracy.spread else ""
+    return Entry(
         number=number,
-        value=float(line["mean"]) if line["n"] else None,
-        mean=f"{line['mean']:.2f}" if line["n"] else "",
-        spread=f"{spread}({count})" if line["n"] else "",
-        best=bool(line["best"]),
-        within=line["standing"] == Place.WITHIN,
-        open=line["standing"] == Place.OPEN,
-        outcome="" if line["n"] else ", ".join(dict.fromkeys(each.outcome for each in failures)) or "no runs",
-        failed=bool(failures),
+        value=each.mean if each.n else None,
+        mean=points(each.mean),
+        spread=f"{spread}{accuracy.count}" if each.n else "",
+        best=each.best,
+        within=each.place is Place.WITHIN,
+        open=each.place is Place.OPEN,
+        outcome="" if each.n else each.instead,
+        failed=bool(each.failures),
+        published=points(anchor.row.value) if anchor else "",
+        difference=signed(anchor.verdict.difference) if anchor else "",
+        verdict=anchor.outcome if anchor else None,
     )
-    row = material.anchor(line)
-    if row is None:
-        return shown
-    compared = {
-        "published": f"{row['published']:.2f}",
-        "difference": signed(row["difference"]),
-        "verdict": Outcome(row["verdict"]),
-    }
-    return Entry(**{**vars(shown), **compared})

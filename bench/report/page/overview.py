@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.published.comparison import untested
 from bench.published.outcomes import JUDGED, Outcome
-from bench.report.page.material import Line, Material
-from bench.report.page.material import number as printed
+from bench.report.cell import CellResult, published
+from bench.report.findings import Ruling
+from bench.report.page.material import Material
 from bench.statistics.standing import Place
 
 
@@ -52,21 +52,16 @@ class Leader:
     cell: int
 
 
-RULINGS = {"holds": "reproduced", "contradicted": "below", "open": "inconclusive"}
-"""Rulings on claims are coloured like the verdicts that they resemble."""
-
-
 def cards(material: Material) -> list[Card]:
     """Runs, published numbers and claims."""
     return [_runs(material), _published(material), *([_claims(material)] if material.found else [])]
 
 
 def _runs(material: Material) -> Card:
-    seen = dict.fromkeys(material.table["run"]) | dict.fromkeys(spec.id for spec in material.plan.runs)
-    outcomes = dict(zip(material.table["run"], material.table["outcome"], strict=True))
-    counts = Counter(outcomes.get(run, "missing") for run in seen)
+    outcomes = {run.run: run.outcome for each in material.results for run in each.runs}
+    counts = Counter(outcomes.values())
     skipped = sum(1 for cell in material.plan.cells if cell.skipped)
-    good, total = counts.pop("ok", 0), len(seen)
+    good, total = counts.pop("ok", 0), len(outcomes)
     parts = [Part(good, "ended well", "reproduced")] if good else []
     parts += [Part(count, word, "missing" if word == "missing" else "below") for word, count in counts.most_common()]
     parts += [Part(skipped, "cells skipped", "missing")] if skipped else []
@@ -75,24 +70,25 @@ def _runs(material: Material) -> Card:
 
 
 def _published(material: Material) -> Card:
-    anchors = [row for row in (material.anchor(line) for line in material.lines) if row is not None]
-    counts = Counter(Outcome(row["verdict"]) for row in anchors)
+    compared = published(material.results)
+    anchors = [each.anchor for each in material.results if each.anchor]
+    counts = Counter(anchor.outcome for anchor in anchors)
     parts = [Part(counts[each], each, each.colour, each.letter) for each in Outcome if counts[each]]
     judged = sum(counts[each] for each in (*JUDGED, Outcome.BOTH_COLLAPSED))
-    if not len(material.compared):
+    if not compared:
         headline = "No published number is about a cell of this grid"
-    elif nothing := untested(material.compared):
+    elif nothing := untested(compared):
         headline, hint = nothing
         return Card("Published numbers", headline, tuple(parts), "published", hint and f"{hint[0].upper()}{hint[1:]}.")
     elif not judged:
-        known = len(anchors) or len(material.compared)
+        known = len(anchors) or len(compared)
         which = "The one published number cannot" if known == 1 else f"None of the {known} published numbers can"
         headline = f"{which} be compared with these runs"
     else:
         headline = f"{counts[Outcome.REPRODUCED]} of {judged} comparable published numbers reproduced"
         if counts[Outcome.LEVEL_ONLY]:
             headline += f", {counts[Outcome.LEVEL_ONLY]} more in level only"
-    if len(material.compared):
+    if compared:
         return Card("Published numbers", headline, tuple(parts), "published")
     hint = "So there is nothing to reproduce here; methods are compared with each other."
     return Card("Published numbers", headline, (), "", hint)
@@ -100,44 +96,47 @@ def _published(material: Material) -> Card:
 
 def _claims(material: Material) -> Card:
     counts = Counter(finding.ruling for finding in material.found)
-    parts = [Part(counts[word], word, kind, word[0].upper()) for word, kind in RULINGS.items() if counts[word]]  # type: ignore[index]
-    headline = f"{counts['holds']} of {len(material.found)} tests of papers’ claims hold"
+    parts = [Part(counts[each], each, each.colour, each.letter) for each in Ruling if counts[each]]
+    headline = f"{counts[Ruling.HOLDS]} of {len(material.found)} tests of papers’ claims hold"
     return Card("Claims of papers", headline, tuple(parts), "claims")
 
 
 def leaders(material: Material) -> list[Leader]:
     """Who leads each column that has marks (`bench.report.summary`)."""
     found = []
-    for dataset, architecture, numbers in material.sections():
-        best = [each for each in numbers if material.lines[each]["best"]]
-        for each in sorted(best, key=lambda one: float(material.lines[one]["point"])):
-            line = material.lines[each]
-            column = ("recipe", "prunable", "point")
-            rivals = [material.lines[other] for other in numbers]
-            same = [one for one in rivals if one["n"] and all(one[name] == line[name] for name in column)]
-            same.sort(key=lambda one: -float(one["mean"]))
+    for numbers in material.sections():
+        best = [number for number in numbers if material.results[number].best]
+        for number in sorted(best, key=lambda one: material.results[one].point or 0.0):
+            each = material.results[number]
+            rivals = [material.results[other] for other in numbers]
+            same = [one for one in rivals if one.n and _column(one) == _column(each)]
+            same.sort(key=lambda one: -one.mean)
             found.append(
                 Leader(
-                    f"{architecture} on {dataset}",
-                    material.point_name(line),
-                    line["method"],
-                    printed(line["mean"], line["std"]),
-                    tuple(one["method"] for one in same if one["standing"] == Place.WITHIN),
-                    tuple(_open(one) for one in same if one["standing"] == Place.OPEN),
-                    each,
+                    str(each.network),
+                    material.point_name(each),
+                    each.method,
+                    str(replace(each.number, n=None, planned=None)),
+                    tuple(one.method for one in same if one.place is Place.WITHIN),
+                    tuple(_open(one) for one in same if one.place is Place.OPEN),
+                    number,
                 )
             )
     return found
 
 
-def _open(line: Line) -> str:
-    seeds = line["seeds_to_tell"]
-    return f"{line['method']} ({'no number of' if math.isnan(seeds) else f'about {seeds:.0f}'} seeds)"
+def _column(each: CellResult) -> tuple[str, str, float | None]:
+    return each.recipe, each.prunable, each.point
+
+
+def _open(each: CellResult) -> str:
+    seeds = each.standing.seeds if each.standing else None
+    return f"{each.method} ({f'about {seeds}' if seeds else 'no number of'} seeds)"
 
 
 def methods(material: Material) -> list[str]:
     """All methods, in the grid's order."""
-    return list(dict.fromkeys(line["method"] for line in material.lines))
+    return list(dict.fromkeys(each.method for each in material.results))
 
 
 @dataclass(frozen=True)
@@ -155,12 +154,12 @@ class Failed:
 def failures(material: Material) -> list[Failed]:
     """All that did not end well, by cell, outcome and reason; runs that have not been there yet are `missing`."""
     found = []
-    for number, line in enumerate(material.lines):
-        name = f"{line['method']}, {material.point_name(line)}"
-        for each in (failure for failure in material.failures(number) if failure.outcome != "missing"):
-            seeds = ", ".join(map(str, each.seeds))
-            network = f"{line['architecture']} on {line['dataset']}"
-            found.append(Failed(number, name, network, each.outcome, each.reason, seeds))
+    for number, each in enumerate(material.results):
+        name = f"{each.method}, {material.point_name(each)}"
+        for failure in each.failures:
+            if failure.outcome != "missing":
+                seeds = ", ".join(map(str, failure.seeds))
+                found.append(Failed(number, name, str(each.network), failure.outcome, failure.reason, seeds))
     return found
 
 

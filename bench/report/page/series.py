@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from bench.report.page.material import Line, Material, share
+from bench.report import per_input
+from bench.report.cell import CellResult
+from bench.report.page.material import Material, share
 from bench.results.record import Curve, Record
 
 MOST_POINTS = 48
@@ -19,31 +21,30 @@ def trade_off(material: Material, numbers: Iterable[int]) -> list[dict[str, Any]
     """A point per cell that has a result: its accuracy, and the fractions of weights and multiply-adds it keeps."""
     found = []
     for number in numbers:
-        line = material.lines[number]
-        if line["n"]:
-            found.append(_point(material, number, line))
+        each = material.results[number]
+        if each.n:
+            found.append(_point(material, number, each))
     return found
 
 
-def _point(material: Material, number: int, line: Line) -> dict[str, Any]:
-    spread = 0.0 if math.isnan(line["std"]) else line["std"]
-    dense = math.isnan(line["point"])
-    per_input = not math.isnan(line["reduction_strict"])  # the network itself is dense
-    weights = math.nan if per_input else 1 - line["prunable_sparsity"]
-    sign = "" if math.isnan(line["std"]) else f" ± {line['std']:.2f}"
+def _point(material: Material, number: int, each: CellResult) -> dict[str, Any]:
+    _, mean, std = each.accuracy
+    spread = 0.0 if math.isnan(std) else std
+    # Where filters are chosen per input, the network itself is dense.
+    weights = math.nan if per_input.decides(each.method) else 1 - each.means.prunable_sparsity
     return {
         "cell": number,
-        "method": line["method"],
-        "dense": dense,
+        "method": each.method,
+        "dense": each.point is None,
         "weights": _positive(weights),
-        "macs": _positive(line["macs_kept"]),
-        "mean": round(line["mean"], 4),
-        "low": round(line["mean"] - spread, 4),
-        "high": round(line["mean"] + spread, 4),
-        "at": material.point_name(line),
-        "accuracy": f"{line['mean']:.2f}{sign} % ({line['n']})",
+        "macs": _positive(each.means.macs_kept),
+        "mean": round(mean, 4),
+        "low": round(mean - spread, 4),
+        "high": round(mean + spread, 4),
+        "at": material.point_name(each),
+        "accuracy": str(replace(each.number, planned=None, unit="%")),
         "kept": share(weights),
-        "macs_text": share(line["macs_kept"]),
+        "macs_text": share(each.means.macs_kept),
     }
 
 
@@ -82,10 +83,10 @@ def trainings(material: Material) -> tuple[list[Training], dict[tuple[str, float
     found: list[Training] = []
     where: dict[tuple[str, float | None], int] = {}
     for runs, numbers in cells.items():
-        lines = [material.lines[number] for number in numbers]
-        names = [material.point_name(line) for line in lines if not math.isnan(line["point"])]
+        results = [material.results[number] for number in numbers]
+        names = [material.point_name(each) for each in results if each.point is not None]
         records = [material.records[run].record for run in runs if run in material.records]
-        made = _training(Training(lines[0]["method"], names), [record for record in records if record.curves])
+        made = _training(Training(results[0].method, names), [record for record in records if record.curves])
         if made is not None:
             where |= {(run, material.plan.cells[number].point): len(found) for run in runs for number in numbers}
             found.append(made)
