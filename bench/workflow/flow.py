@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ from bench.plan.resolved import Resolved
 from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
 from bench.spec import RunSpec
-from bench.workflow import alone, failures, packing
+from bench.workflow import alone, failures
 from bench.workflow.progress import Progress, attach, label, relative
 
 
@@ -35,7 +35,6 @@ class Flow:
     Attributes:
         source: the grid's file.
         words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
-        slots_per_gpu: how many runs share a GPU.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
         resolved: the file in which the call's grid is written down for all of its jobs (`bench.plan.resolved`).
         parts: rules that make the report or a part of it, with the option that says so.
@@ -45,7 +44,6 @@ class Flow:
     plan: Plan
     source: str
     words: str
-    slots_per_gpu: int
     gpu_slots: int
     resolved: str = ""
     parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
@@ -130,7 +128,7 @@ class Flow:
         own = ["--resolved", self.resolved] if self.resolved else []
         own += ["--results", self.grid.results, "--threads", str(self.grid.threads)]
         own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
-        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
+        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.grid.slots_per_gpu)])
 
     def gpus(self, run: str) -> int:
         """How many GPUs a run asks for; 0 where this machine has none."""
@@ -139,7 +137,7 @@ class Flow:
     def slots(self, run: str) -> int:
         """How many of `gpu_slots` a run takes: one, or all of the GPUs that are its own."""
         gpus = self.gpus(run)
-        return gpus * self.slots_per_gpu if gpus > 1 else gpus
+        return gpus * self.grid.slots_per_gpu if gpus > 1 else gpus
 
     def threads(self, run: str) -> int:
         """How many CPU cores a run keeps busy: threads of all its processes, and those that decode an image folder."""
@@ -170,7 +168,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
         stores.check(config.get(stores.FIELD), asked=stores.FIELD in workflow.config_settings.config)
-        found = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
+        found = _open(relative(workflow.configfiles[-1]), dict(config))
         flow = _flow(found)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
@@ -191,19 +189,16 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     return flow
 
 
-def _open(source: str, config: dict[str, Any], measure: bool) -> Resolved:
+def _open(source: str, config: dict[str, Any]) -> Resolved:
     for where in (source, str(Path.cwd())):
         if set(where) & ODD:
             raise UserError(f"{shown(where)}: a path with any of {{}}?# cannot be used here; call it otherwise.")
-    found = resolved.resolve(Path(source), config)
-    if source.endswith(resolved.SUFFIX):
-        return found
-    return replace(found, slots_per_gpu=packing.slots_per_gpu(found.grid, found.plan, measure))
+    return resolved.resolve(Path(source), config)
 
 
 def _flow(found: Resolved) -> Flow:
-    slots = found.slots_per_gpu
-    return Flow(found.grid, found.plan, found.source, found.words, slots, devices.slots(slots), str(found.path))
+    slots = devices.slots(found.grid.slots_per_gpu)
+    return Flow(found.grid, found.plan, found.source, found.words, slots, str(found.path))
 
 
 def _begin(workflow: Any, found: Resolved) -> None:

@@ -156,6 +156,8 @@ def test_a_record_names_no_weights_outside_its_folder(weights: str, tmp_path: Pa
         ({"seeds": [2**63]}, "has to be below 9,223,372,036,854,775,808"),
         ({"threads": 10**9}, "has to be at most 1024"),
         ({"slots_per_gpu": 10**9}, "has to be at most 1024"),
+        ({"slots_per_gpu": 0}, "'slots_per_gpu' has to be above 0"),
+        ({"slots_per_gpu": "auto"}, "'slots_per_gpu' has to be a whole number, not 'auto'"),
         ({"budget": float("inf")}, "finite number"),
         ({"budget": 1e-320}, "has to be at least 1e-06"),
         ({"points": 1e9}, "has to be a map from names to values"),

@@ -112,9 +112,9 @@ def hardware(grid: Grid) -> list[Finding]:
     found = [Finding("CPU", f"{cores} cores: {at_once} runs at once with threads: {grid.threads}")]
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        chosen = grid.slots_per_gpu
-        slots = "as many slots as prove best" if chosen == "auto" else f"{len(names) * chosen} slots"
-        return [*found, Finding("GPU", f"{', '.join(names)}: {slots} with slots_per_gpu: {chosen}")]
+        shared = grid.slots_per_gpu
+        slots = f"{len(names) * shared} slots with slots_per_gpu: {shared}"
+        return [*found, Finding("GPU", f"{', '.join(names)}: {slots}")]
     if devices.gpus():
         return [*found, Finding("GPU", "there is one, but torch cannot use it", "install a CUDA build of torch")]
     return [*found, Finding("GPU", "none; runs use the CPU")]
