@@ -63,15 +63,7 @@ class Checklist:
         """What was compared, what stands behind each number, and what it takes to get it again."""
         compared = [self._pairs(), self._points(), self._baselines(), self._protocol(), self._equal_length()]
         numbers = [self._trainings(), self._failures(), self._speed()]
-        return [
-            *compared,
-            *numbers,
-            self._data(),
-            self._commit(),
-            self._packages(),
-            self._repeatable(),
-            self._compute(),
-        ]
+        return [*compared, *numbers, self._data(), self._commit(), self._packages(), self._compute()]
 
     def _pairs(self) -> Item:
         pairs = list(dict.fromkeys(f"{cell.architecture} on {cell.dataset}" for cell in self.cells))

@@ -20,6 +20,7 @@ from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.plan import resolved, variants
 from bench.plan.grid import Grid, Plan
+from bench.plan.job import Job
 from bench.plan.resolved import Resolved
 from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
@@ -124,11 +125,9 @@ class Flow:
         return [*files, self.record(parent)] if parent else files
 
     def job(self, run: str) -> str:
-        """The arguments of ``python -m bench.training.run`` for a run; its identity is one of them."""
-        own = ["--resolved", self.resolved] if self.resolved else []
-        own += ["--results", self.grid.results, "--threads", str(self.grid.threads)]
-        own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
-        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.grid.slots_per_gpu)])
+        """The job of a run, ready for the shell; the run's identity is a part of it."""
+        how = {name: getattr(self.grid, name) for name in ("results", "threads", "workers", "slots_per_gpu")}
+        return shlex.quote(Job.of(self.runs[run], **how, resolved=self.resolved or None).text)
 
     def gpus(self, run: str) -> int:
         """How many GPUs a run asks for; 0 where this machine has none."""

@@ -1,4 +1,4 @@
-"""What Snakemake starts for a run: ``python -m bench.workflow.job`` takes the arguments of ``reprune run``.
+"""What Snakemake starts for a run: ``python -m bench.workflow.job`` takes the job as JSON (`bench.plan.job`).
 
 The run is carried out in a fork of the process that has torch imported (`bench.workflow.warm`), or in this one
 where there is none. This module imports next to nothing.

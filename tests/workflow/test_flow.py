@@ -14,8 +14,9 @@ import pytest
 from bench import data
 from bench.counting import flops
 from bench.errors import UserError
-from bench.plan import grid, options
+from bench.plan import grid
 from bench.workflow.flow import Flow, changes, plan
+from tests.jobs import planned
 
 QUICK = Path(__file__).parents[2] / "configs" / "quick.yaml"
 FIELDS = {
@@ -53,20 +54,20 @@ def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flo
 
 def test_the_job_is_the_run_that_was_planned(flow: Flow) -> None:
     for spec in flow.plan.runs:
-        arguments = options.parser().parse_args(shlex.split(flow.job(spec.id)))
-        assert options.spec_from(arguments) == spec
-        assert (arguments.results, arguments.threads) == (Path("a folder"), 2)
+        job = planned(flow.job(spec.id))
+        assert job.spec() == spec
+        assert (job.results, job.threads) == (Path("a folder"), 2)
 
 
 def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photographs(flow: Flow) -> None:
     run = flow.plan.runs[0].id
-    assert (flow.threads(run), "--workers" in flow.job(run)) == (2, False)
+    assert flow.threads(run) == 2
     changed = {"name": "photographs", "recipe": "imagenet", "datasets": ["signdigits"], "workers": 5}
     found = grid.load(FIELDS | changed)
     photographs = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 0)
     run = photographs.plan.runs[0].id
     assert photographs.threads(run) == 2 + 5
-    assert options.parser().parse_args(shlex.split(photographs.job(run))).workers == 5
+    assert planned(photographs.job(run)).workers == 5
 
 
 def test_every_record_is_planned_once(flow: Flow) -> None:

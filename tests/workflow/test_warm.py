@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from bench.data import prepare
-from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.training.run import INTERRUPTED
 from bench.workflow import warm
 from bench.workflow.job import KILLED, VARIABLE
+from tests.jobs import asked, handed
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]
@@ -46,7 +46,7 @@ def results(tmp_path):
 
 
 def start(results, words, module="bench.workflow.job"):
-    command = [sys.executable, "-m", module, *words, "--results", str(results)]
+    command = [sys.executable, "-m", module, *handed([*words, "--results", str(results)])]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -64,7 +64,7 @@ def assert_soon(condition):
 
 
 def found(results, words):
-    return record.read(results / "runs" / spec_from(parser().parse_args(words)).id / "record.json")
+    return record.read(results / "runs" / asked(words).spec().id / "record.json")
 
 
 def test_a_forked_run_has_the_same_bits_and_says_the_same(server, results, tmp_path_factory):

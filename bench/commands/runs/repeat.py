@@ -18,8 +18,8 @@ from bench.commands.runs import differences, hardware, numbers, one
 from bench.commands.runs.compare import networks
 from bench.commands.runs.differences import Side
 from bench.errors import UserError, printable
+from bench.plan.job import Job
 from bench.plan.lineage import identify, method_of
-from bench.plan.options import parser
 from bench.results import find
 from bench.results.record import Record
 from bench.spec import RunSpec
@@ -98,18 +98,17 @@ def _folder(keep: Path | None, spec: RunSpec) -> Iterator[Path]:
 
 
 def _carried_out(spec: RunSpec, first: Record, folder: Path, results: Path) -> int:
-    threads = str(first.provenance.get("threads", 1))  # another number gives other last bits
-    words = [*spec.arguments(), "--results", str(folder), "--threads", threads]
-    arguments = parser().parse_args(words)
+    threads = first.provenance.get("threads", 1)  # another number gives other last bits
+    job = Job.of(spec, results=folder, threads=threads)
 
-    def job(watch: Watch | None) -> int:
+    def work(watch: Watch | None) -> int:
         one.prepare(spec.dataset, results / "data")
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "data").exists():
             (folder / "data").symlink_to((results / "data").resolve())
-        return exclusively(words, spec, arguments, watch)
+        return exclusively(spec, job, watch)
 
-    return one.attended(spec, folder / "runs" / spec.id, job)
+    return one.attended(spec, folder / "runs" / spec.id, work)
 
 
 def values(first: Side, again: Side, within: float | None = None) -> dict[str, Any]:
