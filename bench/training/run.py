@@ -18,6 +18,7 @@ from bench.base import disk, locks
 from bench.base.atomic import sweep
 from bench.base.devices import device_slot, require
 from bench.base.heap import keep_freed_memory
+from bench.base.heartbeat import Pulse
 from bench.base.launch import INTERRUPTED, end_with_parent, launch
 from bench.base.runlog import log_to
 from bench.data import initial_file
@@ -84,6 +85,8 @@ def execute(
         if distributed.rank() == 0:
             record.write(found, path)
         return found
+    if distributed.rank() == 0:
+        Pulse(path.parent).beat()
     import torch
 
     from bench.training import device_errors
@@ -94,7 +97,9 @@ def execute(
     found.provenance["data_sha256"] = workshop.data_sha256
     try:
         _carry_out(found, workshop, path.parent)
-    except (Interrupted, DiskError, MemoryError):
+    except (Interrupted, DiskError, MemoryError) as ended:
+        if isinstance(ended, Interrupted) and distributed.rank() == 0:
+            workshop.pulse.stop()
         raise
     except (Exception, SystemExit) as error:  # a method's mistake is a result too, also if it tries to leave
         if device_errors.is_one(error):
@@ -108,6 +113,7 @@ def execute(
     _complete(found, workshop)
     if distributed.rank() == 0:
         record.write(found, path)
+        workshop.pulse.end()
     return found
 
 

@@ -54,6 +54,7 @@ class Progress:
 
 
 Save = Callable[[dict[str, Any]], None]
+Beat = Callable[[str, float, float], None]
 
 
 class Trainer:
@@ -66,6 +67,7 @@ class Trainer:
         snapshots: {step: function that saves the state}, for stages that others rewind to.
         stop_after: stop at this step (a snapshot is wanted, not the end).
         checkpoint_seconds: time between two checkpoints; what a killed job loses at most.
+        beat: hears of stage, epoch and epochs at every evaluation and checkpoint.
 
     Attributes:
         parents: the states that the stage began from, to be told in the record; None if that is not known.
@@ -79,8 +81,9 @@ class Trainer:
         snapshots: dict[int, Save] | None = None,
         stop_after: int | None = None,
         checkpoint_seconds: float = 30.0,
+        beat: Beat = lambda stage, epoch, epochs: None,
     ) -> None:
-        self.run, self.save = run, save
+        self.run, self.save, self.beat = run, save, beat
         self.snapshots = snapshots or {}
         self.checkpoint_seconds = checkpoint_seconds
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
@@ -161,6 +164,7 @@ class Trainer:
                 if stop or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
                     self.save(self.checkpoint())
+                    self.sign()
                     saved = started = time.monotonic()
                 if stop:
                     raise Interrupted
@@ -273,6 +277,13 @@ class Trainer:
             *(run.stage.name, epoch, run.steps / run.batches.steps_per_epoch),
             *(train_loss, found.accuracy, 100 * run.masks.sparsity()),
         )
+        self.sign()
+
+    def sign(self) -> None:
+        """Say where the training is; of several ranks only rank 0 does."""
+        if distributed.rank() == 0:
+            epochs = self.run.batches.steps_per_epoch
+            self.beat(self.run.stage.name, self.progress.step / epochs, self.run.steps / epochs)
 
     def _save_snapshot(self) -> None:
         if (save := self.snapshots.pop(self.progress.step, None)) is not None:
