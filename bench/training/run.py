@@ -17,9 +17,9 @@ from bench import catalog
 from bench.base import disk, locks
 from bench.base.atomic import sweep
 from bench.base.devices import device_slot, require
-from bench.base.heap import keep_freed_memory
 from bench.base.heartbeat import Pulse
 from bench.base.launch import INTERRUPTED, end_with_parent, launch
+from bench.base.malloc import keep_freed_memory
 from bench.base.runlog import log_to
 from bench.data import initial_file
 from bench.errors import Collapsed, DeviceError, DiskError, Diverged, Interrupted, UserError

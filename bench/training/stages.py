@@ -33,7 +33,7 @@ from bench.results.ancestry import Ancestry, Parent, parents_in
 from bench.results.record import Curve
 from bench.spec import RunSpec
 from bench.training import checkpoint, lone_images
-from bench.training.train import Progress, Trainer, start
+from bench.training.train import Tally, Trainer, start
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Workshop:
         scores = any(map(catalog.asks_for_gradients, (spec.method, *self.method.borrows)))
         lone_images.check(model, spec.recipe, self.info, scores)
         self.curves: dict[str, Curve] = {}
-        self.progress: dict[str, Progress] = {}
+        self.progress: dict[str, Tally] = {}
         self.ancestry: dict[str, Ancestry] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
@@ -254,7 +254,7 @@ class Workshop:
 
     def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
         self._states[stage.name] = state
-        self.progress[stage.name] = Progress(**state["progress"])
+        self.progress[stage.name] = Tally(**state["progress"])
         curve = state["progress"]["curve"] | {
             "stage": stage.name
         }  # whoever trained a shared stage may name it otherwise

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
+class Tally:
     """What a stage has measured so far; saved in every checkpoint.
 
     `selected_accuracy` is the test accuracy of the epoch that is best on held-out images, if there are any; else the
@@ -87,7 +87,7 @@ class Trainer:
         self.snapshots = snapshots or {}
         self.checkpoint_seconds = checkpoint_seconds
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
-        self.progress = Progress(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
+        self.progress = Tally(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
         self.curve = Curve(stage=run.stage.name)
         self.parents: tuple[Parent, ...] | None = None
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
@@ -132,7 +132,7 @@ class Trainer:
         start(self.run, state)
         assert self.run.optimizer is not None
         restore(self.run.optimizer, state["optimizer"])
-        self.progress = Progress(**state["progress"])
+        self.progress = Tally(**state["progress"])
         self.curve = Curve(**self.progress.curve)
         self._sum.fill_(self.progress.loss)
         self.parents = parents_in(state)  # not those of today: a file may have been replaced since

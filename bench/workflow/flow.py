@@ -25,7 +25,7 @@ from bench.plan.resolved import Resolved
 from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
 from bench.spec import RunSpec
-from bench.workflow import alone, failures
+from bench.workflow import failures, single_instance
 from bench.workflow.progress import Progress, attach, label, relative
 
 
@@ -183,7 +183,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
-        alone.guard(workflow, partial(_begin, workflow, found))
+        single_instance.guard(workflow, partial(_begin, workflow, found))
     _show_progress(workflow, flow)
     return flow
 

@@ -16,7 +16,7 @@ import torch
 
 from bench import archs, data
 from bench.base import determinism
-from bench.base.heap import keep_freed_memory
+from bench.base.malloc import keep_freed_memory
 from bench.context import Run
 from bench.counting.macs import TrainingMacs
 from bench.data.batches import Batches

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from bench import archs, catalog, data, names, published, recipe, weights
-from bench.base.heap import peak
+from bench.base.malloc import peak
 from bench.counting import flops
 from bench.errors import UserError
 from bench.foreign import fitting, kinds, pickled, states

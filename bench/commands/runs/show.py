@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.base.spelling import Spelling
-from bench.commands.runs import numbers, siblings
+from bench.commands.runs import numbers, same_cell
 from bench.errors import printable
 from bench.report.layout import signed
 from bench.results import find
@@ -37,7 +37,7 @@ def show(run: str, results: Path, *, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(values(found, path), indent=1, ensure_ascii=False))
         return
-    render(found, path, siblings.published(found, path), numbers.console())
+    render(found, path, same_cell.published(found, path), numbers.console())
 
 
 def values(found: Record, path: Path) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def values(found: Record, path: Path) -> dict[str, Any]:
     return {
         "path": str(path),
         "command": found.spec.command,
-        "published": siblings.published(found, path),
+        "published": same_cell.published(found, path),
         "record": found.model_dump(mode="json"),
     }
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.commands.runs import activity, numbers, pace
+from bench.commands.runs import activity, numbers, remaining_time
 from bench.commands.runs.activity import Activity
 from bench.plan.grid import Grid, expand
 from bench.workflow.progress import duration
@@ -52,7 +52,7 @@ def values(grid: Grid) -> dict[str, Any]:
         "runs": len(runs),
         **{state.replace(" ", "_"): counts[state] for state in STATES},
         "outcomes": dict(Counter(run.outcome for run in runs.values() if run.state == "done")),
-        "left": pace.left(plan, results, runs),
+        "left": remaining_time.left(plan, results, runs),
         "methods": [
             {"method": name, "runs": len(set(ids))}
             | {state.replace(" ", "_"): sum(runs[run].state == state for run in set(ids)) for state in STATES}

@@ -51,7 +51,7 @@ NUMBERS = "the numbers themselves, which networks or traces gave: `reprune recom
 
 
 @dataclass
-class Verified:
+class Verification:
     """What was looked at, and what was found.
 
     Attributes:
@@ -120,13 +120,13 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     return int(bool(found.problems))
 
 
-def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verified:
+def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verification:
     """Look at everything. Raises `UserError` if there is nothing of ours at that place."""
     looked = _looked_at(place, fields or [])
     tasks = looked.tasks()
     if not tasks:
         raise UserError(f"{place} holds no runs; name a folder of results, a kept folder or a grid.")
-    found = Verified(unchecked=looked.unchecked(evaluate=evaluate))
+    found = Verification(unchecked=looked.unchecked(evaluate=evaluate))
     found.add(looked.of_manifests())
     with _progress() as progress, ThreadPoolExecutor(THREADS) as pool:
         shown = progress.add_task("checking", total=len(tasks))
@@ -223,7 +223,7 @@ def _of_grid(file: Path, fields: Sequence[str]) -> _Looked:
     return _Looked(results, False, records, sorted(check_run.stages_of(plan, results)), [*tables], folders)
 
 
-def values(place: Path, found: Verified) -> dict[str, Any]:
+def values(place: Path, found: Verification) -> dict[str, Any]:
     """All findings as JSON-like values."""
 
     def listed(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -239,7 +239,7 @@ def values(place: Path, found: Verified) -> dict[str, Any]:
     }
 
 
-def summary(found: Verified) -> str:
+def summary(found: Verification) -> str:
     """One sentence: what was looked at, and how many problems there are."""
     counted = ", ".join(_counted(count, kind) for kind, count in found.counted.items())
     return f"{counted} checked: {_counted(len(found.problems), 'problem') if found.problems else 'all is well'}."

@@ -14,8 +14,8 @@ import pytest
 from bench.data import prepare
 from bench.results import record
 from bench.training.run import INTERRUPTED
-from bench.workflow import warm
-from bench.workflow.job import KILLED, VARIABLE
+from bench.workflow import fork_server
+from bench.workflow.fork_client import KILLED, VARIABLE
 from tests.jobs import asked, handed
 
 ROOT = Path(__file__).parents[2]
@@ -29,13 +29,13 @@ def server():
     """The process, and the environment in which jobs find it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        warm.start.cache_clear()
-        process = warm.start(1)
+        fork_server.start.cache_clear()
+        process = fork_server.start(1)
         yield process
         process.kill()
         process.wait()
         os.environ.pop(VARIABLE)
-        warm.start.cache_clear()
+        fork_server.start.cache_clear()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def results(tmp_path):
     return tmp_path
 
 
-def start(results, words, module="bench.workflow.job"):
+def start(results, words, module="bench.workflow.fork_client"):
     command = [sys.executable, "-m", module, *handed([*words, "--results", str(results)])]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -120,7 +120,7 @@ def test_without_the_process_a_job_does_it_itself(server, results, monkeypatch):
 
 
 def test_it_ends_with_whoever_started_it(tmp_path):
-    code = "from bench.workflow import warm; print(warm.start(1).pid, flush=True); input()"
+    code = "from bench.workflow import fork_server; print(fork_server.start(1).pid, flush=True); input()"
     starter = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -140,23 +140,23 @@ def test_what_one_left_that_was_killed_is_swept_and_what_lives_is_left(tmp_path,
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.delenv(VARIABLE, raising=False)
-    warm.start.cache_clear()
-    process = warm.start(1)
+    fork_server.start.cache_clear()
+    process = fork_server.start(1)
     (living,) = tmp_path.iterdir()
     (tmp_path / "reprune-warm-dead").mkdir()
     (tmp_path / "reprune-warm-dead" / "warm").touch()
     (tmp_path / "reprune-warm-link").symlink_to(tmp_path / "mine")
     (tmp_path / "mine").mkdir()
-    warm.sweep()
+    fork_server.sweep()
     assert {path.name for path in tmp_path.iterdir()} == {living.name, "reprune-warm-link", "mine"}
     process.kill()
     process.wait()
-    warm.start.cache_clear()
-    second = warm.start(1)
+    fork_server.start.cache_clear()
+    second = fork_server.start(1)
     assert not living.exists()
     second.stdin.close()
     second.wait()
-    warm.start.cache_clear()
+    fork_server.start.cache_clear()
 
 
 def test_another_users_is_left_alone(tmp_path, monkeypatch):
@@ -164,7 +164,7 @@ def test_another_users_is_left_alone(tmp_path, monkeypatch):
     (tmp_path / "reprune-warm-theirs").mkdir()
     user = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: user + 1)
-    warm.sweep()
+    fork_server.sweep()
     assert (tmp_path / "reprune-warm-theirs").exists()
 
 
@@ -173,8 +173,8 @@ def test_without_a_place_for_the_socket_jobs_do_without(tmp_path, monkeypatch):
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     monkeypatch.delenv(VARIABLE, raising=False)
-    warm.start.cache_clear()
+    fork_server.start.cache_clear()
     local = SimpleNamespace(local_exec=True, deployment_settings=SimpleNamespace(deployment_method=()))
-    warm.up(local, SimpleNamespace(gpu_slots=0, grid=SimpleNamespace(threads=1)))
+    fork_server.up(local, SimpleNamespace(gpu_slots=0, grid=SimpleNamespace(threads=1)))
     assert VARIABLE not in os.environ
     assert list(deep.iterdir()) == []

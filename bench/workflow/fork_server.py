@@ -1,8 +1,8 @@
 """A process that has torch imported, from which the runs of a grid are forked.
 
 Importing torch, and the compiler that its optimizers load, takes as long as a whole run of the default grid. One job is
-still one run in a process of its own; it only does not begin with these imports. `bench.workflow.job`, which Snakemake
-starts, connects to this process's socket and hands over its command line and its output; the fork tells it the exit
+still one run in a process of its own; it only does not begin with these imports. `bench.workflow.fork_client`, which
+Snakemake starts, connects to this process's socket and hands over its job and its output; the fork tells it the exit
 status.
 
 * A signal sent to the job reaches the fork. If the job is killed, so is the fork; if the fork is, the job fails.
@@ -32,7 +32,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.workflow.job import STARTED, VARIABLE
+from bench.workflow.fork_client import STARTED, VARIABLE
 
 if TYPE_CHECKING:
     from bench.workflow.flow import Flow
@@ -67,7 +67,7 @@ def start(threads: int) -> subprocess.Popen[bytes]:
             server.bind(f"{folder}/warm")
             server.listen(128)
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench.workflow.warm", folder, str(server.fileno())],
+                [sys.executable, "-m", "bench.workflow.fork_server", folder, str(server.fileno())],
                 stdin=subprocess.PIPE,
                 # What goes wrong in here goes wrong again in the job, which does it itself, and says so in its log.
                 stdout=subprocess.DEVNULL,

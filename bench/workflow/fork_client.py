@@ -1,6 +1,6 @@
-"""What Snakemake starts for a run: ``python -m bench.workflow.job`` takes the job as JSON (`bench.plan.job`).
+"""What Snakemake starts for a run: ``python -m bench.workflow.fork_client`` takes the job as JSON (`bench.plan.job`).
 
-The run is carried out in a fork of the process that has torch imported (`bench.workflow.warm`), or in this one
+The run is carried out in a fork of the process that has torch imported (`bench.workflow.fork_server`), or in this one
 where there is none. This module imports next to nothing.
 """
 
