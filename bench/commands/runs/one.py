@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench import data
 from bench.base import disk
+from bench.base.printing import terminal
 from bench.base.runlog import log_to
 from bench.commands.runs import live, numbers
 from bench.data import initial_file
@@ -39,7 +40,7 @@ def run(job: Job) -> int:
     elif status := _carried_out(spec, job):
         return status
     found = find.read(path)
-    numbers.show(found, path, numbers.console())
+    numbers.show(found, path, terminal())
     return int(found.outcome == "error")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from bench.base.printing import emit, terminal
 from bench.base.spelling import Spelling
 from bench.commands.runs import differences, hardware, numbers, one
 from bench.commands.runs.compare import networks
@@ -55,9 +55,9 @@ def rerun(
     path = find.find(run, results)
     first = find.read(path)
     spec = identify(first.spec)
-    console = Console(stderr=True, highlight=False)
+    aside = Console(stderr=True, highlight=False)
     for sentence in changes(first, spec):
-        console.print(Text(printable(sentence), "yellow"), soft_wrap=True)
+        aside.print(Text(printable(sentence), "yellow"), soft_wrap=True)
     with _folder(keep, spec) as folder:
         if status := _carried_out(spec, first, folder, results):
             return status
@@ -65,11 +65,11 @@ def rerun(
         sides = Side(first, path), Side(find.read(again), again)
         found = values(*sides, within)
         if as_json:
-            print(json.dumps(found, indent=1, ensure_ascii=False))
+            emit(found)
         elif check:
-            render(found, numbers.console())
+            render(found, terminal())
         else:
-            numbers.show(sides[1].record, again, numbers.console())
+            numbers.show(sides[1].record, again, terminal())
     return int(check and not found["reproduced"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bench.base.printing import emit
 from bench.commands.runs import (
     check_files,
     check_kept,
@@ -78,7 +78,7 @@ def verify_all(places: Sequence[Path], fields: Sequence[str], *, as_json: bool =
         return verify(found[0], fields, as_json=as_json, evaluate=evaluate)
     if as_json:
         every = [values(place, examine(place, fields, evaluate=evaluate)) for place in found]
-        print(json.dumps(every, indent=1, ensure_ascii=False))
+        emit(every)
         return int(not all(each["ok"] for each in every))
     status = 0
     for place in found:
@@ -107,7 +107,7 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     """
     found = examine(place, fields, evaluate=evaluate)
     if as_json:
-        print(json.dumps(values(place, found), indent=1, ensure_ascii=False))
+        emit(values(place, found))
         return int(bool(found.problems))
     for finding in found.problems:
         print(printable(f"{finding.path}: {finding.said}"))
