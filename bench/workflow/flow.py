@@ -35,7 +35,6 @@ class Flow:
 
     Attributes:
         source: the grid's file.
-        words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
         resolved: the file in which the call's grid is written down for all of its jobs (`bench.plan.resolved`).
         parts: rules that make the report or a part of it, with the option that says so.
@@ -44,7 +43,6 @@ class Flow:
     grid: Grid
     plan: Plan
     source: str
-    words: str
     gpu_slots: int
     resolved: str = ""
     parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
@@ -197,7 +195,7 @@ def _open(source: str, config: dict[str, Any]) -> Resolved:
 
 def _flow(found: Resolved) -> Flow:
     slots = devices.slots(found.grid.slots_per_gpu)
-    return Flow(found.grid, found.plan, found.source, found.words, slots, str(found.path))
+    return Flow(found.grid, found.plan, found.source, slots, str(found.path))
 
 
 def _begin(workflow: Any, found: Resolved) -> None:

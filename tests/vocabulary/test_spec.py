@@ -125,7 +125,7 @@ def test_every_job_of_a_grid_is_the_run_that_was_planned(
         | {"sparsities": sparsities, "budget": budget, "recipe": recipe, "prunable": prunable, "methods": [method]}
     )
     assert grid.load(plain_yaml.parse(kept.description(found))) == found
-    flow = Flow(found, grid.expand(found), "some.yaml", "some.yaml", 0)
+    flow = Flow(found, grid.expand(found), "some.yaml", 0)
     for run, spec in flow.runs.items():
         assert planned(flow.job(run)).spec() == spec
 

@@ -41,7 +41,7 @@ def _own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def flow() -> Flow:
     found = grid.load(FIELDS | {"name": "small"})
-    return Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 0)
+    return Flow(found, grid.expand(found), "configs/small.yaml", 0)
 
 
 def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flow) -> None:
@@ -64,7 +64,7 @@ def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photogr
     assert flow.threads(run) == 2
     changed = {"name": "photographs", "recipe": "imagenet", "datasets": ["signdigits"], "workers": 5}
     found = grid.load(FIELDS | changed)
-    photographs = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 0)
+    photographs = Flow(found, grid.expand(found), "configs/small.yaml", 0)
     run = photographs.plan.runs[0].id
     assert photographs.threads(run) == 2 + 5
     assert planned(photographs.job(run)).workers == 5
@@ -147,7 +147,7 @@ def test_gpus_limit_how_many_runs_start(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(("gpu_slots", "gpus", "slots"), [(0, 0, 0), (9, 2, 6)])
 def test_a_run_on_several_gpus_takes_all_of_their_slots(gpu_slots: int, gpus: int, slots: int) -> None:
     found = grid.load(FIELDS | {"name": "small", "recipe": "digits[gpus=2]", "slots_per_gpu": 3})
-    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", gpu_slots)
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", gpu_slots)
     run = flow.plan.runs[0].id
     assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (gpus, slots, 2 * 2)
 
@@ -155,7 +155,7 @@ def test_a_run_on_several_gpus_takes_all_of_their_slots(gpu_slots: int, gpus: in
 @pytest.mark.parametrize(("gpu_slots", "asked"), [(0, 0), (9, 1)])
 def test_a_run_on_one_gpu_takes_one_slot_of_it(gpu_slots: int, asked: int) -> None:
     found = grid.load(FIELDS | {"name": "small"})
-    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", gpu_slots)
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", gpu_slots)
     run = flow.plan.runs[0].id
     assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (asked, asked, 2)
 
