@@ -22,7 +22,6 @@ from bench.plan import resolved, variants
 from bench.plan.grid import Grid, Plan
 from bench.plan.job import Job
 from bench.plan.resolved import Resolved
-from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
 from bench.spec import RunSpec
 from bench.workflow import failures, single_instance

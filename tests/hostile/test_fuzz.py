@@ -31,12 +31,12 @@ from bench.counting import flops
 from bench.errors import UserError
 from bench.foreign import fitting, kinds, pickled, states
 from bench.plan import grid
+from bench.plan.resolved import changes
 from bench.published import search
 from bench.recipe import prunable
 from bench.report import kept
 from bench.results import record
 from bench.training import checkpoint
-from bench.workflow.flow import changes
 from tests.hostile.mutations import altered, damaged, texts
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,8 @@ from bench import data
 from bench.counting import flops
 from bench.errors import UserError
 from bench.plan import grid
-from bench.workflow.flow import Flow, changes, plan
+from bench.plan.resolved import changes, resolve
+from bench.workflow.flow import Flow, plan
 from tests.jobs import planned
 
 QUICK = Path(__file__).parents[2] / "configs" / "quick.yaml"
@@ -106,7 +107,7 @@ def snakemake(config_file: Path, resources: dict[str, Any]) -> Any:
 
 
 def test_a_changed_grid_is_named_so_that_the_report_opens_the_same() -> None:
-    found = plan(snakemake(QUICK, {}), {"budget": 0.5, "seeds": [7]})
+    found = resolve(QUICK, {"budget": 0.5, "seeds": [7]})
     source, *words = shlex.split(found.words)
     assert grid.load(Path(source), changes(words)) == found.grid
     assert (found.grid.budget, found.grid.seeds, found.grid.name) == (0.5, (7,), "quick")
@@ -126,7 +127,7 @@ def test_a_changed_grid_is_named_so_that_the_report_opens_the_same() -> None:
     ],
 )
 def test_changes_come_back_equal_from_the_words_that_name_them(fields: dict[str, Any]) -> None:
-    found = plan(snakemake(QUICK, {}), {"claims": []} | fields)
+    found = resolve(QUICK, {"claims": []} | fields)
     source, *words = shlex.split(found.words)
     again = grid.load(Path(source), changes(words))
     assert again == found.grid

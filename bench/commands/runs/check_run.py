@@ -12,10 +12,8 @@ from pydantic import ValidationError
 from bench.base import regular
 from bench.base.schema import explain
 from bench.commands.runs import check_asked, check_counts, check_predictions, networks
-from bench.commands.runs.check_asked import CHANGED as CHANGED
-from bench.commands.runs.check_predictions import NO_LABELS as NO_LABELS
 from bench.commands.runs.check_predictions import Labels
-from bench.commands.runs.finding import Finding as Finding
+from bench.commands.runs.finding import Finding
 from bench.errors import UserError
 from bench.identity import file_digest
 from bench.plan.grid import Plan
