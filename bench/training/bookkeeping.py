@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 
 from bench.counting.macs import TrainingMacs
 from bench.masks import Masks
 from bench.tensors import NamedTensors
-
-if TYPE_CHECKING:
-    from bench.training.train import Tally
+from bench.training.tally import Tally
 
 
 class Bookkeeping:

@@ -33,7 +33,8 @@ from bench.results.ancestry import Ancestry, Parent, parents_in
 from bench.results.record import Curve
 from bench.spec import RunSpec
 from bench.training import checkpoint, lone_images
-from bench.training.train import Tally, Trainer, start
+from bench.training.tally import Tally
+from bench.training.train import Trainer, start
 
 log = logging.getLogger(__name__)
 

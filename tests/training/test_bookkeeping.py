@@ -10,7 +10,7 @@ from bench.counting.macs import TrainingMacs
 from bench.masks import Masks
 from bench.structure import Weights
 from bench.training.bookkeeping import Bookkeeping
-from bench.training.train import Tally
+from bench.training.tally import Tally
 from bench.zeros import Alive, Gone
 from tests.contract.tape import tape
 
