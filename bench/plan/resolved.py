@@ -144,8 +144,8 @@ def resolve(source: Path, asked: Mapping[str, Any]) -> Resolved:
     own = read_yaml(source)
     own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
     changed = {name: value for name, value in asked.items() if own.get(name) != value or name == stores.FIELD}
-    found = opened(source, changed)
-    return Resolved(found, grid.expand(found), str(source), changed, recipe_files.present())
+    chosen = opened(source, changed)
+    return Resolved(chosen, grid.expand(chosen), str(source), changed, recipe_files.present())
 
 
 def read(path: Path) -> Resolved:

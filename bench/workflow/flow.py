@@ -164,8 +164,8 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
         stores.check(config.get(stores.FIELD), asked=stores.FIELD in workflow.config_settings.config)
-        found = _open(relative(workflow.configfiles[-1]), dict(config))
-        flow = _flow(found)
+        call = _open(relative(workflow.configfiles[-1]), dict(config))
+        flow = _flow(call)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
                 disk.check(Path(folder))
@@ -180,7 +180,7 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
-        single_instance.guard(workflow, partial(_begin, workflow, found))
+        single_instance.guard(workflow, partial(_begin, workflow, call))
     _show_progress(workflow, flow)
     return flow
 
@@ -192,16 +192,16 @@ def _open(source: str, config: dict[str, Any]) -> Resolved:
     return resolved.resolve(Path(source), config)
 
 
-def _flow(found: Resolved) -> Flow:
-    slots = devices.slots(found.grid.slots_per_gpu)
-    return Flow(found.grid, found.plan, found.source, slots, str(found.path))
+def _flow(call: Resolved) -> Flow:
+    slots = devices.slots(call.grid.slots_per_gpu)
+    return Flow(call.grid, call.plan, call.source, slots, str(call.path))
 
 
-def _begin(workflow: Any, found: Resolved) -> None:
+def _begin(workflow: Any, call: Resolved) -> None:
     """Write down what this call is about; its jobs on other machines, which read the Snakefile anew, are told where."""
-    found.write()
-    variants.mark(found.grid, Path(found.source))
-    workflow.config_settings.configfiles = [found.path.absolute()]
+    call.write()
+    variants.mark(call.grid, Path(call.source))
+    workflow.config_settings.configfiles = [call.path.absolute()]
     workflow.config_settings.config_args = []
 
 

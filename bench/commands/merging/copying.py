@@ -37,19 +37,19 @@ class Damaged(Exception):
 def read(path: Path, run: str, root: Path | None = None) -> Record:
     """The record of a run in the folder `root`. Raises `Damaged` if it is none, or that of another run."""
     try:
-        found = find.read(path, root)
+        record = find.read(path, root)
     except UserError as error:
         raise Damaged(str(error)) from None
-    if not found.id == found.spec.id == run:
-        raise Damaged(f"{path} is the record of another run, {printable(found.id)[:200]}.")
-    return found
+    if not record.id == record.spec.id == run:
+        raise Damaged(f"{path} is the record of another run, {printable(record.id)[:200]}.")
+    return record
 
 
-def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool, missing: bool = False) -> bool:
+def take(record: Record, source: Path, folder: Path, root: Path, *, dry: bool, missing: bool = False) -> bool:
     """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
 
     Args:
-        found: its record.
+        record: its record.
         source: the record's file.
         folder: where the run goes.
         root: the folder above the source that the user named.
@@ -59,7 +59,7 @@ def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool, mi
     Returns whether anything was copied. Raises `Damaged` if weights are not those that the record names, or something
     is no regular file.
     """
-    files = [each for each in _files(found, source) if not (missing and (folder / each[1]).exists())]
+    files = [each for each in _files(record, source) if not (missing and (folder / each[1]).exists())]
     for path, name, digest in [*files, *([] if missing else [(source, "record.json", "")])]:
         _copy(path, folder / name, root, dry, digest)
     return bool(files) or not missing
@@ -78,18 +78,18 @@ def take_stage(source: Path, folder: Path, root: Path, *, dry: bool) -> None:
         _copy(path, folder / path.name, root, dry)
 
 
-def stages_of(found: Record) -> set[str]:
+def stages_of(record: Record) -> set[str]:
     """The names of the folders in which a run's stages lie, as far as today's code has them."""
     try:
-        return {identity[:32] for identity in identities(found.spec).values()}
+        return {identity[:32] for identity in identities(record.spec).values()}
     except UserError:
         return set()
 
 
-def _files(found: Record, source: Path) -> list[tuple[Path, str, str]]:
+def _files(record: Record, source: Path) -> list[tuple[Path, str, str]]:
     """A run's files that are there, each with the name that it gets, and the recorded checksum or an empty text."""
-    named = {name: "" for each in found.results for name in (each.predictions, each.extras) if name is not None}
-    named |= {each.weights: each.weights_sha256 for each in found.results}
+    named = {name: "" for each in record.results for name in (each.predictions, each.extras) if name is not None}
+    named |= {each.weights: each.weights_sha256 for each in record.results}
     for name in named:
         if Path(name).name != name:
             raise Damaged(f"{source} names a file outside of its run, {printable(name)[:200]}.")
@@ -103,11 +103,11 @@ def _files(found: Record, source: Path) -> list[tuple[Path, str, str]]:
 def _copy(source: Path, target: Path, root: Path, dry: bool, digest: str = "") -> None:
     """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
     try:
-        content, found = regular.read_bytes(source, root), source.lstat()
+        content, status = regular.read_bytes(source, root), source.lstat()
     except OSError as error:
         raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
     if digest and hashlib.sha256(content).hexdigest() != digest:
         raise Damaged(f"{source} is damaged: it has not the checksum that its record tells.")
     if not dry:
         write_atomic(target, content)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -72,9 +72,9 @@ def conflict(mine: Record, stays: Path, other: Record, path: Path, source: Path)
     return Conflict(mine.id, stays, path, source, ordered, (machine(mine), machine(other)), same_run(mine, other))
 
 
-def machine(found: Record) -> str:
+def machine(record: Record) -> str:
     """What made a record, as far as it tells: card, or processor and capability; torch, commit."""
-    told = facts(found)
+    told = facts(record)
     processor = " ".join(str(told[name]) for name in ("cpu.model", "cpu.capability") if told.get(name))
     commit = str(told.get("git.commit") or "")[:7]
     versions = {"torch": told.get("packages.torch"), "commit": commit}
