@@ -21,11 +21,11 @@ LEGEND = (
 )
 
 
-def measure(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
+def timed(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
     """Measure a run's networks and print a table, or the contents of the file that is written."""
-    from bench.latency.measure import measure as carry_out
+    from bench.latency.timing import time_networks
 
-    latency, path = carry_out(run, results, batches, setting)
+    latency, path = time_networks(run, results, batches, setting)
     if as_json:
         print(path.read_text(), end="")
     else:
