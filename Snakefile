@@ -1,8 +1,8 @@
 # The way of the data: data sets and networks → runs → records → tables. What there is to run comes from the grid.
 from snakemake.utils import min_version
 
-from bench.workflow import failures, warm
-from bench.workflow.exhibits import exhibits
+from bench.workflow import failures, fork_server
+from bench.workflow.snakemake_report import exhibits
 from bench.workflow.flow import plan
 
 min_version("9.20")
@@ -21,7 +21,7 @@ report: "bench/report/captions/workflow.rst"
 
 
 onstart:
-    warm.up(workflow, flow)
+    fork_server.up(workflow, flow)
 
 
 # Has no output and so always runs: prints the table and where the reports lie, fails if records have errors.
@@ -106,7 +106,7 @@ rule train:
     params:
         spec=lambda wildcards: flow.job(wildcards.run),
     shell:
-        "python -m bench.workflow.job {params.spec} > {log:q} 2>&1"
+        "python -m bench.workflow.fork_client {params.spec} > {log:q} 2>&1"
 
 
 # Tracking store, tables and plots in one process; `collect` and `table` do a part of it when they are called by name.

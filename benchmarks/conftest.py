@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.base import determinism
-from bench.base.heap import keep_freed_memory
+from bench.base.malloc import keep_freed_memory
 from bench.recipe import load
 from benchmarks.ratios import compare
 

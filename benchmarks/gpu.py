@@ -33,7 +33,8 @@ from bench.recipe.prunable import prunable
 from bench.selection import largest
 from bench.spec import RunSpec
 from bench.training.train import Trainer
-from bench.workflow import packing, probe
+from bench.workflow import probe
+from benchmarks.packing import rates, throughput
 
 PHOTOS = DataInfo("photos", 1000, 3, 224, 224, 16_384, 1_000, (0.5,) * 3, (0.25,) * 3, "noise")
 """Noise of ImageNet's shape."""
@@ -71,7 +72,7 @@ def spec_of(dataset: str, architecture: str, method: str, recipe: str, point: fl
 def trainer_of(spec: RunSpec, device: str) -> Trainer:
     """A trainer of the run's last stage from fresh weights, on noise, past its first step."""
     determinism.configure(spec.recipe, 1)
-    like, method = probe.trainer(spec, device).run, method_of(spec)
+    like, method = probe.trainer(spec, device, spec.recipe.batch_size).run, method_of(spec)
     stage = method.stages(spec.points)[-1]
     run = Run(method, like.model, prunable(like.model, spec.prunable), like.recipe, like.batches, stage, 0)
     method.build(run)
@@ -86,8 +87,8 @@ def trainer_of(spec: RunSpec, device: str) -> Trainer:
 def rate(spec: RunSpec, device: str, seconds: float) -> float:
     """Images per second of training, after the steps that a recording waits for."""
     trainer = trainer_of(spec, device)
-    probe.throughput(trainer, 0.0)
-    return probe.throughput(trainer, seconds)
+    throughput(trainer, 0.0)
+    return throughput(trainer, seconds)
 
 
 def epochs(dataset: str, architecture: str, recipe: str, device: str, seconds: float) -> Iterator[Row]:
@@ -112,13 +113,11 @@ def epochs(dataset: str, architecture: str, recipe: str, device: str, seconds: f
 
 def packed(dataset: str, architecture: str, recipe: str, seconds: float, most: int) -> Iterator[Row]:
     """Several runs on one card."""
-    found = packing.measured(
-        spec_of(dataset, architecture, "dense", f"{recipe}[mode=fast]"), seconds=seconds, most=most, worthwhile=False
-    )
-    for copies, images in found.rates.items():
-        ratio = images / found.rates[1]
-        last = copies == max(found.rates) and copies > 1
-        held = max(found.rates.values()) >= 2 * found.rates[1] if last else None
+    found = rates((dataset, architecture, f"{recipe}[mode=fast]"), seconds, most)
+    for copies, images in found.items():
+        ratio = images / found[1]
+        last = copies == max(found) and copies > 1
+        held = max(found.values()) >= 2 * found[1] if last else None
         target = "≥ 2, the best of these" if last else ""
         yield Row(f"{copies} runs on one card{mps()}", ratio, "× the images/s of one", target, held)
 

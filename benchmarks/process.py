@@ -76,7 +76,7 @@ def engine(memory: str = "kept") -> dict[str, Any]:
     import torch
 
     from bench.base.determinism import configure
-    from bench.base.heap import keep_freed_memory
+    from bench.base.malloc import keep_freed_memory
     from benchmarks.loops import recipe, steps_of, trainer
 
     if memory == "kept":
@@ -130,7 +130,7 @@ def measure(kind: str, *words: str, threads: int | None = None) -> dict[str, Any
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
-    from bench.base.heap import peak
+    from bench.base.malloc import peak
 
     costs = {"job": job, "bare": bare, "engine": engine, "usual": usual}[name](*rest)
     print(json.dumps({"bytes": peak()} | costs))

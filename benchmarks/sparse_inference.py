@@ -14,7 +14,7 @@ from bench.counting.flops import dense_macs
 from bench.counting.thinning import thin
 from bench.latency import Timing
 from bench.latency.backends import Setting
-from bench.latency.measure import REPETITIONS, compare, machine
+from bench.latency.timing import REPETITIONS, compare, machine
 from bench.recipe.prunable import layer_weights
 from bench.structure import companions
 

@@ -29,7 +29,7 @@ def test_dense_training_against_the_usual_loop(ratio: Any) -> None:
 
 
 def test_freed_memory_is_kept(ratio: Any) -> None:
-    """What `bench.base.heap.keep_freed_memory` is worth to a step, in CPU time."""
+    """What `bench.base.malloc.keep_freed_memory` is worth to a step, in CPU time."""
     ratio(
         *("a step with freed memory kept", lambda: measure("engine", threads=1)["cpu"]),
         *("handed back to the system", lambda: measure("engine", "handed back", threads=1)["cpu"]),

@@ -42,7 +42,7 @@ def note(benchmark: Any) -> Callable[..., None]:
 
 
 def _used() -> float:
-    """Processor seconds of all processes that were waited for; forks of `bench.workflow.warm` are not."""
+    """Processor seconds of all processes that were waited for; forks of `bench.workflow.fork_server` are not."""
     found = resource.getrusage(resource.RUSAGE_CHILDREN)
     return found.ru_utime + found.ru_stime
 

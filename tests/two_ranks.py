@@ -17,10 +17,10 @@ import methods
 from bench import archs
 from bench.base import distributed
 from bench.plan.lineage import identify
-from bench.plan.options import parser, spec_from
 from bench.recipe import Recipe
 from bench.spec import RunSpec
 from bench.training.run import execute
+from tests.jobs import asked
 
 METHODS = [
     "magnitude",
@@ -64,7 +64,7 @@ def spec(text: str, gpus: int = 1) -> RunSpec:
     words = ["--dataset", "digits", "--architecture", "convnet_strided", "--method", text]
     # Few enough to be kept: filters that are dead without normalisation have saliency 0. SR-STE: of every 4 weights.
     words += [] if text == "dense" else ["--points", "0.75" if text.startswith("sr_ste") else "0.9"]
-    found = spec_from(parser().parse_args([*words, "--recipe", "digits"]))
+    found = asked([*words, "--recipe", "digits"]).spec()
     return identify(found.model_copy(update={"recipe": Recipe.read(RECIPE | {"gpus": gpus}, "shared")}))
 
 
@@ -111,7 +111,7 @@ def main(results: Path, folder: Path, chosen: list[str]) -> None:
     with distributed.group("cpu"):
         if not chosen:
             check_joining()
-            execute(spec_from(parser().parse_args(KILLED)), results)
+            execute(asked(KILLED).spec(), results)
         archs.create = without_normalisation  # type: ignore[assignment]
         store = distributed._store[0]
         for text in chosen or [*METHODS, "apart", "raises", "ends_badly"]:

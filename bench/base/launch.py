@@ -17,11 +17,8 @@ INTERRUPTED = 143
 """Exit status after SIGTERM or SIGINT; the checkpoint is written, and the same command goes on from it."""
 
 
-def launch(words: list[str], ranks: int, device: str) -> int:
-    """Start ``python -m bench.training.run`` with these words once per rank; returns the exit status.
-
-    `device` is ``cuda`` or ``cpu``.
-    """
+def launch(job: str, ranks: int) -> int:
+    """Start ``python -m bench.training.run`` with a job as JSON once per rank; returns the exit status."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -36,7 +33,7 @@ def launch(words: list[str], ranks: int, device: str) -> int:
         max_restarts=0,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "bench.training.run", *words, "--rank-on", device)
+        elastic_launch(config, sys.executable)("-m", "bench.training.run", job)
     except SignalException:
         return INTERRUPTED
     except ChildFailedError as error:

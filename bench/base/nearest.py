@@ -10,12 +10,12 @@ MANY = 40
 """More names than this are not listed in a sentence."""
 
 
-def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+def nearest(name: str, known: Iterable[str]) -> list[str]:
     """The known names that look like a name, whatever its case, the nearest first."""
     folded: dict[str, str] = {}
     for each in known:
         folded.setdefault(each.casefold(), each)
-    return [folded[found] for found in get_close_matches(name.casefold()[:100], list(folded), n=most)]
+    return [folded[found] for found in get_close_matches(name.casefold()[:100], list(folded))]
 
 
 def beginning(text: str, known: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How lists are printed: for people as wide as their terminal, for programs as JSON; and names with wildcards."""
+"""How things are printed: for people as wide as their terminal, for programs as JSON; and names with wildcards."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from rich.table import Table
 from bench.base.nearest import hint
 from bench.errors import NotFound, UserError
 
-PIPED_WIDTH = 160
-"""Columns where there is no terminal whose width counts."""
+LISTS, PAGES = 160, 120
+"""Columns of lists, and of what is said of one thing, where there is no terminal whose width counts."""
+
+
+def terminal(width: int = PAGES) -> Console:
+    """Standard output, in the width of the terminal, or so many columns."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
 
 
 def emit(what: Any) -> None:
     """Print something that rich can render, or else values as JSON."""
     if isinstance(what, ConsoleRenderable):
-        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(what)
+        terminal(LISTS).print(what)
     else:
         print(json.dumps(what, indent=1, ensure_ascii=False))
 
@@ -32,6 +37,15 @@ def plain_table(*heads: str, numbers: Iterable[str] = ()) -> Table:
     for index, head in enumerate(heads):
         style = {"style": "cyan", "no_wrap": True} if index == 0 else {"overflow": "fold"}
         table.add_column(head, **({"justify": "right", "no_wrap": True} if head in numbers else style))
+    return table
+
+
+def numbers_table(first: str, others: Iterable[str]) -> Table:
+    """A table without lines; the first column names the row, the others hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first, overflow="fold")
+    for head in others:
+        table.add_column(head, justify="right", no_wrap=True)
     return table
 
 

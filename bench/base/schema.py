@@ -106,7 +106,7 @@ def _place(loc: tuple[int | str, ...], model: type[BaseModel] | None) -> tuple[l
         if owner is not None:
             inside, annotation = owner, owner.model_fields[str(part)].annotation
         elif not (isinstance(part, int) or models or any(get_origin(each) is dict for each in parts)):
-            continue  # "int" of `int | Literal["auto"]`
+            continue  # "int" of `int | Literal["epoch"]`
         path.append(part)
     return path, inside
 

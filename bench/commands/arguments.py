@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,3 +47,16 @@ def read_grid(config: Path, fields: list[str] | None = None) -> Grid:
     from bench.plan.resolved import changes, opened
 
     return opened(locate(config), changes(fields or []))
+
+
+def numbers(option: str, text: str) -> tuple[float, ...]:
+    """The finite numbers that an option lists, separated by commas. Raises `UserError`."""
+    from bench.errors import UserError
+
+    try:
+        listed = tuple(float(part) for part in text.split(",") if part)
+    except ValueError:
+        listed = (math.nan,)
+    if not all(map(math.isfinite, listed)):
+        raise UserError(f"{option} {text[:100]!r} is not a list of numbers separated by commas.")
+    return listed

@@ -17,25 +17,8 @@ from bench.base.visible import on_terminal
 from bench.errors import NotFound, UserError, printable
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "Look around": (
-        "doctor",
-        "methods",
-        "archs",
-        "recipes",
-        "published",
-        "counts",
-        "evidence",
-    ),
-    "Run": (
-        "plan",
-        "prepare",
-        "count",
-        "run",
-        "status",
-        "retry",
-        "rerun",
-        "recompute",
-    ),
+    "Look around": ("doctor", "methods", "archs", "recipes", "published", "counts", "evidence"),
+    "Run": ("plan", "prepare", "count", "run", "status", "retry", "rerun", "recompute"),
     "Results": (
         "report",
         "show",

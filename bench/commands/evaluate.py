@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bench.commands import completion
-from bench.commands.arguments import AsJson, DataDir, Results
+from bench.commands.arguments import AsJson, DataDir, Results, numbers
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def evaluate(
 
     archs.check(arch)
     channels = data.info(dataset).channels
-    chosen = {"mean": _numbers("--mean", mean, channels), "std": _numbers("--std", std, channels)}
+    chosen = {"mean": _per_channel("--mean", mean, channels), "std": _per_channel("--std", std, channels)}
     if not all(value > 0 for value in chosen["std"] or ()):
         raise UserError(f"--std {std[:100]!r} is not a list of positive numbers, by which images can be divided.")
     photographs = Photographs.read({"crop_fraction": crop_fraction, "interpolation": interpolation}, "evaluate")
@@ -83,24 +82,19 @@ def evaluate(
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     if as_json:
-        numbers = {"accuracy": found.accuracy, "loss": found.loss, "images": found.images}
-        print(json.dumps(numbers | {"assumed": _values(found.assumed)}))
+        measured = {"accuracy": found.accuracy, "loss": found.loss, "images": found.images}
+        print(json.dumps(measured | {"assumed": _values(found.assumed)}))
     else:
         print(f"{found.accuracy:.2f} % of {found.images} test images")
         print(_images(found.assumed, own=not mean and not std))
         print(_weights(found.assumed))
 
 
-def _numbers(option: str, text: str, channels: int) -> tuple[float, ...] | None:
-    try:
-        found = tuple(float(part) for part in text.split(",")) if text else None
-    except ValueError:
-        found = (math.nan,)
-    if found is not None and not all(map(math.isfinite, found)):
-        raise UserError(f"{option} {text[:100]!r} is not a list of numbers separated by commas.")
-    if found is not None and len(found) != channels:
-        raise UserError(f"{option} {text[:100]!r} has {len(found)} numbers for images of {channels} channels.")
-    return found
+def _per_channel(option: str, text: str, channels: int) -> tuple[float, ...] | None:
+    listed = numbers(option, text)
+    if text and len(listed) != channels:
+        raise UserError(f"{option} {text[:100]!r} has {len(listed)} numbers for images of {channels} channels.")
+    return listed or None
 
 
 def _images(assumed: Assumed, own: bool) -> str:

@@ -34,6 +34,6 @@ def latency(
 
     subject(run, results)  # what is missing is said before torch is imported, which takes seconds
     from bench.latency.backends import Setting
-    from bench.latency.show import measure
+    from bench.latency.show import timed
 
-    measure(run, results, tuple(batch_size or (1, 64)), Setting(device, dtype, threads), as_json)
+    timed(run, results, tuple(batch_size or (1, 64)), Setting(device, dtype, threads), as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,9 +54,8 @@ def published(
     """
     if context.invoked_subcommand:
         return
-    from rich.console import Console
-
     from bench import published as numbers
+    from bench.base.printing import emit, terminal
     from bench.errors import NotFound
     from bench.published import search as searching
 
@@ -73,14 +71,12 @@ def published(
         show(everything, found, seeds, results, as_json)
         return
     if as_json:
-        print(json.dumps(searching.as_json(everything, found), indent=1, ensure_ascii=False))
-        return
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    if query:
-        console.print(searching.listing(everything, found))
+        emit(searching.as_json(everything, found))
+    elif query:
+        terminal(WIDTH).print(searching.listing(everything, found))
         print(f"{len(found)} rows")
     else:
-        console.print(searching.overview(everything))
+        terminal(WIDTH).print(searching.overview(everything))
         print(f"{len(found)} rows; name a method, data set, architecture, paper or sparsity to see them")
 
 

@@ -48,4 +48,4 @@ def recompute(
     if listing:
         recomputed.show(chosen, data_dir, as_json)
         return
-    raise typer.Exit(recomputed.measure(chosen, results, data_dir, output, as_json))
+    raise typer.Exit(recomputed.carry_out(chosen, results, data_dir, output, as_json))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.commands import completion
+from bench.commands.arguments import numbers
+
+if TYPE_CHECKING:
+    from bench.plan.job import Job
 
 METHOD = "A method, such as gmp or 'gmp\\[schedule.every=10]'."
 
 
 def run(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(help="A data set, such as cifar10.", autocompletion=completion.datasets)],
     arch: Annotated[
         str,
@@ -57,24 +63,19 @@ def run(
         reprune run elsa --dataset digits --arch convnet_small --sparsity 0.9,0.5 --recipe digits --budget 0.1
     """
     from bench.commands.runs.one import run as carry_out
-    from bench.errors import UserError
 
-    if (name is None) == (method is None):
+    raise typer.Exit(carry_out(job(context.params)))
+
+
+def job(asked: Mapping[str, Any]) -> Job:
+    """The job of a call, from its options by the names that they have in `run`. Raises `UserError`."""
+    from bench.errors import UserError
+    from bench.plan.job import Job
+
+    fields = dict(asked)
+    methods = [each for each in (fields.pop("name"), fields.pop("method")) if each is not None]
+    if len(methods) != 1:
         raise UserError("name the method once, as in `reprune run gmp …`; `reprune methods` lists them.")
-    options = {
-        "--dataset": dataset,
-        "--architecture": arch,
-        "--method": name or method,
-        "--points": sparsity,
-        "--seed": seed,
-        "--recipe": recipe,
-        "--budget": budget,
-        "--prunable": prunable,
-        "--expect": expect,
-        "--results": results,
-        "--threads": threads,
-        "--slots-per-gpu": slots_per_gpu,
-        "--workers": workers,
-        "--checkpoint-seconds": checkpoint_seconds,
-    }
-    raise typer.Exit(carry_out([f"{option}={value}" for option, value in options.items()]))
+    points = numbers("--sparsity", fields.pop("sparsity"))
+    fields |= {"method": methods[0], "architecture": fields.pop("arch"), "points": points}
+    return Job.read(fields, "the command line")

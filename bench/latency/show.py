@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.base import printing
 from bench.base.spelling import Spelling
 from bench.latency import Latency, Network
 from bench.latency.backends import Setting
-
-PIPED_WIDTH = 120
 
 HEAD = ("Batch", "Way", "ms per batch", "Quartiles", "× dense", "")
 
@@ -23,15 +21,15 @@ LEGEND = (
 )
 
 
-def measure(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
+def timed(run: str, results: Path, batches: tuple[int, ...], setting: Setting, as_json: bool) -> None:
     """Measure a run's networks and print a table, or the contents of the file that is written."""
-    from bench.latency.measure import measure as carry_out
+    from bench.latency.timing import time_networks
 
-    latency, path = carry_out(run, results, batches, setting)
+    latency, path = time_networks(run, results, batches, setting)
     if as_json:
         print(path.read_text(), end="")
     else:
-        show(latency, path, Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH))
+        show(latency, path, printing.terminal())
 
 
 def show(latency: Latency, path: Path, console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator
 
@@ -56,7 +56,7 @@ class Grid(Strict):
         paper: the beginning of a paper's name in `published/`, whose table is then printed with ours beside it.
         budget: scales the recipe's length; 1 is the paper's protocol.
         threads: CPU threads per run; results are reproducible bit by bit only at the same number.
-        slots_per_gpu: how many runs share one GPU; ``auto`` measures what is best (`bench.workflow.packing`).
+        slots_per_gpu: how many runs share one GPU.
         workers: processes per run that decode the photographs of an image folder; they have no influence on results.
         claims: orders of methods to be tested on the results (`bench.plan.claims`).
         data_dir: where the originals of data sets lie; if not given, ``$REPRUNE_DATA``.
@@ -82,7 +82,7 @@ class Grid(Strict):
     paper: str = ""
     budget: float = Field(default=1.0, ge=1e-6, le=1e6)
     threads: int = Field(default=1, gt=0, le=1024)
-    slots_per_gpu: Annotated[int, Field(le=1024)] | Literal["auto"] = 1
+    slots_per_gpu: int = Field(default=1, gt=0, le=1024)
     workers: int = Field(default=2, ge=0, le=1024)
     claims: tuple[Claim, ...] = ()
     data_dir: Folder | None = None
@@ -100,13 +100,6 @@ class Grid(Strict):
                 fraction = f"a sparsity is the fraction of weights removed{targets.perhaps(value)}"
                 raise ValueError(f"{exact(value)} is not in [0, 1); {fraction}")
         return values
-
-    @field_validator("slots_per_gpu", mode="before")
-    @classmethod
-    def _number_or_auto(cls, value: Any) -> Any:
-        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"{value!r} is neither a whole number above 0 nor 'auto'")
-        return value
 
     @field_serializer("tracking_uri")
     def _without_password(self, uri: str | None) -> str | None:

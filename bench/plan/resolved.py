@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
 
 from bench.base import plain_yaml, stores
 from bench.base.atomic import write_atomic
@@ -45,7 +44,6 @@ class Resolved:
     Attributes:
         source: the grid's file.
         changes: the fields that were changed for the call.
-        slots_per_gpu: how many runs share a GPU.
         recipes: what the files of recipes said.
     """
 
@@ -53,7 +51,6 @@ class Resolved:
     plan: Plan
     source: str
     changes: Mapping[str, Any]
-    slots_per_gpu: int
     recipes: Mapping[str, Any]
 
     @property
@@ -84,7 +81,6 @@ class Resolved:
             "source": self.source,
             "changes": dict(self.changes),
             "variant": {"changes": dict(self.grid.variant.changes), "suffix": self.grid.variant.suffix},
-            "slots_per_gpu": self.slots_per_gpu,
             "grid": self.grid.model_dump(mode="json", exclude_defaults=True),
             "runs": runs,
             "cells": cells,
@@ -108,7 +104,6 @@ class _File(Strict):
     source: str
     changes: dict[str, Any]
     variant: dict[str, Any]
-    slots_per_gpu: int = Field(ge=1, le=1024)
     grid: dict[str, Any]
     runs: list[dict[str, Any]]
     cells: list[tuple[str, str, str, float | None, list[tuple[int, str]], str]]
@@ -149,9 +144,8 @@ def resolve(source: Path, asked: Mapping[str, Any]) -> Resolved:
     own = read_yaml(source)
     own = own if isinstance(own, dict) else {}  # what else it may be, `grid.load` says
     changed = {name: value for name, value in asked.items() if own.get(name) != value or name == stores.FIELD}
-    found = opened(source, changed)
-    slots = found.slots_per_gpu if found.slots_per_gpu != "auto" else 1
-    return Resolved(found, grid.expand(found), str(source), changed, slots, recipe_files.present())
+    chosen = opened(source, changed)
+    return Resolved(chosen, grid.expand(chosen), str(source), changed, recipe_files.present())
 
 
 def read(path: Path) -> Resolved:
@@ -174,7 +168,7 @@ def read(path: Path) -> Resolved:
         for dataset, architecture, method, point, ids, why in file.cells
     ]
     plan = Plan(runs, cells, file.parent)
-    return Resolved(found, plan, file.source, file.changes, file.slots_per_gpu, file.recipes)
+    return Resolved(found, plan, file.source, file.changes, file.recipes)
 
 
 def _spec(values: dict[str, Any], budget: float) -> RunSpec:

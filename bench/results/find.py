@@ -45,10 +45,10 @@ def find(run: str, results: Path, kept: Path = KEPT) -> Path:
     return _only(run, everywhere, f"in {results / 'runs'} or kept in {kept}")
 
 
-def read(path: Path) -> Record:
-    """The record in a file. Raises `UserError` if it can't be read."""
+def read(path: Path, root: Path | None = None) -> Record:
+    """The record in a file; `root` is as in `record.read`. Raises `UserError` if it can't be read."""
     try:
-        return record.read(path)
+        return record.read(path, root)
     except ValidationError as error:
         raise UserError(explain(error, str(path), Record)) from None
     except OSError as error:

@@ -81,12 +81,7 @@ def _table(model: type[BaseModel], linked: set[str]) -> str:
     schema = model.model_json_schema(mode="validation")
     about, required = described(model), schema.get("required", [])
     rows = [
-        (
-            f"`{name}`",
-            _type(field, linked),
-            "required" if name in required else _default(field),
-            about.get(name, ""),
-        )
+        (f"`{name}`", _type(field, linked), "required" if name in required else _default(field), about.get(name, ""))
         for name, field in schema["properties"].items()
     ]
     return table(("Field", "Type", "Default", "Meaning"), rows)

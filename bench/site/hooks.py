@@ -74,12 +74,7 @@ def _members(owner: type, names: list[str]) -> Iterator[str]:
         arguments = [f"* `{argument}`: {meaning}" for argument, meaning in sections.get("Args", {}).items()]
         signature = "" if isinstance(member, property) else _signature(function)
         yield "\n\n".join(
-            (
-                f"### {owner.__name__}.{name}",
-                f"```python\n{name}{signature}\n```",
-                linked(text),
-                "\n".join(arguments),
-            )
+            (f"### {owner.__name__}.{name}", f"```python\n{name}{signature}\n```", linked(text), "\n".join(arguments))
         )
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from bench.commands.listing.recipes import summary
 from bench.recipe import RECIPES, Recipe, load
-from bench.recipe.phase import Phase
 from bench.site.markdown import linked, table
 
 
 def page() -> str:
     """All recipes: a table to choose from, then each with its source and its file."""
-    recipes = [load(path.stem) for path in sorted(RECIPES.glob("*.yaml"))]
+    names = sorted(path.stem for path in RECIPES.glob("*.yaml"))
     head = ("Recipe", "Training", "Batch", "Optimizer", "Rate", "Then fine-tuning")
     rows = [
         (
-            f"[`{each.name}`](#{each.name})",
-            _length(each.train),
-            str(each.batch_size),
-            each.optimizer.name,
-            f"{each.train.lr:g}, {each.train.schedule}",
-            _length(each.finetune) if each.finetune else "–",
+            f"[`{each['name']}`](#{each['name']})",
+            each["train"],
+            str(each["batch_size"]),
+            each["optimizer"],
+            f"{each['lr']:g}, {each['schedule']}",
+            each["finetune"] or "–",
         )
-        for each in recipes
+        for each in map(summary, names)
     ]
     return (
         "# Recipes\n\n"
@@ -28,7 +28,7 @@ def page() -> str:
         "papers differ in, and what decides whether a published number can be compared.\n\n"
         + table(head, rows)
         + "\n"
-        + "\n".join(map(_section, recipes))
+        + "\n".join(_section(load(name)) for name in names)
     )
 
 
@@ -36,7 +36,3 @@ def _section(recipe: Recipe) -> str:
     text = (RECIPES / f"{recipe.name}.yaml").read_text(encoding="utf-8")
     source = linked(recipe.source).strip()
     return f"## {recipe.name} {{: #{recipe.name} }}\n\n{source}\n\n```yaml\n{text.strip()}\n```\n"
-
-
-def _length(phase: Phase) -> str:
-    return f"{phase.epochs:g} epochs" if phase.epochs is not None else f"{phase.steps:,} steps"

@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 
 from bench.counting.macs import TrainingMacs
 from bench.masks import Masks
 from bench.tensors import NamedTensors
-
-
-class Progress(Protocol):
-    """What the books are settled into: multiply-adds so far, and mask entries changed, as a fraction of all."""
-
-    training_macs: float
-    changed: float
+from bench.training.tally import Tally
 
 
 class Bookkeeping:
@@ -51,28 +44,28 @@ class Bookkeeping:
         changes = masks - (masks if before is None else before)
         self._entries.append(torch.stack([*_ones(masks), *_ones(changes)]))
 
-    def settle(self, progress: Progress) -> None:
-        """Add everything noted so far to `progress`; the only moment at which the host waits."""
+    def settle(self, tally: Tally) -> None:
+        """Add everything noted so far to `tally`; the only moment at which the host waits."""
         counts = [entry for entry in self._entries if isinstance(entry, torch.Tensor)]
         rows = iter(torch.stack(counts).tolist() if counts else [])
         for entry in self._entries:
             if isinstance(entry, tuple):
                 cost, images = entry
-                progress.training_macs += cost(images)
+                tally.training_macs += cost(images)
                 continue
             row = [int(count) for count in next(rows)]
             kept, changed = row[: len(self._sizes)], row[len(self._sizes) :]
             self.macs.masks_changed(dict(zip(self._sizes, kept, strict=True)))
-            progress.changed += sum(changed) / sum(self._sizes.values())
+            tally.changed += sum(changed) / sum(self._sizes.values())
         self._entries.clear()
 
     @contextmanager
-    def open(self, progress: Progress) -> Iterator[None]:
+    def open(self, tally: Tally) -> Iterator[None]:
         """A while in which things are noted; it ends with a settlement, whatever ends it."""
         try:
             yield
         finally:
-            self.settle(progress)
+            self.settle(tally)
 
 
 def _ones(tensors: NamedTensors) -> tuple[torch.Tensor, ...]:

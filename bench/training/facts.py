@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench import catalog
-from bench.base.heap import peak
+from bench.base.malloc import peak
 from bench.spec import RunSpec
 
 

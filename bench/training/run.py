@@ -1,11 +1,7 @@
-"""One job: carry out one run and leave a record, whatever happens.
-
-``reprune run --dataset digits --architecture resnet8_cifar --method snip --points 0.95 --recipe digits``
-"""
+"""One job: carry out one run and leave a record, whatever happens."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import sys
@@ -21,13 +17,15 @@ from bench import catalog
 from bench.base import disk, locks
 from bench.base.atomic import sweep
 from bench.base.devices import device_slot, require
-from bench.base.heap import keep_freed_memory
+from bench.base.heartbeat import Pulse
 from bench.base.launch import INTERRUPTED, end_with_parent, launch
+from bench.base.malloc import keep_freed_memory
 from bench.base.runlog import log_to
 from bench.data import initial_file
 from bench.errors import Collapsed, DeviceError, DiskError, Diverged, Interrupted, UserError
+from bench.plan import job as jobs
+from bench.plan.job import Job
 from bench.plan.lineage import method_of, skipped
-from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.results.record import Cost, Counts, Outcome, Record
 from bench.spec import RunSpec
@@ -87,6 +85,8 @@ def execute(
         if distributed.rank() == 0:
             record.write(found, path)
         return found
+    if distributed.rank() == 0:
+        Pulse(path.parent).beat()
     import torch
 
     from bench.training import device_errors
@@ -97,7 +97,9 @@ def execute(
     found.provenance["data_sha256"] = workshop.data_sha256
     try:
         _carry_out(found, workshop, path.parent)
-    except (Interrupted, DiskError, MemoryError):
+    except (Interrupted, DiskError, MemoryError) as ended:
+        if isinstance(ended, Interrupted) and distributed.rank() == 0:
+            workshop.pulse.stop()
         raise
     except (Exception, SystemExit) as error:  # a method's mistake is a result too, also if it tries to leave
         if device_errors.is_one(error):
@@ -111,6 +113,7 @@ def execute(
     _complete(found, workshop)
     if distributed.rank() == 0:
         record.write(found, path)
+        workshop.pulse.end()
     return found
 
 
@@ -215,30 +218,30 @@ def _complete(found: Record, workshop: Workshop) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Carry out the run that the command line describes; returns the exit status."""
+    """Carry out the job that the command line has as JSON; returns the exit status."""
     words = sys.argv[1:] if words is None else words
     try:
-        arguments = parser().parse_args(words)
-        spec = spec_from(arguments)
-        if arguments.rank_on:
-            return _rank(spec, arguments)
-        disk.check(arguments.results)
-        log_to(arguments.results / "runs" / spec.id / "log.txt")
-        return status_of(lambda: exclusively(words, spec, arguments))
+        job = jobs.read(words[0] if words else "")
+        spec = job.spec()
+        if job.rank_on:
+            return _rank(spec, job)
+        disk.check(job.results)
+        log_to(job.results / "runs" / spec.id / "log.txt")
+        return status_of(lambda: exclusively(spec, job))
     except UserError as error:
         print(f"reprune: {error}", file=sys.stderr)
         return 2
 
 
-def exclusively(words: list[str], spec: RunSpec, arguments: argparse.Namespace, watch: Watch | None = None) -> int:
+def exclusively(spec: RunSpec, job: Job, watch: Watch | None = None) -> int:
     """The job while no double is at work; on several GPUs it only watches over the processes that are."""
-    folder = arguments.results / "runs" / spec.id
+    folder = job.results / "runs" / spec.id
     # The lock before the slot, which a job that only waits for its double should not take from others.
-    with locks.held(folder / "lock", _waiting), device_slot(arguments.slots_per_gpu, count=spec.recipe.gpus) as device:
+    with locks.held(folder / "lock", _waiting), device_slot(job.slots_per_gpu, count=spec.recipe.gpus) as device:
         sweep(folder)
         if spec.recipe.gpus > 1:
-            return launch(words, spec.recipe.gpus, device)
-        return _job(spec, arguments, device, watch)
+            return launch(job.model_copy(update={"rank_on": device}).text, spec.recipe.gpus)
+        return _carried_out(spec, job, device, watch)
 
 
 def _waiting() -> None:
@@ -246,10 +249,8 @@ def _waiting() -> None:
     log.info("this run is being carried out by another job; waiting for it")
 
 
-def _job(spec: RunSpec, arguments: argparse.Namespace, device: str, watch: Watch | None = None) -> int:
-    found = execute(
-        *(spec, arguments.results, device, arguments.threads, arguments.checkpoint_seconds, arguments.workers, watch)
-    )
+def _carried_out(spec: RunSpec, job: Job, device: str, watch: Watch | None = None) -> int:
+    found = execute(spec, job.results, device, job.threads, job.checkpoint_seconds, job.workers, watch)
     log.info("%s %s", found.outcome, found.reason)
     return 0
 
@@ -268,15 +269,15 @@ def status_of(job: Callable[[], int]) -> int:
         return FAILED
 
 
-def _rank(spec: RunSpec, arguments: argparse.Namespace) -> int:
+def _rank(spec: RunSpec, job: Job) -> int:
     """The job of one of several processes; of what is wrong for all of them, rank 0 tells."""
     end_with_parent()
     from bench.base import distributed
 
-    with distributed.group(arguments.rank_on):
+    with distributed.group(job.rank_on):
         try:
-            log_to(arguments.results / "runs" / spec.id / "log.txt", distributed.rank())
-            status = status_of(lambda: _job(spec, arguments, arguments.rank_on))
+            log_to(job.results / "runs" / spec.id / "log.txt", distributed.rank())
+            status = status_of(lambda: _carried_out(spec, job, job.rank_on))
         except UserError as error:
             if distributed.rank() == 0 or not distributed.all_failed():
                 print(f"reprune: {error}", file=sys.stderr)

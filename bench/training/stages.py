@@ -19,6 +19,7 @@ from torch import nn
 from bench import catalog, data
 from bench.base import distributed
 from bench.base.atomic import sweep
+from bench.base.heartbeat import Pulse
 from bench.base.locks import held
 from bench.context import Run
 from bench.counting import flops
@@ -32,7 +33,8 @@ from bench.results.ancestry import Ancestry, Parent, parents_in
 from bench.results.record import Curve
 from bench.spec import RunSpec
 from bench.training import checkpoint, lone_images
-from bench.training.train import Progress, Trainer, start
+from bench.training.tally import Tally
+from bench.training.train import Trainer, start
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Workshop:
         watch: called with the trainer of every stage before it trains; it may look at it from another thread.
 
     Attributes:
+        pulse: says where the run is.
         data_sha256: the fingerprint of the data: the registered one, or that of the folder as it was indexed.
         curves, progress, ancestry: of every stage that was trained or loaded, by stage name; also of one that failed.
     """
@@ -67,6 +70,7 @@ class Workshop:
     ) -> None:
         self.spec, self.results, self.device, self.watch = spec, results, device, watch
         self.checkpoint_seconds = checkpoint_seconds
+        self.pulse = Pulse(results / "runs" / spec.id)
         self.method = method_of(spec)
         self.stages = stages_of(spec, self.method)
         self.identities = identities(spec, self.method)
@@ -80,7 +84,7 @@ class Workshop:
         scores = any(map(catalog.asks_for_gradients, (spec.method, *self.method.borrows)))
         lone_images.check(model, spec.recipe, self.info, scores)
         self.curves: dict[str, Curve] = {}
-        self.progress: dict[str, Progress] = {}
+        self.progress: dict[str, Tally] = {}
         self.ancestry: dict[str, Ancestry] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
@@ -193,6 +197,7 @@ class Workshop:
             return False
         trainer.restore(state)
         log.info("%s goes on from step %d of %d", stage.name, trainer.progress.step, trainer.run.steps)
+        trainer.sign()
         return True
 
     def _watched(self, trainer: Trainer) -> Trainer:
@@ -210,6 +215,7 @@ class Workshop:
             snapshots={step: self._snapshot(stage, step) for step in self._wanted_snapshots(stage)},
             stop_after=stop_after,
             checkpoint_seconds=self.checkpoint_seconds,
+            beat=self.pulse.beat,
         )
 
     def _wanted_snapshots(self, stage: Stage) -> set[int]:
@@ -249,7 +255,7 @@ class Workshop:
 
     def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
         self._states[stage.name] = state
-        self.progress[stage.name] = Progress(**state["progress"])
+        self.progress[stage.name] = Tally(**state["progress"])
         curve = state["progress"]["curve"] | {
             "stage": stage.name
         }  # whoever trained a shared stage may name it otherwise

@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,34 +25,13 @@ from bench.training.bookkeeping import Bookkeeping
 from bench.training.decay import OwnDecay
 from bench.training.evaluate import evaluate
 from bench.training.inspection import Inspection
+from bench.training.tally import Tally
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Progress:
-    """What a stage has measured so far; saved in every checkpoint.
-
-    `selected_accuracy` is the test accuracy of the epoch that is best on held-out images, if there are any; else the
-    best epoch is the best on the test set. `changed` counts mask entries that flipped since the last evaluation,
-    `mask_updates` updates since the start.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    images: int = 0
-    trained_images: int = 0
-    seconds: float = 0.0
-    training_macs: float = 0.0
-    mask_updates: int = 0
-    changed: float = 0.0
-    best_accuracy: float = -1.0
-    best_epoch: float = 0.0
-    selected_accuracy: float = -1.0
-    curve: dict[str, Any] = field(default_factory=dict)
-
-
 Save = Callable[[dict[str, Any]], None]
+Beat = Callable[[str, float, float], None]
 
 
 class Trainer:
@@ -66,6 +44,7 @@ class Trainer:
         snapshots: {step: function that saves the state}, for stages that others rewind to.
         stop_after: stop at this step (a snapshot is wanted, not the end).
         checkpoint_seconds: time between two checkpoints; what a killed job loses at most.
+        beat: hears of stage, epoch and epochs at every evaluation and checkpoint.
 
     Attributes:
         parents: the states that the stage began from, to be told in the record; None if that is not known.
@@ -79,12 +58,13 @@ class Trainer:
         snapshots: dict[int, Save] | None = None,
         stop_after: int | None = None,
         checkpoint_seconds: float = 30.0,
+        beat: Beat = lambda stage, epoch, epochs: None,
     ) -> None:
-        self.run, self.save = run, save
+        self.run, self.save, self.beat = run, save, beat
         self.snapshots = snapshots or {}
         self.checkpoint_seconds = checkpoint_seconds
         self.stop = run.steps if stop_after is None else min(run.steps, stop_after)
-        self.progress = Progress(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
+        self.progress = Tally(step=run.phase.to_steps(run.stage.begin, run.batches.steps_per_epoch))
         self.curve = Curve(stage=run.stage.name)
         self.parents: tuple[Parent, ...] | None = None
         self.loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = run.loss
@@ -129,7 +109,7 @@ class Trainer:
         start(self.run, state)
         assert self.run.optimizer is not None
         restore(self.run.optimizer, state["optimizer"])
-        self.progress = Progress(**state["progress"])
+        self.progress = Tally(**state["progress"])
         self.curve = Curve(**self.progress.curve)
         self._sum.fill_(self.progress.loss)
         self.parents = parents_in(state)  # not those of today: a file may have been replaced since
@@ -161,6 +141,7 @@ class Trainer:
                 if stop or now - saved >= self.checkpoint_seconds:
                     self.progress.seconds += now - started
                     self.save(self.checkpoint())
+                    self.sign()
                     saved = started = time.monotonic()
                 if stop:
                     raise Interrupted
@@ -273,6 +254,13 @@ class Trainer:
             *(run.stage.name, epoch, run.steps / run.batches.steps_per_epoch),
             *(train_loss, found.accuracy, 100 * run.masks.sparsity()),
         )
+        self.sign()
+
+    def sign(self) -> None:
+        """Say where the training is; of several ranks only rank 0 does."""
+        if distributed.rank() == 0:
+            epochs = self.run.batches.steps_per_epoch
+            self.beat(self.run.stage.name, self.progress.step / epochs, self.run.steps / epochs)
 
     def _save_snapshot(self) -> None:
         if (save := self.snapshots.pop(self.progress.step, None)) is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench import data
 from bench.base import devices
 from bench.plan.grid import Cell, Grid, Plan
-from bench.workflow import packing, workload
+from bench.workflow import workload
 from bench.workflow.workload import Network, Piece
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def of(grid: Grid, plan: Plan, probe: bool = True) -> Estimate:
     sizes = {network: probes.sizes(spec) for network, spec in specs.items()}
     if not probe:
         return Estimate(grid, plan, "cuda" if devices.gpus() else "cpu", {}, sizes)
-    with devices.device_slot(packing.slots_per_gpu(grid, plan, measure=False)) as device:
+    with devices.device_slot(grid.slots_per_gpu) as device:
         speeds = {network: probes.speed(spec, device, grid.threads) for network, spec in specs.items()}
         return Estimate(grid, plan, device, speeds, sizes, probes.hardware(device, grid.threads))
 

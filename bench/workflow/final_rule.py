@@ -115,9 +115,9 @@ def main(words: list[str]) -> int:
     source, *rest = words
     with on_terminal():
         try:
-            found = resolved.resolve(Path(source), resolved.changes(rest))
-            note_files(found.plan, Path(found.grid.results))
-            return max(close(found.grid, found.plan, found.words), tell_missing(found.grid, found.plan))
+            call = resolved.resolve(Path(source), resolved.changes(rest))
+            note_files(call.plan, Path(call.grid.results))
+            return max(close(call.grid, call.plan, call.words), tell_missing(call.grid, call.plan))
         except UserError as error:
             print(f"reprune: {error}", file=sys.stderr)
             return 2

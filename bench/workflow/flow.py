@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,11 +20,11 @@ from bench.data.prepare import VARIABLE
 from bench.errors import UserError
 from bench.plan import resolved, variants
 from bench.plan.grid import Grid, Plan
+from bench.plan.job import Job
 from bench.plan.resolved import Resolved
-from bench.plan.resolved import changes as changes
 from bench.published import PUBLISHED
 from bench.spec import RunSpec
-from bench.workflow import alone, failures, packing
+from bench.workflow import failures, single_instance
 from bench.workflow.progress import Progress, attach, label, relative
 
 
@@ -34,8 +34,6 @@ class Flow:
 
     Attributes:
         source: the grid's file.
-        words: name the grid on a command line, ready for the shell: ``configs/quick.yaml budget=0.1``.
-        slots_per_gpu: how many runs share a GPU.
         gpu_slots: how many runs this machine's GPUs take at once; 0 without a GPU.
         resolved: the file in which the call's grid is written down for all of its jobs (`bench.plan.resolved`).
         parts: rules that make the report or a part of it, with the option that says so.
@@ -44,8 +42,6 @@ class Flow:
     grid: Grid
     plan: Plan
     source: str
-    words: str
-    slots_per_gpu: int
     gpu_slots: int
     resolved: str = ""
     parts: ClassVar = {"report": "", "collect": "--only collect", "table": "--only table"}
@@ -126,11 +122,9 @@ class Flow:
         return [*files, self.record(parent)] if parent else files
 
     def job(self, run: str) -> str:
-        """The arguments of ``python -m bench.training.run`` for a run; its identity is one of them."""
-        own = ["--resolved", self.resolved] if self.resolved else []
-        own += ["--results", self.grid.results, "--threads", str(self.grid.threads)]
-        own += ["--workers", str(self.grid.workers)] if data.info(self.runs[run].dataset).folder else []
-        return shlex.join([*self.runs[run].arguments(), *own, "--slots-per-gpu", str(self.slots_per_gpu)])
+        """The job of a run, ready for the shell; the run's identity is a part of it."""
+        how = {name: getattr(self.grid, name) for name in ("results", "threads", "workers", "slots_per_gpu")}
+        return shlex.quote(Job.of(self.runs[run], **how, resolved=self.resolved or None).text)
 
     def gpus(self, run: str) -> int:
         """How many GPUs a run asks for; 0 where this machine has none."""
@@ -139,7 +133,7 @@ class Flow:
     def slots(self, run: str) -> int:
         """How many of `gpu_slots` a run takes: one, or all of the GPUs that are its own."""
         gpus = self.gpus(run)
-        return gpus * self.slots_per_gpu if gpus > 1 else gpus
+        return gpus * self.grid.slots_per_gpu if gpus > 1 else gpus
 
     def threads(self, run: str) -> int:
         """How many CPU cores a run keeps busy: threads of all its processes, and those that decode an image folder."""
@@ -170,8 +164,8 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
         require_checkout()
         first = _first_process(workflow) and not workflow.output_settings.dryrun
         stores.check(config.get(stores.FIELD), asked=stores.FIELD in workflow.config_settings.config)
-        found = _open(relative(workflow.configfiles[-1]), dict(config), measure=first)
-        flow = _flow(found)
+        call = _open(relative(workflow.configfiles[-1]), dict(config))
+        flow = _flow(call)
         if first:
             for folder in (flow.grid.results, flow.grid.reports):
                 disk.check(Path(folder))
@@ -186,31 +180,28 @@ def plan(workflow: Any, config: Mapping[str, Any]) -> Flow:
     if flow.gpu_slots and "gpu_slots" not in workflow.global_resources:
         workflow.register_resource("gpu_slots", flow.gpu_slots)
     if first:
-        alone.guard(workflow, partial(_begin, workflow, found))
+        single_instance.guard(workflow, partial(_begin, workflow, call))
     _show_progress(workflow, flow)
     return flow
 
 
-def _open(source: str, config: dict[str, Any], measure: bool) -> Resolved:
+def _open(source: str, config: dict[str, Any]) -> Resolved:
     for where in (source, str(Path.cwd())):
         if set(where) & ODD:
             raise UserError(f"{shown(where)}: a path with any of {{}}?# cannot be used here; call it otherwise.")
-    found = resolved.resolve(Path(source), config)
-    if source.endswith(resolved.SUFFIX):
-        return found
-    return replace(found, slots_per_gpu=packing.slots_per_gpu(found.grid, found.plan, measure))
+    return resolved.resolve(Path(source), config)
 
 
-def _flow(found: Resolved) -> Flow:
-    slots = found.slots_per_gpu
-    return Flow(found.grid, found.plan, found.source, found.words, slots, devices.slots(slots), str(found.path))
+def _flow(call: Resolved) -> Flow:
+    slots = devices.slots(call.grid.slots_per_gpu)
+    return Flow(call.grid, call.plan, call.source, slots, str(call.path))
 
 
-def _begin(workflow: Any, found: Resolved) -> None:
+def _begin(workflow: Any, call: Resolved) -> None:
     """Write down what this call is about; its jobs on other machines, which read the Snakefile anew, are told where."""
-    found.write()
-    variants.mark(found.grid, Path(found.source))
-    workflow.config_settings.configfiles = [found.path.absolute()]
+    call.write()
+    variants.mark(call.grid, Path(call.source))
+    workflow.config_settings.configfiles = [call.path.absolute()]
     workflow.config_settings.config_args = []
 
 

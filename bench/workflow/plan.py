@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from typing import Any
@@ -11,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.base.printing import emit, numbers_table, terminal
 from bench.plan.grid import Grid, expand
 from bench.workflow import estimate, verdicts
 from bench.workflow.progress import label
-
-PIPED_WIDTH = 120
-"""Columns where there is no terminal whose width counts."""
 
 
 def show(grid: Grid, *, runs: bool = False, probe: bool = True, as_json: bool = False) -> None:
@@ -27,11 +24,11 @@ def show(grid: Grid, *, runs: bool = False, probe: bool = True, as_json: bool = 
     found = estimate.of(grid, plan, probe).values() | {"published": verdicts.values(grid, plan)}
     if as_json:
         listed = {"run_ids": [spec.id for spec in plan.runs]} if runs else {}
-        print(json.dumps(found | listed, indent=1, ensure_ascii=False))
+        emit(found | listed)
         return
     for spec in plan.runs if runs else []:
         print(label(spec, plan.spelling))
-    render(found, Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH))
+    render(found, terminal())
 
 
 def render(found: dict[str, Any], console: Console) -> None:
@@ -89,7 +86,7 @@ def _skipped(found: dict[str, Any]) -> list[str]:
 
 def _networks(found: dict[str, Any]) -> Table:
     heads = ("Training, images/s", "Evaluation, images/s", "Weights", "Finished stage", "Checkpoint")
-    table = _table("Network", heads)
+    table = numbers_table("Network", heads)
     counted = Counter((each["dataset"], each["architecture"]) for each in found["networks"])
     for each in found["networks"]:
         several = counted[each["dataset"], each["architecture"]] > 1
@@ -101,7 +98,7 @@ def _networks(found: dict[str, Any]) -> Table:
 
 
 def _methods(found: dict[str, Any]) -> Table:
-    table = _table("Method", ("Runs", "Own epochs per run", found["unit"]))
+    table = numbers_table("Method", ("Runs", "Own epochs per run", found["unit"]))
     for each in found["methods"]:
         hours = "–" if each["hours"] is None else _short(each["hours"])
         table.add_row(Text(each["method"]), str(each["runs"]), f"{each['epochs_per_run']:.4g}", hours)
@@ -110,17 +107,9 @@ def _methods(found: dict[str, Any]) -> Table:
 
 def _verdicts(published: dict[str, Any]) -> Table:
     names = ("numbers", "comparable", "decidable", "affordable", "seeds")
-    table = _table("Published numbers of", tuple(name.capitalize() for name in names))
+    table = numbers_table("Published numbers of", tuple(name.capitalize() for name in names))
     for each in published["methods"]:
         table.add_row(Text(each["method"]), *("–" if each[name] is None else str(each[name]) for name in names))
-    return table
-
-
-def _table(first: str, others: tuple[str, ...]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for head in others:
-        table.add_column(head, justify="right")
     return table
 
 

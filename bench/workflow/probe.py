@@ -9,7 +9,6 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import safetensors.torch
@@ -17,7 +16,7 @@ import torch
 
 from bench import archs, data
 from bench.base import determinism
-from bench.base.heap import keep_freed_memory
+from bench.base.malloc import keep_freed_memory
 from bench.context import Run
 from bench.counting.macs import TrainingMacs
 from bench.data.batches import Batches
@@ -72,38 +71,21 @@ def speed(spec: RunSpec, device: str, threads: int, seconds: float = 1.0) -> Spe
     keep_freed_memory()
     determinism.configure(spec.recipe, threads)
     clock = time.process_time if device == "cpu" and threads == 1 else time.perf_counter
-    trainer = _trainer(spec, torch.device(device), _batch(spec, device, seconds, clock))
-    _train(trainer, 8 if device == "cuda" else 1)
-    begin, first = clock(), trainer.progress.trained_images
-    while trainer.progress.trained_images == first or (clock() - begin < seconds and trainer.progress.step < LONGEST):
-        _train(trainer, 1)
-    taken, images = clock() - begin, trainer.progress.trained_images - first
-    return Speed(taken / images, _evaluation(trainer.run, clock), images)
-
-
-def trainer(spec: RunSpec, device: str) -> Trainer:
-    """A trainer of the run's dense network on noise, with the recipe's own batch size."""
-    return _trainer(spec, torch.device(device), spec.recipe.batch_size)
-
-
-def throughput(trainer: Trainer, seconds: float) -> float:
-    """Images per second of training for so many seconds, at least nine steps; nothing is evaluated meanwhile."""
-    _synchronize(trainer)
-    begin, first = time.perf_counter(), trainer.progress.trained_images
-    for number in count():
-        trainer._step(1 + number % LONGEST)  # step 0 may be one of its own: pruning at initialisation
-        if number >= 8 and time.perf_counter() - begin >= seconds:
-            break
-    _synchronize(trainer)
-    return (trainer.progress.trained_images - first) / (time.perf_counter() - begin)
+    probed = trainer(spec, device, _batch(spec, device, seconds, clock))
+    _train(probed, 8 if device == "cuda" else 1)
+    begin, first = clock(), probed.progress.trained_images
+    while probed.progress.trained_images == first or (clock() - begin < seconds and probed.progress.step < LONGEST):
+        _train(probed, 1)
+    taken, images = clock() - begin, probed.progress.trained_images - first
+    return Speed(taken / images, _evaluation(probed.run, clock), images)
 
 
 def _batch(spec: RunSpec, device: str, seconds: float, clock: Callable[[], float]) -> int:
     """The recipe's batch size, or on the CPU, where an image takes as long in any batch, as many as fit the time."""
     if device == "cuda" or spec.recipe.batch_size <= SMALLEST:
         return spec.recipe.batch_size
-    trainer, begin = _trainer(spec, torch.device(device), SMALLEST), clock()
-    _train(trainer, 1)
+    small, begin = trainer(spec, device, SMALLEST), clock()
+    _train(small, 1)
     return min(spec.recipe.batch_size, max(SMALLEST, round(SMALLEST * seconds / (clock() - begin))))
 
 
@@ -128,7 +110,9 @@ def sizes(spec: RunSpec) -> Sizes:
     return Sizes(len(safetensors.torch.save(weights)), _saved(state), _saved(state | {"optimizer": moments}))
 
 
-def _trainer(spec: RunSpec, device: torch.device, batch: int) -> Trainer:
+def trainer(spec: RunSpec, on: str, batch: int) -> Trainer:
+    """A trainer of a run's dense network on noise, in batches of so many images, on ``cpu`` or ``cuda``."""
+    device = torch.device(on)
     recipe, info = _short(spec.recipe, batch), data.info(spec.dataset)
     shape = (info.channels, info.height, info.width)
     model = build(spec.architecture, info.classes, info.channels, shape[1:], recipe, 0).to(device)
@@ -163,10 +147,6 @@ def _noise(count: int, info: data.DataInfo, device: torch.device) -> tuple[torch
 def _train(trainer: Trainer, steps: int) -> None:
     trainer.stop = trainer.progress.step + steps
     trainer.train(resumed=trainer.progress.step > 0)
-    _synchronize(trainer)
-
-
-def _synchronize(trainer: Trainer) -> None:
     if trainer.run.device.type == "cuda":
         torch.cuda.synchronize()
 

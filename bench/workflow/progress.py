@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.base import heartbeat
 from bench.base.spelling import Spelling
 from bench.results.last_words import STAMP, final_line
 from bench.results.record import glance
@@ -152,12 +153,12 @@ class Progress(logging.Handler):
     def _left(self) -> str:
         """How long the rest takes if it goes on at this pace; runs being trained count as half done.
 
-        On a cluster most of the jobs that were started only wait. One that is at work has made its lock.
+        On a cluster most of the jobs that were started only wait. One that is at work has said so.
         """
         assert self.started is not None
         if len(self.ended) == self.total:
             return ""
-        done = len(self.ended) + sum((self.runs / run / "lock").exists() for run in self.running.values()) / 2
+        done = len(self.ended) + sum((self.runs / run / heartbeat.NAME).exists() for run in self.running.values()) / 2
         return f"   {duration((self.clock() - self.started) / done * (self.total - done))} left"
 
 

@@ -25,6 +25,7 @@ from bench.data import info
 from bench.errors import DiskError
 from bench.results import record, seal
 from bench.training.run import main
+from tests.jobs import handed
 from tests.small_disk import ROOT, Disk, answer
 
 WORDS = [
@@ -44,7 +45,7 @@ def call(results: Path) -> tuple[int, list[str]]:
     """`reprune run` as a command line calls it: its exit status, and what it said but for the progress of training."""
     logging.getLogger().handlers.clear()
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        status = main([*WORDS, "--results", str(results)])
+        status = main(handed([*WORDS, "--results", str(results)]))
     return status, [
         line for line in said.getvalue().splitlines() if not re.search(r" epoch \d|goes on from| ok $", line)
     ]

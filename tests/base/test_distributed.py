@@ -18,13 +18,13 @@ import methods
 from bench import archs, catalog, names
 from bench.counting import flops
 from bench.data import info, prepare
-from bench.plan.options import parser, spec_from
 from bench.recipe import Recipe
 from bench.results import record
 from bench.results.record import Record
 from bench.spec import RunSpec
 from bench.training.run import INTERRUPTED, _check_ranks, execute
 from tests.contract.harness import VIT, quick, suits
+from tests.jobs import asked, handed
 from tests.two_ranks import KILLED, METHODS, MISBEHAVING, RECIPE, spec, without_normalisation, write_misbehaving
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +153,7 @@ def test_what_befell_one_process_is_no_outcome(shared):
 
 
 def start(results: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "bench.training.run", *KILLED, "--results", str(results)]
+    command = [sys.executable, "-m", "bench.training.run", *handed([*KILLED, "--results", str(results)])]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT | {"REPRUNE_GPUS": "a,b"}, stderr=subprocess.PIPE)
 
 
@@ -182,7 +182,7 @@ def kill(results: Path, number: int, rank: int | None = None) -> subprocess.Pope
 
 @pytest.mark.long
 def test_a_killed_rank_or_job_leaves_no_record_and_the_same_command_ends_with_the_same_bits(shared, tmp_path):
-    undisturbed = found(shared[0], spec_from(parser().parse_args(KILLED)))
+    undisturbed = found(shared[0], asked(KILLED).spec())
     prepared(tmp_path)
     dead = kill(tmp_path, signal.SIGKILL, rank=1)
     assert dead.returncode == 1
@@ -217,7 +217,7 @@ def test_a_run_for_two_gpus_is_refused_where_there_is_one(monkeypatch, capsys):
     from bench.training.run import main
 
     monkeypatch.setenv("REPRUNE_GPUS", "only")
-    assert main(KILLED) == 2
+    assert main(handed(KILLED)) == 2
     assert capsys.readouterr().err == "reprune: the recipe's field 'gpus' is 2, and this job may use 1 (only).\n"
 
 

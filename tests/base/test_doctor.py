@@ -21,7 +21,7 @@ def grid(tmp_path: Path) -> Grid:
     return factories.grid(tmp_path, datasets=("cifar10",), data_dir=str(tmp_path / "data"))
 
 
-def found(findings: list[doctor.Finding], what: str) -> doctor.Finding:
+def found(findings: list[doctor.Check], what: str) -> doctor.Check:
     return next(finding for finding in findings if finding.what == what)
 
 
@@ -104,7 +104,7 @@ def test_the_store_is_the_one_of_the_grid(grid: Grid) -> None:
 def test_the_exit_status_says_whether_something_is_missing(
     grid: Grid, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "software", lambda: [doctor.Finding("Python", "3.13.0")])
+    monkeypatch.setattr(doctor, "software", lambda: [doctor.Check("Python", "3.13.0")])
     assert doctor.examine(grid) == 1
     assert "REPRUNE_DATA" in capsys.readouterr().out
     assert doctor.examine(grid.model_copy(update={"datasets": ("digits",)})) == 0

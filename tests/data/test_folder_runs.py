@@ -16,6 +16,7 @@ import torch
 
 from bench import data, recipe
 from bench.data import catalog
+from bench.plan.job import Job
 from bench.plan.lineage import identify, identities
 from bench.results import record
 from bench.results.record import Record
@@ -108,9 +109,9 @@ sys.exit(main(sys.argv[2:]))
 
 def start(place: Path, spec: RunSpec, results: Path, workers: int) -> subprocess.Popen[bytes]:
     """The job as Snakemake starts it, on a pretended GPU, with a checkpoint at every step."""
-    words = [*spec.arguments(), "--results", str(results), "--checkpoint-seconds", "0", "--workers", str(workers)]
+    job = Job.of(spec, results=results, checkpoint_seconds=0, workers=workers)
     environment = os.environ | {"REPRUNE_GPUS": f"pretended-{os.getpid()}", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", JOB, str(place), *words], env=environment)
+    return subprocess.Popen([sys.executable, "-c", JOB, str(place), job.text], env=environment)
 
 
 def step_of(spec: RunSpec, results: Path) -> int:

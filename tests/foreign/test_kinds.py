@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from bench.base.heap import peak
+from bench.base.malloc import peak
 from bench.errors import UserError
 from bench.foreign import pickled
 from bench.foreign.kinds import Format, recognise

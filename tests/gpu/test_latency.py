@@ -5,7 +5,7 @@ import torch
 
 from bench import archs
 from bench.latency.backends import Setting
-from bench.latency.measure import compare
+from bench.latency.timing import compare
 from bench.recipe.prunable import layer_weights
 from bench.structure import NM
 

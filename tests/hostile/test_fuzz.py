@@ -26,17 +26,17 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from bench import archs, catalog, data, names, published, recipe, weights
-from bench.base.heap import peak
+from bench.base.malloc import peak
 from bench.counting import flops
 from bench.errors import UserError
 from bench.foreign import fitting, kinds, pickled, states
 from bench.plan import grid
+from bench.plan.resolved import changes
 from bench.published import search
 from bench.recipe import prunable
 from bench.report import kept
 from bench.results import record
 from bench.training import checkpoint
-from bench.workflow.flow import changes
 from tests.hostile.mutations import altered, damaged, texts
 
 ROOT = Path(__file__).parents[2]

@@ -20,11 +20,10 @@ import yaml
 
 from bench import archs, catalog, data, names, published, recipe, weights
 from bench.errors import UserError
-from bench.plan import grid
+from bench.plan import grid, resolved
 from bench.recipe import prunable
 from bench.report import kept
 from bench.training import checkpoint
-from bench.workflow import flow as workflow
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for folder in ("bench", "methods", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
@@ -170,7 +169,7 @@ def test_yaml_that_asks_for_python_runs_nothing(mark: Path, tmp_path: Path) -> N
         *(lambda parse=parse: parse(f"gmp[schedule.every={payload}]") for parse in (names.parse, catalog.parse)),
         lambda: recipe.load(f"digits[name={payload}]"),
         lambda: prunable.check(f"all[exclude={payload}]"),
-        lambda: workflow.changes([f"title={payload}"]),
+        lambda: resolved.changes([f"title={payload}"]),
         lambda: kept.read(tmp_path / "kept"),
         lambda: published.load(tmp_path),
         lambda: archs.check(payload),

@@ -15,10 +15,10 @@ from bench import archs, latency
 from bench.commands import cli
 from bench.errors import UserError
 from bench.latency import backends as latency_backends
-from bench.latency import measure as latency_measure
+from bench.latency import timing as latency_timing
 from bench.latency.backends import Backend, Refused, Setting, sparse_backends
 from bench.latency.layers import Product, Shifted, Unfolded, csr, csr_layers, has_two_four
-from bench.latency.measure import compare, measure
+from bench.latency.timing import compare, time_networks
 from bench.plan.lineage import identify
 from bench.recipe import Recipe
 from bench.recipe.prunable import layer_weights
@@ -199,7 +199,7 @@ def test_ways_run_in_turn_and_what_is_wrong_or_slower_is_told(monkeypatch: pytes
         Backend("wrong", named("wrong", lambda x: sparse(x) * 1.001)),
         Refused("away", "is not here"),
     ]
-    monkeypatch.setattr(latency_measure, "sparse_backends", lambda *_: ways)
+    monkeypatch.setattr(latency_timing, "sparse_backends", lambda *_: ways)
     timings, refusals = compare(dense, sparse, SHAPE, [2], Setting(), repetitions=31)
     found = {each.backend: each for each in timings}
     assert list(found) == ["dense", "masked", "slow"]
@@ -210,14 +210,14 @@ def test_ways_run_in_turn_and_what_is_wrong_or_slower_is_told(monkeypatch: pytes
     assert reasons["away"] == "is not here"
     assert reasons["wrong"].startswith("its outputs differ by 1.0e-03 of the largest logit, allowed is 1e-05")
     assert calls.count("wrong") == 1  # checked, never timed
-    assert calls.count("slow") == 1 + latency_measure.WARM_UP + 31
+    assert calls.count("slow") == 1 + latency_timing.WARM_UP + 31
 
 
 def test_each_round_has_every_way_once_in_an_order_of_its_own() -> None:
     calls: list[str] = []
     ways = [Backend(name, lambda x, name=name: calls.append(name)) for name in "abcd"]  # type: ignore[misc, func-returns-value]
-    seconds = latency_measure._in_turn(ways, torch.zeros(1), Setting(), 6)
-    timed = calls[4 * latency_measure.WARM_UP :]
+    seconds = latency_timing._in_turn(ways, torch.zeros(1), Setting(), 6)
+    timed = calls[4 * latency_timing.WARM_UP :]
     rounds = ["".join(timed[start : start + 4]) for start in range(0, 24, 4)]
     assert [sorted(each) for each in rounds] == [list("abcd")] * 6
     assert len(set(rounds)) > 1
@@ -259,7 +259,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_a_run_is_measured_and_the_file_names_its_weights(finished: tuple[Path, Path]) -> None:
     results, folder = finished
     state = random.getstate(), torch.get_num_threads()
-    made, path = measure("digits-resnet8", results, batches=(1, 8))
+    made, path = time_networks("digits-resnet8", results, batches=(1, 8))
     assert (random.getstate(), torch.get_num_threads()) == state
     assert path == folder / "latency.json"
     assert latency.read(path) == made
@@ -302,10 +302,10 @@ def test_weights_that_are_not_the_recorded_ones_are_refused(finished: tuple[Path
     found = record.read(folder / "record.json")
     record.write(found, tmp_path / "record.json")
     with pytest.raises(UserError, match=r"its weights .* are not there any more"):
-        measure(str(tmp_path), tmp_path)
+        time_networks(str(tmp_path), tmp_path)
     (tmp_path / found.results[0].weights).write_bytes(b"others")
     with pytest.raises(UserError, match="not the recorded"):
-        measure(str(tmp_path), tmp_path)
+        time_networks(str(tmp_path), tmp_path)
     assert not (tmp_path / "latency.json").exists()
 
 
@@ -315,7 +315,7 @@ def test_networks_that_need_more_than_weights_are_refused(finished: tuple[Path, 
     gated = [found.results[0].model_copy(update={"extras": "extras.safetensors"})]
     record.write(found.model_copy(update={"results": gated}), tmp_path / "record.json")
     with pytest.raises(UserError, match="need parts beside the weights"):
-        measure(str(tmp_path), tmp_path)
+        time_networks(str(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -333,4 +333,4 @@ def test_wrong_options_are_one_sentence(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=said):
-        measure("any", tmp_path, **changes)
+        time_networks("any", tmp_path, **changes)

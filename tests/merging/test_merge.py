@@ -141,7 +141,7 @@ def test_damaged_records_and_weights_are_refused_and_stop_no_other(tmp_path: Pat
     status, said = told(source, "--to", tmp_path / "to", capsys=capsys)
     assert status == 1
     for sentence in (
-        f"refused: {source}/runs/{broken.id}/record.json is no record that can be read: ",
+        f"refused: {source}/runs/{broken.id}/record.json: the field 'id' is missing",
         f"refused: {source}/runs/other-name/record.json is the record of another run, {renamed.id}.",
         f"refused: {source}/runs/{weightless.id}/weights.safetensors is damaged: it has not the checksum that its",
         "runs: 1 copied, 3 refused.",

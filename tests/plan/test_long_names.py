@@ -53,7 +53,7 @@ def flow_of(found: grid.Grid) -> Flow:
     from bench.plan import resolved
     from bench.workflow import flow
 
-    return flow._flow(resolved.Resolved(found, expand(found), "some.yaml", {}, 1, {}))
+    return flow._flow(resolved.Resolved(found, expand(found), "some.yaml", {}, {}))
 
 
 def test_thirty_rounds_of_the_usual_chain_have_names_that_fit(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,11 +15,12 @@ import yaml
 from bench import recipe
 from bench.base import stores
 from bench.errors import UserError
-from bench.plan import expansion, options, resolved
+from bench.plan import expansion, resolved
 from bench.recipe import files as recipe_files
 from bench.results.record import Record, write
 from bench.workflow import final_rule as closing
 from bench.workflow import flow as flows
+from tests.jobs import planned as planned_job
 
 ROOT = Path(__file__).parents[2]
 GRID = {
@@ -91,8 +91,7 @@ def test_a_job_trains_what_was_planned_though_its_recipe_was_edited(folder: Path
     found = flows._flow(before)
     edit(folder)
     for spec in before.plan.runs:
-        words = shlex.split(found.job(spec.id))
-        assert options.spec_from(options.parser().parse_args(words)) == spec
+        assert planned_job(found.job(spec.id)).spec() == spec
 
 
 def test_a_call_closes_with_the_grid_that_it_began_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def test_measuring_prints_counts_and_what_is_not_equal(
 ) -> None:
     made_up.print_cells(("small", "size", "3"), ("double", "size[times=2]", "7"), ("large", "size", "50", "large"))
     kept = made_up.results / "kept"
-    status = recomputed.measure([made_up.load()], made_up.results, made_up.data, kept, as_json=False)
+    status = recomputed.carry_out([made_up.load()], made_up.results, made_up.data, kept, as_json=False)
     out, err = capsys.readouterr()
     assert status == 0
     assert "table 1, 3 cells: 2 equal to the digit, 1 differs" in out
@@ -38,7 +38,7 @@ def test_measuring_prints_counts_and_what_is_not_equal(
 
 def test_programs_get_values_and_verdicts(made_up: Synthetic, capsys: pytest.CaptureFixture[str]) -> None:
     made_up.file("large").unlink()
-    assert recomputed.measure([made_up.load()], made_up.results, made_up.data, None, as_json=True) == 1
+    assert recomputed.carry_out([made_up.load()], made_up.results, made_up.data, None, as_json=True) == 1
     out, err = capsys.readouterr()
     small, _, large = json.loads(out)
     assert small["ours"] == {"parameters": {"value": 3.0, "near_ties": None, "reach": 0.0}}
@@ -52,7 +52,7 @@ def test_a_file_is_not_asked_for_once_its_network_is_measured(
 ) -> None:
     made_up.run()
     made_up.file("large").unlink()
-    assert recomputed.measure([made_up.load()], made_up.results, made_up.data, None, as_json=False) == 0
+    assert recomputed.carry_out([made_up.load()], made_up.results, made_up.data, None, as_json=False) == 0
     out, err = capsys.readouterr()
     assert "3 equal to the digit" in out
     assert err == ""

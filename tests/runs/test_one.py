@@ -24,6 +24,7 @@ from bench.commands.runs.differences import Side
 from bench.commands.runs.one import run
 from bench.results import record
 from bench.training.run import execute
+from tests.jobs import asked
 from tests.runs.conftest import spec
 
 ROOT = Path(__file__).parents[2]
@@ -116,14 +117,14 @@ def test_watching_changes_no_bit(results, tmp_path):
 def test_data_and_counts_are_made_and_a_finished_run_is_only_shown(tmp_path, capsys):
     words = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "dense", "--recipe", "digits"]
     words += ["--budget", "0.05", "--results", str(tmp_path)]
-    assert run(words) == 0
+    assert run(asked(words)) == 0
     out = capsys.readouterr().out
     assert out.startswith("digits · convnet_small · dense · seed 0  ok\n")
     (path,) = tmp_path.glob("runs/*/record.json")
     assert out.rstrip().endswith(str(path))
     assert (tmp_path / "data" / "digits.safetensors").exists() and list(tmp_path.glob("archs/*.json"))
     before = path.read_bytes()
-    assert run(words) == 0
+    assert run(asked(words)) == 0
     assert capsys.readouterr().out.startswith("This run is finished; ")
     assert path.read_bytes() == before
 
@@ -148,7 +149,7 @@ def test_an_error_is_status_1_with_its_reason(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("bench.context.Run.gradients", fail)
     words = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]
-    assert run([*words, "--recipe", "digits", "--budget", "0.05", "--results", str(tmp_path)]) == 1
+    assert run(asked([*words, "--recipe", "digits", "--budget", "0.05", "--results", str(tmp_path)])) == 1
     assert "seed 0  error\nValueError: no idea\n" in capsys.readouterr().out
 
 
@@ -161,8 +162,8 @@ def command(*words: str) -> list[str]:
     [
         (["run", "--dataset", "digits", "--arch", "convnet_small", "--recipe", "digits"], "name the method once"),
         ([*WORDS, "--method", "gmp"], "name the method once"),
-        ([*WORDS, "--budget", "0"], "argument --budget: 0.0 is not between"),
-        ([*WORDS, "--sparsity", "most"], "--points 'most' is not a list of numbers"),
+        ([*WORDS, "--budget", "0"], "field 'budget' has to be at least 1e-06, not 0.0"),
+        ([*WORDS, "--sparsity", "most"], "--sparsity 'most' is not a list of numbers"),
         (["run", "gmp", "--dataset", "emnist", "--arch", "convnet_small", "--recipe", "digits"], "emnist"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.commands.runs import show, siblings
+from bench.commands.runs import same_cell, show
 from bench.recipe import Phase
 from bench.results.record import Curve
 from tests import factories
@@ -71,7 +71,7 @@ def test_the_published_row_is_judged_over_the_seeds_that_lie_beside(tmp_path, mo
     records[2].outcome = "diverged"
     other = factories.record(factories.spec("dpf", 0.9, 7), 10.0)  # of another recipe, and so not of this cell
     paths = [factories.write(each, tmp_path) for each in (*records, other)]
-    rows = siblings.published(records[0], paths[0])
+    rows = same_cell.published(records[0], paths[0])
     assert rows and rows[0]["paper"]
     assert {row["ours"] for row in rows if row["report"] == "last"} <= {80.5}
     assert all(row["ours_n"] == 2 for row in rows)

@@ -93,7 +93,7 @@ def notes(results: Path) -> list[str]:
     return told(found)
 
 
-def told(found: verify.Verified) -> list[str]:
+def told(found: verify.Verification) -> list[str]:
     """The notes, but for the one that these results have no manifest."""
     return [each.said for each in found.notes if each.said != check_files.NO_MANIFEST]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.runs import check_files, check_run, verify
+from bench.commands.runs import check_files, check_predictions, check_run, verify
 from bench.errors import UserError
 from bench.identity import file_digest
 from bench.results import record
@@ -160,7 +160,7 @@ def test_without_data_or_weights_that_is_said_and_is_no_problem(copy, capsys):
     (copy / "runs" / spec().id / "weights.safetensors").unlink()
     assert verify.verify(copy) == 0
     out = capsys.readouterr().out
-    assert check_run.NO_WEIGHTS in out and check_run.NO_LABELS in out and " and 2 more: " in out
+    assert check_run.NO_WEIGHTS in out and check_predictions.NO_LABELS in out and " and 2 more: " in out
     assert verify.verify(copy, as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["checked"]) == (True, {"record": 3, "stage": 4, "network": 1})

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import bench.training.run
-from bench.plan.options import parser, spec_from
+from tests.jobs import asked
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -122,8 +122,8 @@ def carry_out(command: list[str], *blows: Blow) -> int:
 
 def record(command: list[str]) -> Any:
     """The record a command leaves, without what depends on the clock; None if there is none."""
-    arguments = parser().parse_args(command)
-    path = arguments.results / "runs" / spec_from(arguments).id / "record.json"
+    arguments = asked(command)
+    path = arguments.results / "runs" / arguments.spec().id / "record.json"
     return timeless(json.loads(path.read_bytes())) if path.exists() else None
 
 
@@ -162,7 +162,7 @@ def _job(command: list[str], results: Path, blows: tuple[Blow, ...], environment
     _note_slots(results / "slots.txt")
     for blow in blows:
         arm(blow, results / "slots.txt")
-    sys.exit(bench.training.run.main(command))
+    sys.exit(bench.training.run.main([asked(command).text]))
 
 
 def _count_steps(path: Path) -> None:

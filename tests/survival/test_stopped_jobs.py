@@ -10,8 +10,8 @@ import pytest
 
 from bench.base.devices import device_slot
 from bench.base.locks import held
-from bench.plan.options import parser, spec_from
 from bench.training.run import INTERRUPTED
+from tests.jobs import asked
 from tests.survival.killing import Blow, carry_out, ended, fresh, litter, record, start, steps, wait_for, words
 
 SELDOM = ("--checkpoint-seconds", "3600")  # the only checkpoints are those that the signal asks for
@@ -72,7 +72,7 @@ def test_sigkill_after_a_grace_too_short_for_the_checkpoint_costs_what_the_one_b
 def test_sigterm_ends_a_job_that_waits_for_its_double(undisturbed: Left, prepared: Path, tmp_path: Path) -> None:
     results = fresh(tmp_path / "results", prepared)
     command = words("rigl", results)
-    run = results / "runs" / spec_from(parser().parse_args(command)).id
+    run = results / "runs" / asked(command).spec().id
     with held(run / "lock", busy=lambda: None):
         job = start(command)
         wait_for("is being carried out by another job; waiting for it", results)

@@ -10,7 +10,7 @@ from bench.counting.macs import TrainingMacs
 from bench.masks import Masks
 from bench.structure import Weights
 from bench.training.bookkeeping import Bookkeeping
-from bench.training.train import Progress
+from bench.training.tally import Tally
 from bench.zeros import Alive, Gone
 from tests.contract.tape import tape
 
@@ -41,7 +41,7 @@ def test_steps_cost_what_the_masks_of_their_moment_leave():
     books.masks_are(masks, before)
     books.scored(1)  # 2 · 55 + 110
     books.trained(2)  # 2 · 3 · 55
-    progress = Progress()
+    progress = Tally()
     books.settle(progress)
     assert progress.training_macs == 660 + 1320 + 220 + 330
     assert progress.changed == 3 / 6
@@ -51,14 +51,14 @@ def test_where_masked_weights_get_gradients_those_are_dense():
     books, masks = begun(Alive())
     books.masks_are(masks, set_to(masks, [1, 0, 0, 1], [0, 1]))
     books.trained(2)  # 2 · (2 · 55 + 110)
-    progress = Progress()
+    progress = Tally()
     books.settle(progress)
     assert progress.training_macs == 440
 
 
 def test_what_was_settled_is_not_counted_again_and_its_masks_go_on():
     books, masks = begun(Gone())
-    progress = Progress()
+    progress = Tally()
     books.masks_are(masks, set_to(masks, [0, 0, 0, 0], [1, 1]))
     books.settle(progress)
     books.trained(1)  # b alone
@@ -71,7 +71,7 @@ def test_entries_that_flip_and_flip_back_changed_twice():
     books, masks = begun(Gone())
     books.masks_are(masks, set_to(masks, [0, 1, 1, 1], [1, 1]))
     books.masks_are(masks, set_to(masks, [1, 1, 1, 1], [1, 1]))
-    progress = Progress()
+    progress = Tally()
     books.settle(progress)
     assert progress.changed == 1 / 6 + 1 / 6
 
@@ -80,7 +80,7 @@ def test_settling_late_gives_the_bits_of_settling_always():
     ends = []
     for always in (True, False):
         books, masks = begun(Gone())
-        progress, draw = Progress(training_macs=0.1), random.Random(0)
+        progress, draw = Tally(training_macs=0.1), random.Random(0)
         for _ in range(200):
             a, b = ([draw.randrange(2) for _ in range(size)] for size in SIZES.values())
             books.masks_are(masks, set_to(masks, a, b))
@@ -101,7 +101,7 @@ def test_nothing_is_asked_for_until_then():
 
 def test_what_a_training_cost_until_it_failed_is_kept():
     books, _ = begun(Gone())
-    progress = Progress()
+    progress = Tally()
     with pytest.raises(KeyError), books.open(progress):
         books.trained(1)
         raise KeyError
@@ -117,6 +117,6 @@ def test_large_layers_are_counted_exactly():
     masks["a"][0] = 0
     books.masks_are(masks)
     books.trained(1)
-    progress = Progress()
+    progress = Tally()
     books.settle(progress)
     assert progress.training_macs == 3 * (size - 1)

@@ -8,10 +8,10 @@ import bench.training.train
 import methods
 from bench import catalog
 from bench.errors import UserError
-from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.training.run import execute, main
 from tests.contract.harness import POINT, VIT, Laboratory, spec_for
+from tests.jobs import asked, handed
 
 HEAD = "from bench.method import Method\nfrom bench.schedule import Periodic\n"
 BROKEN = {
@@ -126,21 +126,21 @@ def words(**changes):
 
 def test_the_command_line_refuses_a_run_that_changed_since_it_was_planned():
     with pytest.raises(UserError, match="changed since the workflow was planned; start it again"):
-        spec_from(parser().parse_args(words(expect="0" * 64)))
+        asked(words(expect="0" * 64)).spec()
 
 
 def test_the_command_of_a_spec_gives_the_same_spec_back():
-    spec = spec_from(parser().parse_args(words(method="gmp[schedule.every=7,allocation=erk]", budget="0.25")))
-    assert spec_from(parser().parse_args(spec.arguments())) == spec
+    spec = asked(words(method="gmp[schedule.every=7,allocation=erk]", budget="0.25")).spec()
+    assert asked(spec.arguments()).spec() == spec
 
 
 def test_a_mistake_on_the_command_line_is_one_sentence_and_status_2(capsys):
-    assert main(words(method="gpm")) == 2
+    assert main(handed(words(method="gpm"))) == 2
     assert capsys.readouterr().err == "reprune: there is no method 'gpm' in methods/; did you mean 'gmp'?\n"
 
 
 def test_data_that_are_not_prepared_are_one_sentence_and_no_record(tmp_path, capsys):
-    assert main([*words(), "--results", str(tmp_path)]) == 2
+    assert main(handed([*words(), "--results", str(tmp_path)])) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("reprune: data set 'digits' is not prepared: there is no ")
     assert not list(tmp_path.glob("runs/*/record.json"))

@@ -11,9 +11,9 @@ import pytest
 
 from bench.counting import flops
 from bench.data import info, prepare
-from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.training.run import INTERRUPTED
+from tests.jobs import asked, handed
 
 ROOT = Path(__file__).parents[2]
 WORDS = [
@@ -25,7 +25,7 @@ WORDS = [
 
 def start(results):
     """The job as Snakemake starts it."""
-    command = [sys.executable, "-m", "bench.training.run", *WORDS, "--results", str(results)]
+    command = [sys.executable, "-m", "bench.training.run", *handed([*WORDS, "--results", str(results)])]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
 
@@ -35,7 +35,7 @@ def finish(results):
     job = start(results)
     _, errors = job.communicate(timeout=300)
     assert job.returncode == 0, errors.decode()
-    return record.read(results / "runs" / spec_from(parser().parse_args(WORDS)).id / "record.json")
+    return record.read(results / "runs" / asked(WORDS).spec().id / "record.json")
 
 
 def kill_after(results, seconds, number):
@@ -91,7 +91,7 @@ def test_a_job_imports_only_what_it_uses(tmp_path):
         "print(*sys.modules); sys.exit(status)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *WORDS, "--results", str(tmp_path)],
+        [sys.executable, "-c", code, *handed([*WORDS, "--results", str(tmp_path)])],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,

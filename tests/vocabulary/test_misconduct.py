@@ -16,6 +16,7 @@ from bench.results import record
 from bench.training.run import FAILED, INTERRUPTED, execute, main
 from bench.training.train import Trainer
 from tests.contract.harness import Laboratory, spec_for
+from tests.jobs import handed
 
 HEAD = """import sys
 import torch
@@ -165,7 +166,7 @@ def test_a_machine_out_of_memory_and_a_person_at_the_keyboard_leave_no_record(
     caplog.set_level(logging.INFO)
     data.prepare("digits", tmp_path / "data")
     words = ["--dataset", "digits", "--architecture", "convnet_small", "--method", method, "--points", "0.9"]
-    assert main([*words, "--recipe", "digits", "--budget", "0.02", "--results", str(tmp_path)]) == status
+    assert main(handed([*words, "--recipe", "digits", "--budget", "0.02", "--results", str(tmp_path)])) == status
     assert list(tmp_path.glob("runs/*/record.json")) == []
     said = capsys.readouterr().err
     if status == FAILED:
@@ -188,7 +189,7 @@ DEVICE_FAILURES = [
 def test_a_device_that_fails_leaves_no_record_and_is_tried_again(tmp_path, monkeypatch, capsys, failure):
     data.prepare("digits", tmp_path / "data")
     words = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "dense", "--recipe", "digits"]
-    words += ["--budget", "0.02", "--results", str(tmp_path)]
+    words = handed([*words, "--budget", "0.02", "--results", str(tmp_path)])
     with monkeypatch.context() as broken:
         broken.setattr(Trainer, "_region", lambda *_: (_ for _ in ()).throw(failure))
         assert main(words) == FAILED

@@ -16,12 +16,12 @@ from bench import catalog, data, names
 from bench.base import plain_yaml
 from bench.plan import grid
 from bench.plan.lineage import identify
-from bench.plan.options import parser, spec_from
 from bench.report import kept
 from bench.results import record
 from bench.spec import RunSpec
 from bench.training.run import execute
 from bench.workflow.flow import Flow
+from tests.jobs import asked, planned
 
 ROOT = Path(__file__).parents[2]
 AWKWARD = (1 / 3, 2 / 3, 0.1 + 0.2, 1 - 10**-0.5, 1 - 10**-2.75, 1 - 2**-13, 1 - 0.8**17, 0.9999999999999999, 1e-17)
@@ -100,8 +100,8 @@ def commands(draw: st.DrawFn) -> list[str]:
 @settings(deadline=None)
 @given(commands())
 def test_the_command_of_a_run_gives_the_very_same_run(words: list[str]) -> None:
-    spec = spec_from(parser().parse_args(words))
-    again = spec_from(parser().parse_args(spec.arguments()))
+    spec = asked(words).spec()
+    again = asked(spec.arguments()).spec()
     assert (again, again.identity, again.id) == (spec, spec.identity, spec.id)
     assert shlex.split(spec.command) == ["reprune", "run", *spec.arguments()]
 
@@ -109,7 +109,7 @@ def test_the_command_of_a_run_gives_the_very_same_run(words: list[str]) -> None:
 @settings(deadline=None)
 @given(commands())
 def test_a_run_read_back_from_its_record_is_the_same(words: list[str]) -> None:
-    spec = spec_from(parser().parse_args(words))
+    spec = asked(words).spec()
     again = RunSpec.model_validate_json(spec.model_dump_json())
     assert again == identify(again) == spec
 
@@ -125,9 +125,9 @@ def test_every_job_of_a_grid_is_the_run_that_was_planned(
         | {"sparsities": sparsities, "budget": budget, "recipe": recipe, "prunable": prunable, "methods": [method]}
     )
     assert grid.load(plain_yaml.parse(kept.description(found))) == found
-    flow = Flow(found, grid.expand(found), "some.yaml", "some.yaml", 1, 0)
+    flow = Flow(found, grid.expand(found), "some.yaml", 0)
     for run, spec in flow.runs.items():
-        assert spec_from(parser().parse_args(shlex.split(flow.job(run)))) == spec
+        assert planned(flow.job(run)).spec() == spec
 
 
 NESTED = {
@@ -167,24 +167,22 @@ def test_a_method_inside_a_method_is_the_same_wherever_a_grid_names_it() -> None
     assert {spec.prunable for spec in plan.runs if spec.method == "one_shot"} == {"conv"}
     for spec in plan.runs:
         assert catalog.parse(spec.method_text) == (spec.method, spec.hyperparameters)
-        assert spec_from(parser().parse_args(shlex.split(spec.command)[2:])) == spec
+        assert asked(shlex.split(spec.command)[2:]).spec() == spec
 
 
 @pytest.mark.parametrize("points", [(-5.0, -4.0), (-1e-05,), (-0.5,)])
 def test_what_begins_with_a_dash_is_no_option(points: tuple[float, ...]) -> None:
     words = ["--dataset=digits", "--architecture=convnet_small", "--method=str", "--recipe=digits", "--seed=-7"]
-    spec = spec_from(parser().parse_args([*words, "--points=0.5"]))
-    assert spec_from(parser().parse_args(spec.arguments())) == spec
-    written = parser().parse_args(
-        spec.model_copy(update={"points": points}).arguments()
-    )  # of a method with such a knob
-    assert written.points == ",".join(f"{point:g}" for point in points)
+    spec = asked([*words, "--points=0.5"]).spec()
+    assert asked(spec.arguments()).spec() == spec
+    written = asked(spec.model_copy(update={"points": points}).arguments())  # of a method with such a knob
+    assert written.points == points
     assert written.seed == -7
 
 
 def test_numbers_of_few_digits_are_written_as_ever() -> None:
     words = ["--dataset=digits", "--architecture=convnet_small", "--method=lth", "--recipe=digits"]
-    spec = spec_from(parser().parse_args([*words, "--points=0.90,0.0001", "--budget=1.0"]))
+    spec = asked([*words, "--points=0.90,0.0001", "--budget=1.0"]).spec()
     found = dict(zip(spec.arguments()[::2], spec.arguments()[1::2], strict=True))
     assert (found["--points"], found["--budget"]) == ("0.9,0.0001", "1")
 
@@ -204,7 +202,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Path]:
         'all[exclude="fc[.]w*"]',
     ]
     words += ["--method", 'sanity_check[of="force[ramp.steps=3,loss=raw_logit]"]', "--points", repr(1 - 10**-0.5)]
-    spec = spec_from(parser().parse_args([*words, "--budget", repr(0.1 / 3)]))
+    spec = asked([*words, "--budget", repr(0.1 / 3)]).spec()
     assert execute(spec, folder).outcome == "ok"
     return spec, folder
 

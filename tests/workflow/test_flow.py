@@ -14,8 +14,10 @@ import pytest
 from bench import data
 from bench.counting import flops
 from bench.errors import UserError
-from bench.plan import grid, options
-from bench.workflow.flow import Flow, changes, plan
+from bench.plan import grid
+from bench.plan.resolved import changes, resolve
+from bench.workflow.flow import Flow, plan
+from tests.jobs import planned
 
 QUICK = Path(__file__).parents[2] / "configs" / "quick.yaml"
 FIELDS = {
@@ -40,7 +42,7 @@ def _own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def flow() -> Flow:
     found = grid.load(FIELDS | {"name": "small"})
-    return Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 1, 0)
+    return Flow(found, grid.expand(found), "configs/small.yaml", 0)
 
 
 def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flow) -> None:
@@ -53,20 +55,20 @@ def test_a_run_needs_its_data_its_counts_and_the_dense_run_of_its_seed(flow: Flo
 
 def test_the_job_is_the_run_that_was_planned(flow: Flow) -> None:
     for spec in flow.plan.runs:
-        arguments = options.parser().parse_args(shlex.split(flow.job(spec.id)))
-        assert options.spec_from(arguments) == spec
-        assert (arguments.results, arguments.threads) == (Path("a folder"), 2)
+        job = planned(flow.job(spec.id))
+        assert job.spec() == spec
+        assert (job.results, job.threads) == (Path("a folder"), 2)
 
 
 def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photographs(flow: Flow) -> None:
     run = flow.plan.runs[0].id
-    assert (flow.threads(run), "--workers" in flow.job(run)) == (2, False)
+    assert flow.threads(run) == 2
     changed = {"name": "photographs", "recipe": "imagenet", "datasets": ["signdigits"], "workers": 5}
     found = grid.load(FIELDS | changed)
-    photographs = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 1, 0)
+    photographs = Flow(found, grid.expand(found), "configs/small.yaml", 0)
     run = photographs.plan.runs[0].id
     assert photographs.threads(run) == 2 + 5
-    assert options.parser().parse_args(shlex.split(photographs.job(run))).workers == 5
+    assert planned(photographs.job(run)).workers == 5
 
 
 def test_every_record_is_planned_once(flow: Flow) -> None:
@@ -105,7 +107,7 @@ def snakemake(config_file: Path, resources: dict[str, Any]) -> Any:
 
 
 def test_a_changed_grid_is_named_so_that_the_report_opens_the_same() -> None:
-    found = plan(snakemake(QUICK, {}), {"budget": 0.5, "seeds": [7]})
+    found = resolve(QUICK, {"budget": 0.5, "seeds": [7]})
     source, *words = shlex.split(found.words)
     assert grid.load(Path(source), changes(words)) == found.grid
     assert (found.grid.budget, found.grid.seeds, found.grid.name) == (0.5, (7,), "quick")
@@ -125,7 +127,7 @@ def test_a_changed_grid_is_named_so_that_the_report_opens_the_same() -> None:
     ],
 )
 def test_changes_come_back_equal_from_the_words_that_name_them(fields: dict[str, Any]) -> None:
-    found = plan(snakemake(QUICK, {}), {"claims": []} | fields)
+    found = resolve(QUICK, {"claims": []} | fields)
     source, *words = shlex.split(found.words)
     again = grid.load(Path(source), changes(words))
     assert again == found.grid
@@ -145,8 +147,8 @@ def test_gpus_limit_how_many_runs_start(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(("gpu_slots", "gpus", "slots"), [(0, 0, 0), (9, 2, 6)])
 def test_a_run_on_several_gpus_takes_all_of_their_slots(gpu_slots: int, gpus: int, slots: int) -> None:
-    found = grid.load(FIELDS | {"name": "small", "recipe": "digits[gpus=2]"})
-    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 3, gpu_slots)
+    found = grid.load(FIELDS | {"name": "small", "recipe": "digits[gpus=2]", "slots_per_gpu": 3})
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", gpu_slots)
     run = flow.plan.runs[0].id
     assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (gpus, slots, 2 * 2)
 
@@ -154,7 +156,7 @@ def test_a_run_on_several_gpus_takes_all_of_their_slots(gpu_slots: int, gpus: in
 @pytest.mark.parametrize(("gpu_slots", "asked"), [(0, 0), (9, 1)])
 def test_a_run_on_one_gpu_takes_one_slot_of_it(gpu_slots: int, asked: int) -> None:
     found = grid.load(FIELDS | {"name": "small"})
-    flow = Flow(found, grid.expand(found), "configs/small.yaml", "configs/small.yaml", 3, gpu_slots)
+    flow = Flow(found, grid.expand(found), "configs/small.yaml", gpu_slots)
     run = flow.plan.runs[0].id
     assert (flow.gpus(run), flow.slots(run), flow.threads(run)) == (asked, asked, 2)
 

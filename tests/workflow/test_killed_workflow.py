@@ -18,7 +18,7 @@ import pytest
 from bench.counting import flops
 from bench.data import info, prepare
 from bench.errors import UserError
-from bench.workflow import alone
+from bench.workflow import single_instance
 from tests.workflow.test_workflow import CHECKOUT, Clone
 
 WAITS = 'while not Path("mended").exists(): __import__("time").sleep(0.1)'
@@ -148,12 +148,12 @@ def test_two_clones_that_share_their_results_both_finish(tmp_path: Path, words: 
 
 
 def test_only_one_is_told_from_a_dead_ones_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    another = alone.only_one(tmp_path)
-    with alone.only_one(tmp_path), pytest.raises(UserError, match=rf"process {os.getpid()} on .* is at work"):
+    another = single_instance.only_one(tmp_path)
+    with single_instance.only_one(tmp_path), pytest.raises(UserError, match=rf"process {os.getpid()} on .* is at work"):
         another.__enter__()
     assert capsys.readouterr().out == ""
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "0.output.lock").write_text("results/runs/a/record.json\n")
-    with alone.only_one(tmp_path):
+    with single_instance.only_one(tmp_path):
         assert not (tmp_path / "locks").exists()
     assert "its lock is cleared" in capsys.readouterr().out

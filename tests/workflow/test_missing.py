@@ -13,7 +13,7 @@ import pytest
 from bench import published, recipe
 from bench.commands.listing import missing as listing
 from bench.plan.grid import expand, load
-from bench.workflow.flow import changes
+from bench.plan.resolved import changes
 from bench.workflow.missing import Missing, find
 from tests import factories
 from tests.commands.test_cli import reprune  # noqa: F401

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.base import heartbeat
 from bench.workflow.progress import Progress, attach, duration, label, last_line, noise, relative
 from tests import factories
 
@@ -35,7 +36,7 @@ class Terminal:
         """Let a run begin, as on this machine: it is at work at once."""
         self.submit(job, run)
         (self.runs / run).mkdir(parents=True, exist_ok=True)
-        (self.runs / run / "lock").touch()
+        (self.runs / run / heartbeat.NAME).touch()
 
     def submit(self, job: int, run: str) -> None:
         """Hand a run to a cluster, where it waits."""

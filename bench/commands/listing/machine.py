@@ -27,7 +27,7 @@ LITTLE = 10**9
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One line: what was looked at, what was found, and what to do about it; without advice, all is well.
 
     Attributes:
@@ -60,7 +60,7 @@ def examine(grid: Grid, as_json: bool = False) -> int:
     return int(missing)
 
 
-def software() -> list[Finding]:
+def software() -> list[Check]:
     """Python, the required packages, torch's build and torchvision's operators."""
     import torch
 
@@ -70,28 +70,28 @@ def software() -> list[Finding]:
     return [
         _python(),
         _packages(),
-        Finding("torch", f"{torch.__version__}, built {build}"),
-        Finding("torchvision", torchvision_ops()),
+        Check("torch", f"{torch.__version__}, built {build}"),
+        Check("torchvision", torchvision_ops()),
     ]
 
 
-def _python() -> Finding:
+def _python() -> Check:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info < (3, 14)
-    return Finding("Python", f"{found} in {sys.prefix}", "" if fits else "use Python 3.11, 3.12 or 3.13")
+    return Check("Python", f"{found} in {sys.prefix}", "" if fits else "use Python 3.11, 3.12 or 3.13")
 
 
-def _packages() -> Finding:
+def _packages() -> Check:
     """Whether what pyproject.toml asks for is installed, in a version that it allows."""
     try:
         wanted = [Requirement(text) for text in metadata.requires("reprune") or []]
     except metadata.PackageNotFoundError:
-        return Finding("packages", "reprune itself is not installed", "pip install -c envs/constraints.txt -e .")
+        return Check("packages", "reprune itself is not installed", "pip install -c envs/constraints.txt -e .")
     wanted = [requirement for requirement in wanted if requirement.marker is None]
     wrong = [text for requirement in wanted if (text := _wrong(requirement))]
     if wrong:
-        return Finding("packages", ", ".join(wrong), "pip install -c envs/constraints.txt -e .")
-    return Finding("packages", f"all {len(wanted)} as required")
+        return Check("packages", ", ".join(wrong), "pip install -c envs/constraints.txt -e .")
+    return Check("packages", f"all {len(wanted)} as required")
 
 
 def _wrong(requirement: Requirement) -> str:
@@ -103,73 +103,73 @@ def _wrong(requirement: Requirement) -> str:
     return "" if fits else f"{requirement.name} {found} is not {requirement.specifier}"
 
 
-def hardware(grid: Grid) -> list[Finding]:
+def hardware(grid: Grid) -> list[Check]:
     """CPU cores and GPUs, and how many runs go on at once."""
     import torch
 
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, cores // grid.threads)
-    found = [Finding("CPU", f"{cores} cores: {at_once} runs at once with threads: {grid.threads}")]
+    found = [Check("CPU", f"{cores} cores: {at_once} runs at once with threads: {grid.threads}")]
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        chosen = grid.slots_per_gpu
-        slots = "as many slots as prove best" if chosen == "auto" else f"{len(names) * chosen} slots"
-        return [*found, Finding("GPU", f"{', '.join(names)}: {slots} with slots_per_gpu: {chosen}")]
+        shared = grid.slots_per_gpu
+        slots = f"{len(names) * shared} slots with slots_per_gpu: {shared}"
+        return [*found, Check("GPU", f"{', '.join(names)}: {slots}")]
     if devices.gpus():
-        return [*found, Finding("GPU", "there is one, but torch cannot use it", "install a CUDA build of torch")]
-    return [*found, Finding("GPU", "none; runs use the CPU")]
+        return [*found, Check("GPU", "there is one, but torch cannot use it", "install a CUDA build of torch")]
+    return [*found, Check("GPU", "none; runs use the CPU")]
 
 
-def folder(grid: Grid) -> Finding:
+def folder(grid: Grid) -> Check:
     """Whether results can be written, and how much room is left for them."""
     results = Path(grid.results).absolute()
     place = next(path for path in (results, *results.parents) if path.exists())  # it is made by the first call
     try:
         disk.check(place)
     except DiskError as error:
-        return Finding("disk", str(error), "mend that, or name another folder as results in the grid")
+        return Check("disk", str(error), "mend that, or name another folder as results in the grid")
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:,.0f} GB free for {grid.results}/ (`reprune plan` says what a grid needs)"
-    return Finding("disk", found, "" if free >= LITTLE else "make room: runs stop when the disk is full")
+    return Check("disk", found, "" if free >= LITTLE else "make room: runs stop when the disk is full")
 
 
-def datasets(grid: Grid) -> list[Finding]:
+def datasets(grid: Grid) -> list[Check]:
     """The folder of originals, and where each data set is; those that the grid names have to be somewhere."""
     return [_data_folder(grid), *(_dataset(name, grid) for name in data.names())]
 
 
-def _data_folder(grid: Grid) -> Finding:
+def _data_folder(grid: Grid) -> Check:
     root = data_root(Path(grid.data_dir) if grid.data_dir else None)
     says = "data_dir in the grid" if grid.data_dir else f"${VARIABLE}" if os.environ.get(VARIABLE) else "the default"
     advice = "" if root.is_dir() else f"set ${VARIABLE} to the folder that has your data sets, if you have any"
-    return Finding("data", f"{root} ({says}){'' if root.is_dir() else ' is not there'}", advice, needed=False)
+    return Check("data", f"{root} ({says}){'' if root.is_dir() else ' is not there'}", advice, needed=False)
 
 
-def _dataset(name: str, grid: Grid) -> Finding:
+def _dataset(name: str, grid: Grid) -> Check:
     prepared = file_of(name, Path(grid.results) / "data")
     if prepared.exists():
-        return Finding(name, f"{'indexed' if data.info(name).folder else 'decoded'} in {prepared}")
+        return Check(name, f"{'indexed' if data.info(name).folder else 'decoded'} in {prepared}")
     folder = originals(name, Path(grid.data_dir) if grid.data_dir else None)
     if folder is None:
-        return Finding(name, "comes with scikit-learn")
+        return Check(name, "comes with scikit-learn")
     if folder.is_dir():
-        return Finding(name, f"originals in {folder}")
+        return Check(name, f"originals in {folder}")
     fetched = not data.info(name).folder
     advice = f"name its folder as data_dir in the grid or in ${VARIABLE}"
     advice += ", or allow fetching it with download: true" if fetched else ""
-    return Finding(name, f"not in {folder}", advice, needed=name in grid.datasets and not (fetched and grid.download))
+    return Check(name, f"not in {folder}", advice, needed=name in grid.datasets and not (fetched and grid.download))
 
 
-def methods() -> list[Finding]:
+def methods() -> list[Check]:
     """How many methods there are, and which files are broken."""
     broken = catalog.problems()
-    found = Finding("methods", ", ".join(name for name in catalog.names() if name not in broken))
-    return [found, *(Finding(name, problem, "mend the file or remove it") for name, problem in broken.items())]
+    found = Check("methods", ", ".join(name for name in catalog.names() if name not in broken))
+    return [found, *(Check(name, problem, "mend the file or remove it") for name, problem in broken.items())]
 
 
-def store(grid: Grid) -> Finding:
+def store(grid: Grid) -> Check:
     """The tracking store; it is written by the first report."""
     if named := stores.named(grid):
-        return Finding("tracking", discreet(named))
+        return Check("tracking", discreet(named))
     path = Path(grid.results) / "mlflow.db"
-    return Finding("tracking", f"sqlite:///{path}" + ("" if path.exists() else ", which the first call creates"))
+    return Check("tracking", f"sqlite:///{path}" + ("" if path.exists() else ", which the first call creates"))

@@ -35,7 +35,9 @@ def show(sources: Sequence[Source], data_dir: Path | None, as_json: bool) -> Non
             print(f"{each['source']}: {sentence}")
 
 
-def measure(sources: Sequence[Source], results: Path, data_dir: Path | None, output: Path | None, as_json: bool) -> int:
+def carry_out(
+    sources: Sequence[Source], results: Path, data_dir: Path | None, output: Path | None, as_json: bool
+) -> int:
     """Measure what can be, print and keep the verdicts; 1 if files are missing of networks not measured yet."""
     measured: list[dict[str, Any]] = []
     complete = True

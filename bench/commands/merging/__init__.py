@@ -9,9 +9,10 @@ one that ended otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench.base import disk
@@ -105,22 +106,16 @@ class _Merging:
         disputed: set[str] = set()
         for path in find.all_in(source):
             run = path.parent.name if path.name == "record.json" else path.stem
-            try:
-                there = copying.read(path, run, source)
-                with self._alone(self.to / "runs" / run):
-                    if self._decide(there, path, source):
-                        disputed |= copying.stages_of(there)
-            except Damaged as error:
-                self.done.refused[run] = str(error)
-            except _Busy:
-                self.done.busy.append(run)
+            self._alone(run, self.to / "runs" / run, partial(self._run, run, path, source, disputed))
         for stage in copying.stages_in(source):
-            if stage.name not in disputed and not self._has_stage(stage):
-                self._bring_stage(stage, source)
+            there = (self.to / "stages" / stage.name / copying.FINISHED).exists() or stage.name in self.done.stages
+            if stage.name not in disputed and not there:
+                self._stage(stage, source)
 
-    def _decide(self, there: Record, path: Path, source: Path) -> bool:
-        """Take a run of a source if it brings something; returns whether what is here differs from it, and stays."""
-        run, mine = there.id, self._taken.get(there.id, self.to / "runs" / there.id / "record.json")
+    def _run(self, run: str, path: Path, source: Path, disputed: set[str]) -> None:
+        """Take a run of a source if it brings something. If what is here differs from it, and stays, stages do, too."""
+        there = copying.read(path, run, source)
+        mine = self._taken.get(run, self.to / "runs" / run / "record.json")
         here = _readable(mine, run)
         if here is None or (here.outcome == "error" and there.outcome != "error"):
             existed = mine.exists()
@@ -128,42 +123,39 @@ class _Merging:
             (self.done.replaced if existed else self.done.copied).append(run)
             self.done.outdated += [run] if is_outdated(there.spec) else []
             self._taken |= {run: path} if self.dry else {}
-            return False
-        found = None if there.outcome == "error" else conflict(here, mine, there, path, source)
-        if found is not None:
-            (self.done.elsewhere if found.by_hardware else self.done.conflicts).append(found)
-            return True
-        self.done.same.append(run)
-        if there.outcome == here.outcome and copying.complete(here, path, mine, source, dry=self.dry):
-            self.done.completed.append(run)
-        return False
+        elif there.outcome != "error" and (differing := conflict(here, mine, there, path, source)) is not None:
+            (self.done.elsewhere if differing.by_hardware else self.done.conflicts).append(differing)
+            disputed |= copying.stages_of(there)
+        else:
+            self.done.same.append(run)
+            alike = there.outcome == here.outcome
+            if alike and copying.take(here, path, mine.parent, source, dry=self.dry, missing=True):
+                self.done.completed.append(run)
 
-    def _has_stage(self, stage: Path) -> bool:
-        return (self.to / "stages" / stage.name / copying.FINISHED).exists() or stage.name in self.done.stages
-
-    def _bring_stage(self, stage: Path, source: Path) -> None:
+    def _stage(self, stage: Path, source: Path) -> None:
         if not self.stages:
             self.done.left += 1
             return
         target = self.to / "stages" / stage.name
-        try:
-            with self._alone(target):
-                copying.take_stage(stage, target, source, dry=self.dry)
-                self.done.stages.append(stage.name)
-        except Damaged as error:
-            self.done.refused[f"stages/{stage.name}"] = str(error)
-        except _Busy:
-            self.done.busy.append(f"stages/{stage.name}")
 
-    @contextmanager
-    def _alone(self, folder: Path) -> Iterator[None]:
-        """Nobody else writes into the folder of a run or a stage meanwhile; raises `_Busy` if somebody does."""
-        if self.dry:
-            yield
-            return
-        with held(folder / "lock", _busy):
-            sweep(folder)
-            yield
+        def take() -> None:
+            copying.take_stage(stage, target, source, dry=self.dry)
+            self.done.stages.append(stage.name)
+
+        self._alone(f"stages/{stage.name}", target, take)
+
+    def _alone(self, name: str, folder: Path, work: Callable[[], None]) -> None:
+        """Take a run or a stage, unless it is damaged, while nobody else writes into its folder."""
+        try:
+            with ExitStack() as stack:
+                if not self.dry:
+                    stack.enter_context(held(folder / "lock", _busy))
+                    sweep(folder)
+                work()
+        except Damaged as error:
+            self.done.refused[name] = str(error)
+        except _Busy:
+            self.done.busy.append(name)
 
 
 def _busy() -> None:

@@ -11,15 +11,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bench import latency
 from bench.base import regular
 from bench.base.atomic import write_atomic
-from bench.base.schema import explain
 from bench.errors import UserError, printable
 from bench.plan.lineage import identities
-from bench.results import record
+from bench.results import find
 from bench.results.record import Record
 
 FINISHED = "final.pt"
@@ -40,43 +37,32 @@ class Damaged(Exception):
 def read(path: Path, run: str, root: Path | None = None) -> Record:
     """The record of a run in the folder `root`. Raises `Damaged` if it is none, or that of another run."""
     try:
-        found = record.read(path, root)
-    except ValidationError as error:
-        raise Damaged(f"{path} is no record that can be read: {explain(error, 'it', Record)}") from None
-    except OSError as error:
-        raise Damaged(f"{path} cannot be read ({error.strerror}).") from None
-    if not found.id == found.spec.id == run:
-        raise Damaged(f"{path} is the record of another run, {printable(found.id)[:200]}.")
-    return found
+        record = find.read(path, root)
+    except UserError as error:
+        raise Damaged(str(error)) from None
+    if not record.id == record.spec.id == run:
+        raise Damaged(f"{path} is the record of another run, {printable(record.id)[:200]}.")
+    return record
 
 
-def take(found: Record, source: Path, folder: Path, root: Path, *, dry: bool) -> None:
+def take(record: Record, source: Path, folder: Path, root: Path, *, dry: bool, missing: bool = False) -> bool:
     """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
 
     Args:
-        found: its record.
+        record: its record.
         source: the record's file.
         folder: where the run goes.
         root: the folder above the source that the user named.
         dry: whether nothing is written.
+        missing: whether only files are copied that are missing beside the record in `folder`, and not the record.
 
-    Raises `Damaged` if weights are not those that the record names, or something is no regular file.
+    Returns whether anything was copied. Raises `Damaged` if weights are not those that the record names, or something
+    is no regular file.
     """
-    for name, digest in _files(found, source):
-        _copy(source.parent / name, folder / name, root, dry, digest)
-    if os.path.lexists(latency.beside(source)):
-        _copy(latency.beside(source), folder / latency.FILE, root, dry)
-    _copy(source, folder / "record.json", root, dry)
-
-
-def complete(found: Record, source: Path, here: Path, root: Path, *, dry: bool) -> bool:
-    """Copy those files of a run that are missing beside its record `here`; returns whether there were any."""
-    pairs = [(source.parent / name, here.parent / name, digest) for name, digest in _files(found, source)]
-    pairs.append((latency.beside(source), latency.beside(here), ""))
-    missing = [each for each in pairs if os.path.lexists(each[0]) and not each[1].exists()]
-    for there, target, digest in missing:
-        _copy(there, target, root, dry, digest)
-    return bool(missing)
+    files = [each for each in _files(record, source) if not (missing and (folder / each[1]).exists())]
+    for path, name, digest in [*files, *([] if missing else [(source, "record.json", "")])]:
+        _copy(path, folder / name, root, dry, digest)
+    return bool(files) or not missing
 
 
 def stages_in(source: Path) -> Iterator[Path]:
@@ -92,42 +78,36 @@ def take_stage(source: Path, folder: Path, root: Path, *, dry: bool) -> None:
         _copy(path, folder / path.name, root, dry)
 
 
-def stages_of(found: Record) -> set[str]:
+def stages_of(record: Record) -> set[str]:
     """The names of the folders in which a run's stages lie, as far as today's code has them."""
     try:
-        return {identity[:32] for identity in identities(found.spec).values()}
+        return {identity[:32] for identity in identities(record.spec).values()}
     except UserError:
         return set()
 
 
-def _files(found: Record, source: Path) -> list[tuple[str, str]]:
-    """The names of a run's files that are there, with the recorded checksum or an empty text."""
-    named = {name: digest for each in found.results for name, digest in _named(each)}
+def _files(record: Record, source: Path) -> list[tuple[Path, str, str]]:
+    """A run's files that are there, each with the name that it gets, and the recorded checksum or an empty text."""
+    named = {name: "" for each in record.results for name in (each.predictions, each.extras) if name is not None}
+    named |= {each.weights: each.weights_sha256 for each in record.results}
     for name in named:
         if Path(name).name != name:
             raise Damaged(f"{source} names a file outside of its run, {printable(name)[:200]}.")
         if name in TAKEN:
             raise Damaged(f"{source} gives its weights or predictions the name {name}, which another file has.")
-    if source.name != "record.json":  # a kept folder has none
-        return []
-    return [(name, digest) for name, digest in (named | {LOG: ""}).items() if os.path.lexists(source.parent / name)]
-
-
-def _named(result: record.Result) -> Iterator[tuple[str, str]]:
-    yield result.weights, result.weights_sha256
-    yield result.predictions, ""
-    if result.extras is not None:
-        yield result.extras, ""
+    kept = source.name != "record.json"  # in a folder of records, which has no other files of theirs but this one
+    beside = [] if kept else [(source.parent / name, name, digest) for name, digest in (named | {LOG: ""}).items()]
+    return [each for each in [*beside, (latency.beside(source), latency.FILE, "")] if os.path.lexists(each[0])]
 
 
 def _copy(source: Path, target: Path, root: Path, dry: bool, digest: str = "") -> None:
     """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
     try:
-        content, found = regular.read_bytes(source, root), source.lstat()
+        content, status = regular.read_bytes(source, root), source.lstat()
     except OSError as error:
         raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
     if digest and hashlib.sha256(content).hexdigest() != digest:
         raise Damaged(f"{source} is damaged: it has not the checksum that its record tells.")
     if not dry:
         write_atomic(target, content)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

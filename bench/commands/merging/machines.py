@@ -44,54 +44,47 @@ class Conflict:
 
     def brief(self) -> str:
         """Which run it is, the first difference, and who made the one that is not taken, on one line."""
-        name, (mine, other) = next(iter(self.differences.items()))
-        return f"{self.run} ({name} {_shown(mine)} ↔ {_shown(other)}; theirs: {self.machines[1]})"
+        return f"{self.run} ({_pair(next(iter(self.differences.items())))}; theirs: {self.machines[1]})"
 
     def describe(self) -> str:
         """What differs, from where, and which one stays."""
-        named = [f"{name} {_shown(mine)} ↔ {_shown(other)}" for name, (mine, other) in self.differences.items()]
+        named = list(map(_pair, self.differences.items()))
         more = len(named) - MOST
         rest = f", and {more} more (`reprune compare {self.stays} {self.other}`)" if more > 0 else ""
-        return "\n".join(
-            [
-                f"conflict: {self.run}",
-                f"  differs in {', '.join(named[:MOST])}{rest}",
-                f"  stays:     {self.stays} ({self.machines[0]})",
-                f"  not taken: {self.other} ({self.machines[1]})",
-            ]
+        return (
+            f"conflict: {self.run}\n"
+            f"  differs in {', '.join(named[:MOST])}{rest}\n"
+            f"  stays:     {self.stays} ({self.machines[0]})\n"
+            f"  not taken: {self.other} ({self.machines[1]})"
         )
 
 
 def conflict(mine: Record, stays: Path, other: Record, path: Path, source: Path) -> Conflict | None:
     """In what two records of a run differ, but for clocks and memory; None if in nothing."""
-    found = unequal(mine, other) | _weights(mine, other)
-    if not found:
+    differences = unequal(mine, other)
+    for one in mine.results:
+        if (two := other.result(one.point)) is not None and one.weights_sha256 != two.weights_sha256:
+            differences[f"{EXACT.name(one.point)}: weights"] = one.weights_sha256, two.weights_sha256
+    if not differences:
         return None
-    first = {name: pair for name, pair in found.items() if name in ("outcome", "reason") or name.endswith(": accuracy")}
-    machines = machine(mine), machine(other)
-    return Conflict(mine.id, stays, path, source, first | found, machines, same_run(mine, other))
+    first = [name for name in differences if name in ("outcome", "reason") or name.endswith(": accuracy")]
+    ordered = {name: differences[name] for name in [*first, *differences]}
+    return Conflict(mine.id, stays, path, source, ordered, (machine(mine), machine(other)), same_run(mine, other))
 
 
-def machine(found: Record) -> str:
+def machine(record: Record) -> str:
     """What made a record, as far as it tells: card, or processor and capability; torch, commit."""
-    told = facts(found)
+    told = facts(record)
     processor = " ".join(str(told[name]) for name in ("cpu.model", "cpu.capability") if told.get(name))
     commit = str(told.get("git.commit") or "")[:7]
-    parts = [
-        told.get("gpu.name") or processor or "an unnamed machine",
-        f"torch {told['packages.torch']}" if told.get("packages.torch") else "",
-        f"commit {commit}" if commit else "",
-    ]
-    return ", ".join(str(part) for part in parts if part)
+    versions = {"torch": told.get("packages.torch"), "commit": commit}
+    hardware = told.get("gpu.name") or processor or "an unnamed machine"
+    return ", ".join([str(hardware), *(f"{name} {version}" for name, version in versions.items() if version)])
 
 
-def _weights(mine: Record, other: Record) -> dict[str, tuple[Any, Any]]:
-    pairs = [(each, other.result(each.point)) for each in mine.results]
-    return {
-        f"{EXACT.name(one.point)}: weights": (one.weights_sha256, two.weights_sha256)
-        for one, two in pairs
-        if two is not None and one.weights_sha256 != two.weights_sha256
-    }
+def _pair(difference: tuple[str, tuple[Any, Any]]) -> str:
+    name, (mine, other) = difference
+    return f"{name} {_shown(mine)} ↔ {_shown(other)}"
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,21 @@ from bench.errors import discreet, printable
 FIRST = 3
 """Runs of another machine that are named; there are as many as both have."""
 
+COUNTED = {
+    **{"copied": "copied", "replaced": "in the place of errors", "same": "there already", "completed": "completed"},
+    **{"elsewhere": "the same of another machine", "conflicts": "conflicts", "refused": "refused", "busy": "at work"},
+}
+"""How the sums of a merge are called."""
+
+LEFT = (
+    "{count} trainings that runs share were left where they are; --stages takes them, if you trust their maker: later "
+    "runs start from them."
+)
+OUTDATED = (
+    "{count} of these were made by code or recipes that have changed since, first {first}: no grid asks for them any "
+    "more."
+)
+
 
 def show(sources: list[Path], to: Path, *, dry: bool, stages: bool, as_json: bool) -> int:
     """Merge, and print what was done; returns the exit status, 1 if something of the sources is not there now."""
@@ -33,27 +48,12 @@ def describe(done: Merged, to: Path, *, dry: bool = False) -> str:
     lines += [each.describe() for each in done.conflicts]
     lines += [f"refused: {reason}" for reason in done.refused.values()]
     lines += [f"at work: {name}: somebody is carrying it out in {to}; merge again later" for name in done.busy]
-    counts = {
-        "copied": len(done.copied),
-        "in the place of errors": len(done.replaced),
-        "there already": len(done.same),
-        "completed": len(done.completed),
-        "the same of another machine": len(done.elsewhere),
-        "conflicts": len(done.conflicts),
-        "refused": len(done.refused),
-        "at work": len(done.busy),
-    }
-    told = [f"{count} {name}" for name, count in counts.items() if count or name == "copied"]
+    counts = {words: len(getattr(done, name)) for name, words in COUNTED.items()}
+    told = [f"{count} {words}" for words, count in counts.items() if count or words == "copied"]
     stages = f"; {len(done.stages)} trainings that runs share" if done.stages else ""
     lines.append(f"{to}{', if it were done' if dry else ''}: runs: {', '.join(told)}{stages}.")
     if done.left:
-        lines.append(
-            f"{done.left} trainings that runs share were left where they are; --stages takes them, if you trust their "
-            "maker: later runs start from them."
-        )
+        lines.append(LEFT.format(count=done.left))
     if done.outdated:
-        lines.append(
-            f"{len(done.outdated)} of these were made by code or recipes that have changed since, first "
-            f"{done.outdated[0]}: no grid asks for them any more."
-        )
+        lines.append(OUTDATED.format(count=len(done.outdated), first=done.outdated[0]))
     return "\n".join(lines)

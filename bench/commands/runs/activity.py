@@ -1,19 +1,18 @@
 """What is going on with a run, as its folder tells from outside: finished, at work, failed, or to be done.
 
-A job holds a lock on its run's folder (`bench.training.run`). Who holds which lock the system tells in ``/proc/locks``,
-so nothing has to be tried, and no lock is taken for a moment that a job might want. Jobs on other machines do not stand
-there; a folder that was written to a moment ago betrays them.
+Nothing is tried, and no lock is taken for a moment that a job might want: a job says itself where it is
+(`bench.base.heartbeat`).
 """
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench.base import heartbeat
+from bench.base.heartbeat import Heartbeat
 from bench.base.spelling import Spelling
 from bench.errors import printable
 from bench.results.record import glance
@@ -21,19 +20,6 @@ from bench.spec import RunSpec
 from bench.workflow.progress import label
 
 State = Literal["done", "running", "failed", "to do"]
-
-LOCKS = Path("/proc/locks")
-
-FRESH = 120.0
-"""Seconds within which a job writes to its folder: a checkpoint every 30, a line of its log at every evaluation."""
-
-TAIL = 20_000
-"""Bytes at the end of a log that are looked at."""
-
-NUMBER = r"\d+(?:\.\d+)?(?:e\+\d+)?"
-
-EPOCH = re.compile(rf"^\S+ \S+ (?P<stage>.+) epoch (?P<epoch>{NUMBER})/(?P<epochs>{NUMBER})  loss ", re.MULTILINE)
-"""What `bench.training.train` logs at every evaluation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +29,7 @@ class Activity:
     Attributes:
         outcome, reason: of its record, if there is one.
         where: a remark on who is at work, if it is not a job of this machine.
-        stage, epoch, epochs: of the last evaluation of an unfinished run, as its log tells; None if it tells of none.
+        stage, epoch, epochs: where an unfinished run was last heard of; None if it has not been.
     """
 
     run: str
@@ -60,59 +46,24 @@ class Activity:
 def of(spec: RunSpec, results: Path, now: float | None = None, spelling: Spelling | None = None) -> Activity:
     """What a run's folder tells at this moment; `spelling` as for `bench.workflow.progress.label`."""
     folder, name = results / "runs" / spec.id, label(spec, spelling)
-    at_work = held(folder / "lock")
-    if (folder / "record.json").exists() and not at_work:
+    heard = heartbeat.read(folder)
+    where = _at_work(*heard, time.time() if now is None else now) if heard else None
+    if (folder / "record.json").exists() and where is None:
         outcome, reason, _ = glance(folder / "record.json")
         failed = outcome in ("error", "broken")
         return Activity(spec.id, name, "failed" if failed else "done", outcome, reason)
-    place = _place(folder / "log.txt")
-    if at_work:
-        return Activity(spec.id, name, "running", "", "", "", *place)
-    age = (time.time() if now is None else now) - _written(folder)
-    if abs(age) < FRESH and not _stopped(folder / "log.txt"):  # clocks are put back, and differ between machines
-        ago = f"{max(age, 0):.0f} s ago"
-        where = f"written to {ago} by a job that holds no lock here: on another machine, or killed just now"
-        return Activity(spec.id, name, "running", "", "", where, *place)
-    return Activity(spec.id, name, "to do", "", "", "", *place)
+    sign = heard[0] if heard else None
+    place = (printable(sign.stage), sign.epoch, sign.epochs) if sign and sign.stage else (None, None, None)
+    return Activity(spec.id, name, "to do" if where is None else "running", "", "", where or "", *place)
 
 
-def held(lock: Path) -> bool:
-    """Whether a process of this machine holds the lock of a file, as the system tells; False where it does not."""
-    try:
-        found = lock.stat()
-        held_now = LOCKS.read_text()
-    except OSError:
-        return False
-    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    # Waiting ones are marked by an arrow: "3: -> FLOCK …".
-    return any("FLOCK" in line and "->" not in line and device in line.split() for line in held_now.splitlines())
-
-
-def _place(log: Path) -> tuple[str, float, float] | tuple[None, None, None]:
-    """Stage, epoch and epochs of the last evaluation in a log."""
-    matches = list(EPOCH.finditer(_tail(log)))
-    if not matches:
-        return None, None, None
-    return printable(matches[-1]["stage"]), float(matches[-1]["epoch"]), float(matches[-1]["epochs"])
-
-
-def _stopped(log: Path) -> bool:
-    """Whether the last job said that it stopped."""
-    return "stopped on request" in _tail(log).rstrip().rpartition("\n")[2]
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL))
-            return file.read().decode(errors="replace")
-    except OSError:
+def _at_work(sign: Heartbeat, written: float, now: float) -> str | None:
+    """A remark on who is at work, empty if it is a job of this machine; None if nobody is."""
+    age = now - written
+    if not sign.at_work or (sign.is_local and not sign.is_alive):
+        return None
+    if sign.is_local:
         return ""
-
-
-def _written(folder: Path) -> float:
-    """When a run's log was last written to; 0 if it has none."""
-    try:
-        return (folder / "log.txt").stat().st_mtime
-    except OSError:
-        return 0.0
+    if abs(age) >= heartbeat.FRESH:  # clocks are put back, and differ between machines
+        return None
+    return f"heard of {max(age, 0):.0f} s ago on {printable(sign.machine)}; it may have been killed since"

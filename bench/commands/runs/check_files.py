@@ -40,8 +40,7 @@ def listed(folder: Path, kept: bool) -> tuple[list[Look], list[Finding]]:
 
 def _file(path: Path, folder: Path, digest: str, kept: bool) -> list[Finding]:
     try:
-        with regular.opened(path, folder):
-            pass
+        regular.opened(path, folder).close()
     except FileNotFoundError:
         return [Finding(path, GONE, harmless=not kept)]
     except OSError as error:

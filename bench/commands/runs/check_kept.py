@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.base import regular
-from bench.commands.runs.check_tables import difference
+from bench.commands.runs import check_tables
 from bench.commands.runs.finding import Finding
 from bench.errors import UserError
 
@@ -49,13 +48,4 @@ def counts(folder: Path) -> list[Finding]:
 
 
 def _compared(folder: Path, texts: Mapping[str, str]) -> list[Finding]:
-    found = []
-    for name, text in texts.items():
-        try:
-            written = regular.read_bytes(folder / name, folder, regular.LONGEST_TEXT)
-        except OSError as error:
-            found.append(Finding(folder / name, f"cannot be read ({error.strerror})"))
-            continue
-        if written != text.encode():
-            found.append(Finding(folder / name, difference(written.decode(errors="replace"), text)))
-    return found
+    return [finding for name, text in texts.items() for finding in check_tables.table(folder / name, folder, text)]

@@ -75,7 +75,7 @@ def findings(found: Record, result: Result, path: Path, root: Path, labels: Labe
         yield from _scores(result, predictions, logits, truth, path)
 
 
-def read(path: Path, root: Path) -> tuple[Any, Any]:
+def read(path: Path, root: Path | None = None) -> tuple[Any, Any]:
     """Predictions and logits, the latter None where older code left none."""
     import numpy as np
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,14 @@ from pydantic import ValidationError
 from bench.base import regular
 from bench.base.schema import explain
 from bench.commands.runs import check_asked, check_counts, check_predictions, networks
-from bench.commands.runs.check_asked import CHANGED as CHANGED
-from bench.commands.runs.check_predictions import NO_LABELS as NO_LABELS
 from bench.commands.runs.check_predictions import Labels
-from bench.commands.runs.finding import Finding as Finding
+from bench.commands.runs.finding import Finding
 from bench.errors import UserError
 from bench.identity import file_digest
 from bench.plan.grid import Plan
 from bench.plan.lineage import identities
 from bench.results import record, seal
 from bench.results.record import Record, Result
-from bench.spec import RunSpec
 
 if TYPE_CHECKING:
     from bench.commands.runs.check_states import States
@@ -117,12 +114,8 @@ def _parameters(found: Record, result: Result, path: Path, kept: dict[str, int])
 
 def stages_of(plan: Plan, results: Path) -> set[Path]:
     """The folders of the stages that a plan's runs need, those that are there."""
-    found = {results / "stages" / each[:32] for spec in plan.runs for each in _identities(spec)}
-    return {path for path in found if path.is_dir()}
-
-
-def _identities(spec: RunSpec) -> Iterable[str]:
-    return identities(spec).values()
+    folders = {results / "stages" / each[:32] for spec in plan.runs for each in identities(spec).values()}
+    return {path for path in folders if path.is_dir()}
 
 
 def stage(folder: Path, root: Path) -> list[Finding]:

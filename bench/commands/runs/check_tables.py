@@ -73,10 +73,10 @@ def _compared(grid: Grid, plan: Plan, measured: Measured, folder: Path) -> list[
         for path in paths:
             written = folder / path.name
             if path.suffix in SUFFIXES and path.name not in PAGES and os.path.lexists(written):
-                found += _table(written, folder, path.read_text(encoding="utf-8"))
+                found += table(written, folder, path.read_text(encoding="utf-8"))
         terminal_text = folder / "table.txt"
         if os.path.lexists(terminal_text):  # the names of the files that were written stand at its end
-            found += _table(terminal_text, folder, terminal.render(made, []).rstrip("\n"), beginning=True)
+            found += table(terminal_text, folder, terminal.render(made, []).rstrip("\n"), beginning=True)
     return found + _figures(grid, plan, measured, folder)
 
 
@@ -113,7 +113,8 @@ def _drawer(content: bytes) -> str:
     return named[1].decode().rstrip(".") if named else ""
 
 
-def _table(written: Path, folder: Path, given: str, *, beginning: bool = False) -> list[Finding]:
+def table(written: Path, folder: Path, given: str, *, beginning: bool = False) -> list[Finding]:
+    """What is wrong with a table that lies in a folder, and should be what was `given`, or begin so."""
     try:
         content = regular.read_bytes(written, folder, regular.LONGEST_TEXT)
     except OSError as error:

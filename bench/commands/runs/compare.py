@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from bench.base.printing import emit, numbers_table, terminal
 from bench.base.spelling import Spelling
 from bench.commands.runs import compare_grids, differences
-from bench.commands.runs import numbers as shown
 from bench.commands.runs.differences import Bits, Side
 from bench.errors import UserError, printable
 from bench.results import find
@@ -32,9 +31,9 @@ def compare(a: str, b: str, results: Path, *, as_json: bool = False) -> int:
         return compare_grids.compare(a, b, as_json=as_json)
     left, right = (Side(find.read(path), path) for path in (find.find(each, results) for each in (a, b)))
     if as_json:
-        print(json.dumps(values(left, right), indent=1, ensure_ascii=False))
+        emit(values(left, right))
     else:
-        render(left, right, shown.console())
+        render(left, right, terminal())
     return int(bool(differences.unequal(left.record, right.record)))
 
 
@@ -94,7 +93,7 @@ def verdict(a: Record, b: Record) -> str:
 
 
 def _numbers(a: Record, b: Record) -> Any:
-    table = shown.grid("Point", ("", "A", "B", "B − A"))
+    table = numbers_table("Point", ("", "A", "B", "B − A"))
     spelling = _spelling(a, b)
     for point in dict.fromkeys(each.point for found in (a, b) for each in found.results):
         name = spelling.name(point)
@@ -131,7 +130,7 @@ def _pairs(title: str, pairs: Mapping[str, tuple[Any, Any]], console: Console, n
     if not pairs:
         console.print(Text.assemble((f"{title}: ", "bold"), nothing))
         return
-    table = shown.grid(title, ("A", "B"))
+    table = numbers_table(title, ("A", "B"))
     for name, (left, right) in pairs.items():
         table.add_row(*(Text(_brief(each)) for each in (name, left, right)))
     console.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bench import recipe, statistics
+from bench.base.printing import emit, numbers_table, terminal
 from bench.base.spelling import Spelling
-from bench.commands.runs import differences, numbers
+from bench.commands.runs import differences
 from bench.errors import printable
 from bench.plan.grid import Cell, Plan, expand, load
 from bench.report.layout import signed
@@ -63,9 +63,9 @@ def compare(a: str, b: str, *, as_json: bool = False) -> int:
     """Print in what two grids or kept folders differ; returns 1 if in a number of a run, or in which runs there are."""
     found = values(collection(Path(a)), collection(Path(b)))
     if as_json:
-        print(json.dumps({"a": a, "b": b} | found, indent=1, ensure_ascii=False))
+        emit({"a": a, "b": b} | found)
     else:
-        render(a, b, found, numbers.console())
+        render(a, b, found, terminal())
     return int(not found["equal"])
 
 
@@ -158,7 +158,7 @@ def render(a: str, b: str, found: dict[str, Any], console: Console) -> None:
     spelling = Spelling.of(cell["point"] for cell in found["cells"])
     networks = dict.fromkeys((cell["dataset"], cell["architecture"]) for cell in found["cells"])
     for dataset, architecture in networks:
-        table = numbers.grid(f"{architecture} on {dataset}", ("A, %", "n", "B, %", "n", "B − A", "95 % interval"))
+        table = numbers_table(f"{architecture} on {dataset}", ("A, %", "n", "B, %", "n", "B − A", "95 % interval"))
         for cell in found["cells"]:
             if (cell["dataset"], cell["architecture"]) == (dataset, architecture):
                 table.add_row(*_row(cell, spelling))

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from bench.base.spelling import EXACT
+from bench.commands.runs import check_predictions
 from bench.results.record import Record, Result
 
 FILES = {"weights", "weights_sha256", "extras", "predictions"}
@@ -112,21 +112,20 @@ def weights(a: Side, b: Side, mine: Result, theirs: Result) -> Bits:
 
 def predictions(a: Side, b: Side, mine: Result, theirs: Result) -> Bits:
     """Whether two networks say the same of every test image, and with the same logits."""
-    import numpy as np
-
-    left, right = a.file(mine.predictions), b.file(theirs.predictions)
-    if left is None or right is None:
+    files = a.file(mine.predictions), b.file(theirs.predictions)
+    if None in files:
         return Bits(None, "the files are not there")
     try:
-        with np.load(left, allow_pickle=False) as one, np.load(right, allow_pickle=False) as other:
-            classes, logits = (one["predictions"], other["predictions"]), (one["logits"], other["logits"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        (classes, logits), (their_classes, their_logits) = (check_predictions.read(path) for path in files if path)
+    except check_predictions.UNREADABLE:
         return Bits(None, UNREADABLE)
-    if classes[0].shape != classes[1].shape:
+    if logits is None or their_logits is None:
+        return Bits(None, UNREADABLE)
+    if classes.shape != their_classes.shape:
         return Bits(False, "of another number of images")
-    others = int((classes[0] != classes[1]).sum())
-    if others or logits[0].tobytes() != logits[1].tobytes():
-        return Bits(False, f"another class for {others} of {len(classes[0])} images")
+    others = int((classes != their_classes).sum())
+    if others or logits.tobytes() != their_logits.tobytes():
+        return Bits(False, f"another class for {others} of {len(classes)} images")
     return Bits(True, "the same logits")
 
 

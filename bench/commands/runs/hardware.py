@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.base.spelling import EXACT
-from bench.commands.runs import differences, siblings
+from bench.commands.runs import differences, same_cell
 from bench.commands.runs.differences import Pair, Side
 from bench.results.record import Record, Result
 
@@ -71,7 +71,7 @@ def elsewhere(first: Side, again: Side) -> Elsewhere | None:
     facts = moved(first.record, again.record)
     if not facts:
         return None
-    beside = [each for each in siblings.seeds(first.record, first.path) if each.outcome == first.record.outcome]
+    beside = [each for each in same_cell.seeds(first.record, first.path) if each.outcome == first.record.outcome]
     accuracies = []
     for was in first.record.results:
         seeds = [result.accuracy for each in beside if (result := each.result(was.point)) is not None]

@@ -33,7 +33,7 @@ MOST = 8
 
 
 @dataclass
-class Stage:
+class Watched:
     """A stage as it is watched: where it began, and when."""
 
     trainer: Trainer
@@ -47,14 +47,14 @@ class Bars:
     """The stages of a run, as rich draws them."""
 
     clock: Callable[[], float] = time.monotonic
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[Watched] = field(default_factory=list)
 
     def watch(self, trainer: Trainer) -> None:
         """Follow a trainer, which is about to train (`bench.training.stages.Workshop`)."""
         now = self.clock()
         for stage in self.stages:
             stage.ended = stage.ended or now
-        self.stages.append(Stage(trainer, now, trainer.progress.step))
+        self.stages.append(Watched(trainer, now, trainer.progress.step))
 
     def __rich__(self) -> RenderableType:
         """A line per stage: the bar, epochs, loss, accuracy, sparsity, and the time left or taken."""
@@ -69,7 +69,7 @@ class Bars:
             table.add_row(*self._row(stage))
         return table
 
-    def _row(self, stage: Stage) -> list[RenderableType]:
+    def _row(self, stage: Watched) -> list[RenderableType]:
         trainer, curve = stage.trainer, stage.trainer.curve
         step, steps, per_epoch = trainer.progress.step, trainer.stop, trainer.run.batches.steps_per_epoch
         # The training may be adding to these lists at this moment, one after the other.
@@ -84,7 +84,7 @@ class Bars:
             Text(self._time(stage, step, steps), "dim"),
         ]
 
-    def _time(self, stage: Stage, step: int, steps: int) -> str:
+    def _time(self, stage: Watched, step: int, steps: int) -> str:
         """How long the stage took, or how long it will if it goes on at this pace."""
         taken = (stage.ended or self.clock()) - stage.began
         if step >= steps or stage.ended:

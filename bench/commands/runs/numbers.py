@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.base.printing import numbers_table
 from bench.base.spelling import Spelling
 from bench.errors import printable
 from bench.results.record import Record, Result
 from bench.workflow.progress import duration, label
 
-PIPED_WIDTH = 120
-"""Columns where there is no terminal whose width counts."""
-
 STYLES = {"ok": "bold green", "skipped": "bold", "error": "bold red"}
 """Of outcomes; those not named are warnings."""
-
-
-def console() -> Console:
-    """Standard output, in the width of the terminal; `PIPED_WIDTH` columns elsewhere."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def show(record: Record, path: Path, console: Console) -> None:
@@ -49,7 +41,7 @@ def heading(record: Record) -> Text:
 
 def results(found: Sequence[Result]) -> Table:
     """A line per point. MACs are those of the sparse network as a fraction of the dense one's, theoretical."""
-    table = grid("Point", ("Accuracy", "Loss", "Sparsity", "Effective", "Parameters kept", "MACs kept"))
+    table = numbers_table("Point", ("Accuracy", "Loss", "Sparsity", "Effective", "Parameters kept", "MACs kept"))
     name = Spelling.of(result.point for result in found).name
     for result in found:
         counts = result.counts
@@ -84,15 +76,6 @@ def cost(record: Record) -> str:
         f"{each.epochs:.4g} epoch{'s' * (each.epochs != 1)}{own}, {duration(each.seconds)} of training, "
         f"{each.training_macs_relative:.2f} × the MACs of dense training"
     )
-
-
-def grid(first: str, others: Iterable[str]) -> Table:
-    """A table without lines; the first column names the row, the others hold numbers."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(first, overflow="fold")
-    for head in others:
-        table.add_column(head, justify="right", no_wrap=True)
-    return table
 
 
 def facts(pairs: Sequence[tuple[str, str]], console: Console) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from bench.base.printing import emit, terminal
 from bench.base.spelling import Spelling
 from bench.commands.runs import differences, hardware, numbers, one
 from bench.commands.runs.compare import networks
 from bench.commands.runs.differences import Side
 from bench.errors import UserError, printable
+from bench.plan.job import Job
 from bench.plan.lineage import identify, method_of
-from bench.plan.options import parser
 from bench.results import find
 from bench.results.record import Record
 from bench.spec import RunSpec
@@ -55,9 +55,9 @@ def rerun(
     path = find.find(run, results)
     first = find.read(path)
     spec = identify(first.spec)
-    console = Console(stderr=True, highlight=False)
+    aside = Console(stderr=True, highlight=False)
     for sentence in changes(first, spec):
-        console.print(Text(printable(sentence), "yellow"), soft_wrap=True)
+        aside.print(Text(printable(sentence), "yellow"), soft_wrap=True)
     with _folder(keep, spec) as folder:
         if status := _carried_out(spec, first, folder, results):
             return status
@@ -65,11 +65,11 @@ def rerun(
         sides = Side(first, path), Side(find.read(again), again)
         found = values(*sides, within)
         if as_json:
-            print(json.dumps(found, indent=1, ensure_ascii=False))
+            emit(found)
         elif check:
-            render(found, numbers.console())
+            render(found, terminal())
         else:
-            numbers.show(sides[1].record, again, numbers.console())
+            numbers.show(sides[1].record, again, terminal())
     return int(check and not found["reproduced"])
 
 
@@ -98,18 +98,17 @@ def _folder(keep: Path | None, spec: RunSpec) -> Iterator[Path]:
 
 
 def _carried_out(spec: RunSpec, first: Record, folder: Path, results: Path) -> int:
-    threads = str(first.provenance.get("threads", 1))  # another number gives other last bits
-    words = [*spec.arguments(), "--results", str(folder), "--threads", threads]
-    arguments = parser().parse_args(words)
+    threads = first.provenance.get("threads", 1)  # another number gives other last bits
+    job = Job.of(spec, results=folder, threads=threads)
 
-    def job(watch: Watch | None) -> int:
+    def work(watch: Watch | None) -> int:
         one.prepare(spec.dataset, results / "data")
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "data").exists():
             (folder / "data").symlink_to((results / "data").resolve())
-        return exclusively(words, spec, arguments, watch)
+        return exclusively(spec, job, watch)
 
-    return one.attended(spec, folder / "runs" / spec.id, job)
+    return one.attended(spec, folder / "runs" / spec.id, work)
 
 
 def values(first: Side, again: Side, within: float | None = None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.base.printing import emit, numbers_table, terminal
 from bench.base.spelling import Spelling
-from bench.commands.runs import numbers, siblings
+from bench.commands.runs import numbers, same_cell
 from bench.errors import printable
 from bench.report.layout import signed
 from bench.results import find
@@ -35,9 +35,9 @@ def show(run: str, results: Path, *, as_json: bool = False) -> None:
     path = find.find(run, results)
     found = find.read(path)
     if as_json:
-        print(json.dumps(values(found, path), indent=1, ensure_ascii=False))
+        emit(values(found, path))
         return
-    render(found, path, siblings.published(found, path), numbers.console())
+    render(found, path, same_cell.published(found, path), terminal())
 
 
 def values(found: Record, path: Path) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def values(found: Record, path: Path) -> dict[str, Any]:
     return {
         "path": str(path),
         "command": found.spec.command,
-        "published": siblings.published(found, path),
+        "published": same_cell.published(found, path),
         "record": found.model_dump(mode="json"),
     }
 
@@ -140,7 +140,7 @@ def spark(line: Sequence[float]) -> str:
 
 def rows(published: Sequence[Mapping[str, Any]]) -> Table:
     """The published numbers of the run's cells, ours over all seeds that lie beside it, and the verdicts."""
-    table = numbers.grid("Row", ("Point", "Published", "Ours", "Seeds", "Δ", "Verdict"))
+    table = numbers_table("Row", ("Point", "Published", "Ours", "Seeds", "Δ", "Verdict"))
     name = Spelling.of(row["point"] for row in published).name
     for row in published:
         table.add_row(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.commands.runs import activity, numbers, pace
+from bench.base.printing import emit, numbers_table, terminal
+from bench.commands.runs import activity, remaining_time
 from bench.commands.runs.activity import Activity
 from bench.plan.grid import Grid, expand
 from bench.workflow.progress import duration
@@ -28,9 +28,9 @@ def show(grid: Grid, *, as_json: bool = False) -> int:
     """Print how far a grid is; returns 1 if a run of it has failed."""
     found = values(grid)
     if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
+        emit(found)
     else:
-        render(found, numbers.console())
+        render(found, terminal())
     return int(found["failed"] > 0)
 
 
@@ -52,7 +52,7 @@ def values(grid: Grid) -> dict[str, Any]:
         "runs": len(runs),
         **{state.replace(" ", "_"): counts[state] for state in STATES},
         "outcomes": dict(Counter(run.outcome for run in runs.values() if run.state == "done")),
-        "left": pace.left(plan, results, runs),
+        "left": remaining_time.left(plan, results, runs),
         "methods": [
             {"method": name, "runs": len(set(ids))}
             | {state.replace(" ", "_"): sum(runs[run].state == state for run in set(ids)) for state in STATES}
@@ -107,7 +107,7 @@ def summary(found: dict[str, Any]) -> list[str]:
 
 
 def _methods(methods: list[dict[str, Any]]) -> Table:
-    table = numbers.grid("Method", ("Runs", "", "Done", "Running", "Failed", "To do"))
+    table = numbers_table("Method", ("Runs", "", "Done", "Running", "Failed", "To do"))
     for each in methods:
         counts = [each[state.replace(" ", "_")] for state in STATES]
         shown = [

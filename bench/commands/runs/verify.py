@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bench.base.printing import emit
 from bench.commands.runs import (
     check_files,
     check_kept,
@@ -51,7 +51,7 @@ NUMBERS = "the numbers themselves, which networks or traces gave: `reprune recom
 
 
 @dataclass
-class Verified:
+class Verification:
     """What was looked at, and what was found.
 
     Attributes:
@@ -78,7 +78,7 @@ def verify_all(places: Sequence[Path], fields: Sequence[str], *, as_json: bool =
         return verify(found[0], fields, as_json=as_json, evaluate=evaluate)
     if as_json:
         every = [values(place, examine(place, fields, evaluate=evaluate)) for place in found]
-        print(json.dumps(every, indent=1, ensure_ascii=False))
+        emit(every)
         return int(not all(each["ok"] for each in every))
     status = 0
     for place in found:
@@ -107,7 +107,7 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     """
     found = examine(place, fields, evaluate=evaluate)
     if as_json:
-        print(json.dumps(values(place, found), indent=1, ensure_ascii=False))
+        emit(values(place, found))
         return int(bool(found.problems))
     for finding in found.problems:
         print(printable(f"{finding.path}: {finding.said}"))
@@ -120,13 +120,13 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     return int(bool(found.problems))
 
 
-def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verified:
+def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verification:
     """Look at everything. Raises `UserError` if there is nothing of ours at that place."""
     looked = _looked_at(place, fields or [])
     tasks = looked.tasks()
     if not tasks:
         raise UserError(f"{place} holds no runs; name a folder of results, a kept folder or a grid.")
-    found = Verified(unchecked=looked.unchecked(evaluate=evaluate))
+    found = Verification(unchecked=looked.unchecked(evaluate=evaluate))
     found.add(looked.of_manifests())
     with _progress() as progress, ThreadPoolExecutor(THREADS) as pool:
         shown = progress.add_task("checking", total=len(tasks))
@@ -223,7 +223,7 @@ def _of_grid(file: Path, fields: Sequence[str]) -> _Looked:
     return _Looked(results, False, records, sorted(check_run.stages_of(plan, results)), [*tables], folders)
 
 
-def values(place: Path, found: Verified) -> dict[str, Any]:
+def values(place: Path, found: Verification) -> dict[str, Any]:
     """All findings as JSON-like values."""
 
     def listed(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -239,7 +239,7 @@ def values(place: Path, found: Verified) -> dict[str, Any]:
     }
 
 
-def summary(found: Verified) -> str:
+def summary(found: Verification) -> str:
     """One sentence: what was looked at, and how many problems there are."""
     counted = ", ".join(_counted(count, kind) for kind, count in found.counted.items())
     return f"{counted} checked: {_counted(len(found.problems), 'problem') if found.problems else 'all is well'}."

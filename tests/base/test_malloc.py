@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from bench.base.heap import keep_freed_memory, peak
+from bench.base.malloc import keep_freed_memory, peak
 
 TEN_TIMES_64_MB = """
 import resource
-from bench.base.heap import keep_freed_memory
+from bench.base.malloc import keep_freed_memory
 {keep}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
@@ -33,7 +33,7 @@ def test_pages_are_mapped_once_instead_of_every_time():
 def test_the_peak_is_this_process_own_not_that_of_whoever_started_it():
     large = bytearray(b"x" * 300_000_000)
     child = (
-        "from bench.base.heap import peak; before = peak(); "
+        "from bench.base.malloc import peak; before = peak(); "
         "block = bytearray(b'x' * 100_000_000); print(before, peak())"
     )
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)

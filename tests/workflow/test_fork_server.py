@@ -2,9 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from bench.data import prepare
-from bench.plan.options import parser, spec_from
 from bench.results import record
 from bench.training.run import INTERRUPTED
-from bench.workflow import warm
-from bench.workflow.job import KILLED, VARIABLE
+from bench.workflow import fork_server
+from bench.workflow.fork_client import KILLED, VARIABLE, is_own
+from tests.jobs import asked, handed
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["--dataset", "digits", "--architecture", "convnet_small", "--method", "snip", "--points", "0.9"]
@@ -29,13 +29,13 @@ def server():
     """The process, and the environment in which jobs find it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        warm.start.cache_clear()
-        process = warm.start(1)
+        fork_server.start.cache_clear()
+        process = fork_server.start(1)
         yield process
         process.kill()
         process.wait()
         os.environ.pop(VARIABLE)
-        warm.start.cache_clear()
+        fork_server.start.cache_clear()
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def results(tmp_path):
     return tmp_path
 
 
-def start(results, words, module="bench.workflow.job"):
-    command = [sys.executable, "-m", module, *words, "--results", str(results)]
+def start(results, words, module="bench.workflow.fork_client"):
+    command = [sys.executable, "-m", module, *handed([*words, "--results", str(results)])]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -64,7 +64,7 @@ def assert_soon(condition):
 
 
 def found(results, words):
-    return record.read(results / "runs" / spec_from(parser().parse_args(words)).id / "record.json")
+    return record.read(results / "runs" / asked(words).spec().id / "record.json")
 
 
 def test_a_forked_run_has_the_same_bits_and_says_the_same(server, results, tmp_path_factory):
@@ -112,69 +112,40 @@ def test_a_fork_gets_the_signals_of_its_job_and_dies_with_it(server, results):
 
 
 def test_without_the_process_a_job_does_it_itself(server, results, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(results / "absent"))
+    monkeypatch.setenv(VARIABLE, "absent")
     job = start(results, [*SHORT, "--dataset", "digit"])
     _, said = job.communicate(timeout=300)
     assert job.returncode == 2
     assert said.startswith("reprune: data set 'digit' is unknown")
 
 
-def test_it_ends_with_whoever_started_it(tmp_path):
-    code = "from bench.workflow import warm; print(warm.start(1).pid, flush=True); input()"
+def test_it_ends_with_whoever_started_it():
+    code = "from bench.workflow import fork_server; print(fork_server.start(1).pid, flush=True); input()"
     starter = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     pid = int(starter.stdout.readline())
-    (folder,) = tmp_path.iterdir()
     starter.kill()
     starter.wait()
-    assert_soon(lambda: not folder.exists() and not Path(f"/proc/{pid}").exists())
+    assert_soon(lambda: not Path(f"/proc/{pid}").exists())
 
 
-def test_what_one_left_that_was_killed_is_swept_and_what_lives_is_left(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
+def test_another_user_is_not_served(monkeypatch):
+    one, other = socket.socketpair()
+    with one, other:
+        assert is_own(one)
+        user = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: user + 1)
+        assert not is_own(one)
+
+
+def test_without_a_place_for_the_socket_jobs_do_without(monkeypatch):
+    def refuse(server, address):
+        raise OSError
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
     monkeypatch.delenv(VARIABLE, raising=False)
-    warm.start.cache_clear()
-    process = warm.start(1)
-    (living,) = tmp_path.iterdir()
-    (tmp_path / "reprune-warm-dead").mkdir()
-    (tmp_path / "reprune-warm-dead" / "warm").touch()
-    (tmp_path / "reprune-warm-link").symlink_to(tmp_path / "mine")
-    (tmp_path / "mine").mkdir()
-    warm.sweep()
-    assert {path.name for path in tmp_path.iterdir()} == {living.name, "reprune-warm-link", "mine"}
-    process.kill()
-    process.wait()
-    warm.start.cache_clear()
-    second = warm.start(1)
-    assert not living.exists()
-    second.stdin.close()
-    second.wait()
-    warm.start.cache_clear()
-
-
-def test_another_users_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / "reprune-warm-theirs").mkdir()
-    user = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: user + 1)
-    warm.sweep()
-    assert (tmp_path / "reprune-warm-theirs").exists()
-
-
-def test_without_a_place_for_the_socket_jobs_do_without(tmp_path, monkeypatch):
-    deep = tmp_path / ("long" * 30)
-    deep.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    monkeypatch.delenv(VARIABLE, raising=False)
-    warm.start.cache_clear()
+    fork_server.start.cache_clear()
     local = SimpleNamespace(local_exec=True, deployment_settings=SimpleNamespace(deployment_method=()))
-    warm.up(local, SimpleNamespace(gpu_slots=0, grid=SimpleNamespace(threads=1)))
+    fork_server.up(local, SimpleNamespace(gpu_slots=0, grid=SimpleNamespace(threads=1)))
     assert VARIABLE not in os.environ
-    assert list(deep.iterdir()) == []

@@ -1,8 +1,8 @@
 """A process that has torch imported, from which the runs of a grid are forked.
 
 Importing torch, and the compiler that its optimizers load, takes as long as a whole run of the default grid. One job is
-still one run in a process of its own; it only does not begin with these imports. `bench.workflow.job`, which Snakemake
-starts, connects to this process's socket and hands over its command line and its output; the fork tells it the exit
+still one run in a process of its own; it only does not begin with these imports. `bench.workflow.fork_client`, which
+Snakemake starts, connects to this process's socket and hands over its job and its output; the fork tells it the exit
 status.
 
 * A signal sent to the job reaches the fork. If the job is killed, so is the fork; if the fork is, the job fails.
@@ -13,32 +13,26 @@ status.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
+import secrets
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.workflow.job import STARTED, VARIABLE
+from bench.workflow.fork_client import STARTED, VARIABLE, is_own
 
 if TYPE_CHECKING:
     from bench.workflow.flow import Flow
-
-PREFIX = "reprune-warm-"
-"""Of the folder with the socket."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read when libraries are loaded. Snakemake sets them for a job, so they are set for the process it is forked from."""
@@ -47,7 +41,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 def up(workflow: Any, flow: Flow) -> None:
     """Start the process for a call of Snakemake whose runs are plain processes of this machine and use no GPU."""
     if workflow.local_exec and not workflow.deployment_settings.deployment_method and not flow.gpu_slots:
-        with suppress(OSError):  # no room for a socket, or too long a path to it: jobs do without
+        with suppress(OSError):  # no such sockets here: jobs do without
             start(flow.grid.threads)
 
 
@@ -55,50 +49,28 @@ def up(workflow: Any, flow: Flow) -> None:
 def start(threads: int) -> subprocess.Popen[bytes]:
     """Start the process, and name its socket in the environment of this one and of all jobs.
 
+    The socket lies in no folder (it is an abstract one, which Linux has), so nothing is left of it whatever happens.
+
     Args:
         threads: CPU threads of a run.
 
-    Raises OSError if there is no place for its socket.
+    Raises OSError where there are no such sockets.
     """
-    sweep()
-    folder = tempfile.mkdtemp(prefix=PREFIX)  # nobody else may enter it
-    try:
-        with socket.socket(socket.AF_UNIX) as server, _held(folder) as held:
-            server.bind(f"{folder}/warm")
-            server.listen(128)
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.workflow.warm", folder, str(server.fileno())],
-                stdin=subprocess.PIPE,
-                # What goes wrong in here goes wrong again in the job, which does it itself, and says so in its log.
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | dict.fromkeys(THREADS, str(threads)),
-                pass_fds=[server.fileno(), held],
-            )
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    os.environ[VARIABLE] = f"{folder}/warm"
+    name = f"reprune-{secrets.token_hex(16)}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{name}")
+        server.listen(128)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.workflow.fork_server", str(server.fileno())],
+            stdin=subprocess.PIPE,
+            # What goes wrong in here goes wrong again in the job, which does it itself, and says so in its log.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | dict.fromkeys(THREADS, str(threads)),
+            pass_fds=[server.fileno()],
+        )
+    os.environ[VARIABLE] = name
     return process
-
-
-def sweep() -> None:
-    """Delete the folders of processes that were killed. A living one holds the lock of its folder."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError), _held(folder) as held:  # locked, or another user's
-            if os.fstat(held).st_uid == os.getuid():
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _held(folder: str | Path) -> Iterator[int]:
-    """A folder's descriptor with its lock, which whoever inherits it holds, too. Raises OSError if another has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def serve(server: socket.socket) -> None:
@@ -108,6 +80,8 @@ def serve(server: socket.socket) -> None:
     while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
         connection, _ = server.accept()
         with connection:
+            if not is_own(connection):
+                continue
             _imported()
             if os.fork() == 0:
                 server.close()
@@ -165,14 +139,5 @@ def _obey(connection: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(folder: str, descriptor: str) -> None:
-    """The process: serves at a socket that it inherits, and removes the folder in which it lies."""
-    try:
-        with socket.socket(fileno=int(descriptor)) as server:
-            serve(server)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.workflow.exhibits import exhibits
+from bench.workflow.snakemake_report import exhibits
 from tests import factories
 
 ROOT = Path(__file__).parents[2]

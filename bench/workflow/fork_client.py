@@ -1,6 +1,6 @@
-"""What Snakemake starts for a run: ``python -m bench.workflow.job`` takes the arguments of ``reprune run``.
+"""What Snakemake starts for a run: ``python -m bench.workflow.fork_client`` takes the job as JSON (`bench.plan.job`).
 
-The run is carried out in a fork of the process that has torch imported (`bench.workflow.warm`), or in this one
+The run is carried out in a fork of the process that has torch imported (`bench.workflow.fork_server`), or in this one
 where there is none. This module imports next to nothing.
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 from contextlib import suppress
 from types import FrameType
@@ -31,17 +32,24 @@ def main(words: list[str]) -> int:
     return run(words)
 
 
+def is_own(connection: socket.socket) -> bool:
+    """Whether a process of this user is at the other end."""
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", peer)[1] == os.getuid())
+
+
 def _fork(words: list[str]) -> socket.socket | None:
     """The connection to a fork that has begun with the run; None if there is none."""
-    path = os.environ.get(VARIABLE)
-    if not path:
+    name = os.environ.get(VARIABLE)
+    if not name:
         return None
     connection = socket.socket(socket.AF_UNIX)
     with suppress(OSError):
-        connection.connect(path)
-        socket.send_fds(connection, [json.dumps(words).encode() + b"\n"], [1, 2])
-        if connection.recv(1) == STARTED:
-            return connection
+        connection.connect(f"\0{name}")
+        if is_own(connection):
+            socket.send_fds(connection, [json.dumps(words).encode() + b"\n"], [1, 2])
+            if connection.recv(1) == STARTED:
+                return connection
     connection.close()
     return None
 

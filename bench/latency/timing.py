@@ -28,7 +28,7 @@ TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """By how much of the largest logit outputs may differ from those of the masked network."""
 
 
-def measure(
+def time_networks(
     run: str, results: Path, batches: Sequence[int] = (1, 64), setting: Setting | None = None
 ) -> tuple[Latency, Path]:
     """Measure the networks of a run at all its points, and write ``latency.json`` beside its record.
