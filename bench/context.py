@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from bench.base import distributed
 from bench.base.determinism import autocast
 from bench.base.modes import no_trace
+from bench.counting.graph import companions
 from bench.data.batches import Batch, Batches, split
 from bench.errors import UserError
 from bench.losses import loss_of
@@ -22,7 +23,7 @@ from bench.recipe import Recipe
 from bench.recipe.phase import Phase
 from bench.schedule import Timeline
 from bench.seeds import generator
-from bench.structure import Filters, check_filters, companions
+from bench.structure import Filters, check_filters
 from bench.tensors import NamedTensors
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
