@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.base.modes import evaluating
+
 
 def where(model: nn.Module, image: Tensor) -> str:
     """The innermost module that fails when `image`, (1, C, H, W), passes, and what it was given; empty if none fails.
@@ -25,15 +27,12 @@ def where(model: nn.Module, image: Tensor) -> str:
             entered.pop()
 
         handles += [module.register_forward_pre_hook(begins), module.register_forward_hook(ends)]
-    training = {module: module.training for module in model.modules()}
     try:
-        with torch.no_grad():
-            model.eval()(image)
+        with evaluating(model), torch.no_grad():
+            model(image)
     except Exception:  # whatever a module says in torch's words or none
         return _told(entered[-1], model) if entered else ""
     finally:
-        for module, mode in training.items():
-            module.training = mode
         for handle in handles:
             handle.remove()
     return ""

@@ -12,8 +12,7 @@ Training is not involved: the network is traced once with a single image of zero
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,13 +92,15 @@ def dense_macs(model: nn.Module, shape: tuple[int, int, int], architecture: str 
     import torch
     from fvcore.nn.jit_analysis import JitModelAnalysis
 
+    from bench.base.modes import evaluating
+
     name = architecture or type(model).__name__
     like = next(model.parameters())
     image = torch.zeros(1, *shape, device=like.device, dtype=like.dtype)
     analysis = JitModelAnalysis(model, (image,)).set_op_handle(**dict.fromkeys(UNCOUNTED), **counters(model))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     try:
-        with _evaluating(model):
+        with evaluating(model):
             found = analysis.by_operator()
         unknown = ", ".join(sorted(analysis.unsupported_ops()))
     except NotImplementedError as error:
@@ -132,14 +133,3 @@ def positions(model: nn.Module, dense: Mapping[str, int]) -> dict[str, int]:
         if found[name] < 0 or remainder:
             raise UserError(f"the MACs counted for '{name}' are not those of this {type(model).__name__}; count again.")
     return found
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
