@@ -122,8 +122,7 @@ def _parameter(value: Any, state: list[str]) -> str:
         if not operands:
             return ""
         value = operands[0]
-    number = [given.debugName() for given in value.node().outputs()].index(value.debugName())
-    return ["", *state][number]  # a trace is given the image, then the state
+    return ["", *state][value.offset()]  # a trace is given the image, then the state
 
 
 def _state_names(model: nn.Module) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.base.atomic import write_atomic
+from bench.data import images
 from bench.data.catalog import DataInfo
 from bench.data.photographs import decode
 from bench.errors import UserError
@@ -85,15 +86,7 @@ def index(expected: DataInfo, root: Path) -> dict[str, np.ndarray]:
 
 def fingerprint(found: dict[str, np.ndarray]) -> str:
     """SHA-256 (64 hex digits) over path, label, size and checksum of every file, as the index has them."""
-    import numpy as np
-
-    digest = hashlib.sha256()
-    for part in PARTS:
-        for field in FIELDS:
-            array = found[f"{part}_{field}"]
-            digest.update(f"{part}_{field} {array.dtype.name} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
-    return digest.hexdigest()
+    return images.fingerprint(found, (f"{part}_{field}" for part in PARTS for field in FIELDS))
 
 
 def save(path: Path, found: dict[str, np.ndarray]) -> None:

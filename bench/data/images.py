@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from bench.data.catalog import DataInfo, info
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from bench.data.folder import Folder
@@ -28,6 +31,18 @@ class Images:
     test_y: torch.Tensor
 
 
+def fingerprint(arrays: dict[str, np.ndarray], fields: Iterable[str] = FIELDS) -> str:
+    """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of some arrays, in order."""
+    import numpy as np
+
+    found = hashlib.sha256()
+    for name in fields:
+        array = arrays[name]
+        found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    return found.hexdigest()
+
+
 def file_of(name: str, folder: Path) -> Path:
     """Where the decoded arrays of a data set lie."""
     return folder / f"{name}.safetensors"
@@ -41,8 +56,6 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
     Raises `UserError` if the file is not there or is not the registered data set.
     """
     from safetensors import SafetensorError, safe_open
-
-    from bench.data.prepare import fingerprint
 
     path, expected = file_of(name, folder), info(name)
     if expected.folder:

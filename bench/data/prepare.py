@@ -6,7 +6,6 @@ The file, ``<folder>/<name>.safetensors``, holds `train_x`, `test_x` (uint8, N Ã
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.base.atomic import write_atomic
 from bench.data import folder as folders
 from bench.data.catalog import DataInfo, info
-from bench.data.images import FIELDS, file_of
+from bench.data.images import file_of, fingerprint
 from bench.data.originals import problem
 from bench.data.split import stratified
 from bench.data.subset import choose, origin
@@ -88,18 +87,6 @@ def _where(name: str, data_dir: Path | None) -> str:
     folder = originals(name, data_dir)
     wrong = problem(origin(name), data_root(data_dir)) if folder else ""
     return f" of {folder}{f' ({wrong})' if wrong else ''}" if folder else ""
-
-
-def fingerprint(arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of the four arrays."""
-    import numpy as np
-
-    found = hashlib.sha256()
-    for name in FIELDS:
-        array = arrays[name]
-        found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
-    return found.hexdigest()
 
 
 def image_folder(expected: DataInfo, data_dir: Path | None = None) -> Path:
