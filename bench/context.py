@@ -191,9 +191,9 @@ class Run:
             for images, labels in self._scoring(numbers, per_class, parts):
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
-                found, count = distributed.joined(derivative(point, images, labels), len(images))
+                means, count = distributed.joined(derivative(point, images, labels), len(images))
                 self.scoring_passes += passes * count
-                total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+                total = [a + b for a, b in zip(total, means, strict=True)] if total else means
         seen = len(numbers) * parts
         return NamedTensors((name, value / seen) for name, value in zip(self.weights, total, strict=True))
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from bench.context import Run
-from bench.counting.graph import LAYERS, record
+from bench.counting.graph import LAYERS, activation_of, keeps_zeros, name_of, norms, record
 from bench.errors import UserError
 
 
@@ -73,31 +73,35 @@ def layers(model: nn.Module, image: Tensor) -> list[Layer]:
     The model is left as it was. Raises `UserError` for convolutions of other dimensions than two, and for layers that
     are passed several times.
     """
-    network = record(model, image)
     read: set[fx.Node] = set()  # values that a layer reads, perhaps after a pooling
-    found: dict[str, Layer] = {}
-    for node in network.graph.nodes:
-        source, module, name = node.all_input_nodes[:1], network.module(node), str(node.target)
-        if isinstance(module, nn.Conv2d | nn.Linear) and name not in found:
-            norm = next(
-                (each for each in network.norms(node) if isinstance(network.module(each), nn.BatchNorm2d)), None
-            )
-            active = network.activation(norm) if norm else None
-            found[name] = Layer(
+    by_name: dict[str, Layer] = {}
+    for node in record(model, image).nodes:
+        source, module, name = node.all_input_nodes[:1], node.meta["module"], str(node.target)
+        if isinstance(module, nn.Conv2d | nn.Linear) and name not in by_name:
+            norm = next((each for each in norms(node) if isinstance(each.meta["module"], nn.BatchNorm2d)), None)
+            active = activation_of(norm) if norm else None
+            by_name[name] = Layer(
                 name,
                 **_facts(module, node.meta["shape"]),
                 norm=str(norm.target) if norm else "",
-                activation=network.name(active) if active else "",
-                activate=network.function(active) if active else _unchanged,
+                activation=name_of(active) if active else "",
+                activate=_called(active) if active else _unchanged,
                 projection=active is None and not read.isdisjoint(source),
             )
             read.update(source)
         elif isinstance(module, LAYERS):
-            wrong = f"it passes '{name}' several times" if name in found else f"'{name}' is a {type(module).__name__}"
+            wrong = f"it passes '{name}' several times" if name in by_name else f"'{name}' is a {type(module).__name__}"
             raise UserError(f"gates want two-dimensional convolutions that an image passes once, and {wrong}.")
-        elif network.keeps_zeros(node) and not read.isdisjoint(source):
+        elif keeps_zeros(node) and not read.isdisjoint(source):
             read.add(node)
-    return list(found.values())
+    return list(by_name.values())
+
+
+def _called(node: fx.Node) -> Callable[[Tensor], Tensor]:
+    """What a node does to a value, without the value."""
+    if (module := node.meta["module"]) is not None:
+        return module  # type: ignore[no-any-return]
+    return lambda value: node.target(value, *node.args[1:], **node.kwargs)  # type: ignore[operator]
 
 
 def _facts(module: nn.Conv2d | nn.Linear, shape: tuple[int, ...]) -> dict[str, Any]:

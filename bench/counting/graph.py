@@ -7,7 +7,7 @@ every function is one. What hands on its input as it is (an identity, dropout in
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -60,85 +60,58 @@ LAYERS = (_ConvNd, nn.Linear)
 """What has weights that can be pruned, convolutions of any dimension among them."""
 
 
-class Network:
-    """A recorded network.
-
-    Attributes:
-        graph: of calls of modules and functions; ``meta["shape"]`` of a node is that of its value, None of several.
-    """
-
-    def __init__(self, graph: fx.Graph, modules: dict[str, nn.Module]) -> None:
-        self.graph, self._modules = graph, modules
-
-    def module(self, node: fx.Node) -> nn.Module | None:
-        """The module that a node calls; None for anything else."""
-        return self._modules[str(node.target)] if node.op == "call_module" else None
-
-    def does(self, node: fx.Node, kinds: dict[type[nn.Module], str]) -> bool:
-        """Whether a node is the call of a module of some kinds, or of the function of the same effect."""
-        if node.op == "call_function":
-            return function_name(node) in kinds.values()
-        return isinstance(self.module(node), tuple(kinds))
-
-    def keeps_zeros(self, node: fx.Node) -> bool:
-        """Whether a node makes zeros of a channel of zeros, whatever the other channels are."""
-        return self.does(node, POINTWISE | POOLINGS)
-
-    def norms(self, node: fx.Node) -> list[fx.Node]:
-        """The batch norms that normalise a layer's output, perhaps behind what keeps its zeros."""
-        found: list[fx.Node] = []
-        for reader in node.users:
-            if isinstance(self.module(reader), _BatchNorm):
-                found.append(reader)
-            elif self.keeps_zeros(reader):
-                found += self.norms(reader)
-        return found
-
-    def activation(self, node: fx.Node) -> fx.Node | None:
-        """The first activation that reads a value."""
-        return next((reader for reader in node.users if self.does(reader, POINTWISE)), None)
-
-    def name(self, node: fx.Node) -> str:
-        """The name of the module or of the function that a node calls."""
-        return str(node.target) if node.op == "call_module" else function_name(node)
-
-    def function(self, node: fx.Node) -> Callable[[Tensor], Tensor]:
-        """What a node does to a value."""
-        if (module := self.module(node)) is not None:
-            return module
-        return lambda value: node.target(value, *node.args[1:], **node.kwargs)  # type: ignore[operator]
+def name_of(node: fx.Node) -> str:
+    """The name of the module or function that a node calls, without the underscores of functions that work in place."""
+    return node.target if isinstance(node.target, str) else node.target.__name__.strip("_")
 
 
-def function_name(node: fx.Node) -> str:
-    """The name of the function that a node calls, without the underscores of the form that works in place."""
-    return str(getattr(node.target, "__name__", node.target)).strip("_")
+def keeps_zeros(node: fx.Node) -> bool:
+    """Whether a node makes zeros of a channel of zeros, whatever the other channels are."""
+    return _does(node, POINTWISE | POOLINGS)
 
 
-def record(model: nn.Module, image: Tensor) -> Network:
+def norms(node: fx.Node) -> list[fx.Node]:
+    """The batch norms that normalise a layer's output, perhaps behind what keeps its zeros."""
+    found = [reader for reader in node.users if isinstance(reader.meta["module"], _BatchNorm)]
+    return found + [norm for reader in node.users if keeps_zeros(reader) for norm in norms(reader)]
+
+
+def activation_of(node: fx.Node) -> fx.Node | None:
+    """The first activation that reads a value."""
+    return next((reader for reader in node.users if _does(reader, POINTWISE)), None)
+
+
+def _does(node: fx.Node, kinds: dict[type[nn.Module], str]) -> bool:
+    """Whether a node is the call of a module of some kinds, or of the function of the same effect."""
+    by_name = node.op == "call_function" and name_of(node) in kinds.values()
+    return by_name or isinstance(node.meta["module"], tuple(kinds))
+
+
+def record(model: nn.Module, image: Tensor) -> fx.Graph:
     """The graph of a network in evaluation mode, from one run; the network is left as it was.
 
     Args:
-        model: any network. A tensor that does not come from the image is a node ``get_attr``.
+        model: any network.
         image: (1, C, H, W).
+
+    Returns:
+        Calls of modules and functions; a tensor that does not come from the image is a node ``get_attr``. Of each node
+        ``meta["module"]`` is the module that it calls, or None, and ``meta["shape"]`` that of its value, None of
+        several.
     """
-    modules = dict(model.named_modules())
     with torch.inference_mode(False):  # whose tensors do not tell whether they were changed
         image = image.clone()
         recorder = _Recorder(image)
-    handles = []
-    for name, module in modules.items():
-        if name and _is_layer(module):
-            # Around the hooks of others, which are a part of the layer.
-            handles.append(module.register_forward_pre_hook(recorder.enter, prepend=True, with_kwargs=True))
-            handles.append(module.register_forward_hook(partial(recorder.leave, name)))
-    try:
+    with ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if name and _is_layer(module):
+                # Around the hooks of others, which are a part of the layer.
+                before = module.register_forward_pre_hook(recorder.enter, prepend=True, with_kwargs=True)
+                hooks.enter_context(before)
+                hooks.enter_context(module.register_forward_hook(partial(recorder.leave, name)))
         with evaluating(model), torch.inference_mode(False), torch.no_grad(), recorder:
             output = model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    recorder.finish(output)
-    return Network(recorder.graph, modules)
+    return recorder.finish(output)
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -156,11 +129,11 @@ class _Recorder(TorchFunctionMode):
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
-        self.graph = fx.Graph()
+        self._graph = fx.Graph()
         self._alive: list[Tensor] = []  # ids are only unique among living tensors
-        self._nodes = {self._value(image): self.graph.placeholder("x")}
-        self._nodes[self._value(image)].meta["shape"] = tuple(image.shape)
+        self._nodes: dict[Value, fx.Node] = {}
         self._entered: list[Any] = []
+        self._holds(self._graph.placeholder("x"), image)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -169,7 +142,7 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         given = self._given(args, kwargs or {})
         output = func(*args, **(kwargs or {}))
-        self._note("call_function", func, given, output)
+        self._note("call_function", func, None, given, output)
         return output
 
     def enter(self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -178,18 +151,19 @@ class _Recorder(TorchFunctionMode):
         if len(self._entered) == 1:
             self._entered[0] = self._given(args, kwargs)
 
-    def leave(self, name: str, _module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
+    def leave(self, name: str, module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
         """A layer ends."""
         if len(self._entered) == 1:
-            self._note("call_module", name, self._entered[0], output)
+            self._note("call_module", name, module, self._entered[0], output)
         self._entered.pop()
 
-    def finish(self, output: Any) -> None:
+    def finish(self, output: Any) -> fx.Graph:
         """The network ends; functions of which nothing comes are left out."""
-        self.graph.output(map_aggregate(output, self._node))
-        for node in reversed(self.graph.nodes):
-            if not node.users and (node.op == "get_attr" or (node.op == "call_function" and "shape" in node.meta)):
-                self.graph.erase_node(node)
+        self._holds(self._graph.output(map_aggregate(output, self._node)))
+        for node in reversed(self._graph.nodes):
+            if node.op in ("call_function", "get_attr") and not node.users and not _looks(node.target):
+                self._graph.erase_node(node)
+        return self._graph
 
     def _value(self, tensor: Tensor) -> Value:
         self._alive.append(tensor)
@@ -202,23 +176,27 @@ class _Recorder(TorchFunctionMode):
     def _node(self, argument: Any) -> Any:
         if not isinstance(argument, Tensor):
             return argument
-        value = self._value(argument)
-        if value not in self._nodes:
-            self._nodes[value] = self.graph.create_node("get_attr", "constant")
-        return self._nodes[value]
+        if self._value(argument) not in self._nodes:
+            self._holds(self._graph.create_node("get_attr", "constant"), argument)
+        return self._nodes[self._value(argument)]
 
-    def _note(self, op: str, target: Any, given: tuple[Any, Any], output: Any) -> None:
+    def _note(self, op: str, target: Any, module: nn.Module | None, given: tuple[Any, Any], output: Any) -> None:
         several = isinstance(output, tuple | list)
         made = {n: each for n, each in enumerate(output if several else [output]) if isinstance(each, Tensor)}
         new = {n: each for n, each in made.items() if self._value(each) not in self._nodes}
         if not new and (made or not _looks(target)):
             return  # it handed on what it was given, or told nothing of it
-        node = self.graph.create_node(op, target, *given)
-        node.meta |= {"shape": None} if several else {}
+        node = self._holds(self._graph.create_node(op, target, *given), module=module)
         for number, tensor in new.items():
-            one = self.graph.call_function(operator.getitem, (node, number)) if several else node
-            one.meta["shape"] = tuple(tensor.shape)
-            self._nodes[self._value(tensor)] = one
+            one = self._graph.call_function(operator.getitem, (node, number)) if several else node
+            self._holds(one, tensor, None if several else module)
+
+    def _holds(self, node: fx.Node, tensor: Tensor | None = None, module: nn.Module | None = None) -> fx.Node:
+        """The node, from now on that of a tensor."""
+        node.meta |= {"module": module, "shape": None if tensor is None else tuple(tensor.shape)}
+        if tensor is not None:
+            self._nodes[self._value(tensor)] = node
+        return node
 
 
 def _looks(function: Any) -> bool:
@@ -240,11 +218,11 @@ def companions(model: nn.Module, names: list[str], image: Tensor) -> dict[str, s
     Raises:
         UserError: for a batch norm behind several layers, whose filters have its scales in common.
     """
-    network, layers = record(model, image), [name.removesuffix(".weight") for name in names]
+    layers = [name.removesuffix(".weight") for name in names]
     behind: dict[str, set[str]] = {}
-    for node in network.graph.nodes:
-        for norm in network.norms(node) if node.target in layers else ():
-            if model.get_submodule(str(norm.target)).affine:
+    for node in record(model, image).nodes:
+        for norm in norms(node) if node.target in layers else ():
+            if norm.meta["module"].affine:
                 behind.setdefault(str(norm.target), set()).add(str(node.target))
     if shared := next((norm for norm, made in behind.items() if len(made) > 1), ""):
         listed = ", ".join(f"'{layer}'" for layer in sorted(behind[shared]))

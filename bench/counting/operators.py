@@ -122,7 +122,8 @@ def _parameter(value: Any, state: list[str]) -> str:
         if not operands:
             return ""
         value = operands[0]
-    return ["", *state][value.offset()]  # a trace is given the image, then the state
+    number: int = value.offset()
+    return ["", *state][number]  # a trace is given the image, then the state
 
 
 def _state_names(model: nn.Module) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from bench.counting.graph import Network, function_name, record
+from bench.counting.graph import keeps_zeros, name_of, record
 
 
 class UnthinnableError(Exception):
@@ -37,11 +37,11 @@ def thin(model: nn.Module, shape: tuple[int, int, int]) -> tuple[nn.Module, int]
     """
     copy = deepcopy(model).eval()
     like = next(copy.parameters())
-    network = record(copy, torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
+    recorded = record(copy, torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
     with torch.no_grad():
-        channels = _Channels(network)
+        channels = _Channels(recorded)
         removed = channels.removed()
-        graph = fx.GraphModule(copy, network.graph)
+        graph = fx.GraphModule(copy, recorded)
         _rewrite(graph, channels)
     graph.graph.lint()
     graph.recompile()
@@ -69,22 +69,18 @@ class Spread(nn.Module):
 class _Channels:
     """Which channels of each value are alive (not zero for every image), and which of them are kept."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.nodes = list(network.graph.nodes)
-        self.kinds = {node: _kind(network, node) for node in self.nodes}
+    def __init__(self, graph: fx.Graph) -> None:
+        self.nodes = list(graph.nodes)
+        self.kinds = {node: _kind(node) for node in self.nodes}
         targets = [node.target for node in self.nodes if self.kinds[node] in ("mix", "each", "norm")]
         if len(set(targets)) < len(targets):
             raise UnthinnableError("it uses a layer with weights twice")
-        self.reads = {node: _reads(self.module(node)) for node in self.nodes if self.kinds[node] in ("mix", "each")}
+        self.reads = {node: _reads(node.meta["module"]) for node in self.nodes if self.kinds[node] in ("mix", "each")}
         self.alive: dict[fx.Node, Tensor] = {}
         for node in self.nodes:
             self.alive[node] = self._living(node)
         self.kept = {node: torch.zeros_like(alive) for node, alive in self.alive.items()}
         self._choose()
-
-    def module(self, node: fx.Node) -> Any:
-        return self.network.module(node)
 
     def _living(self, node: fx.Node) -> Tensor:
         kind, before = self.kinds[node], [self.alive[source] for source in node.all_input_nodes]
@@ -95,11 +91,11 @@ class _Channels:
         if kind == "pad":
             return _shifted(before[0], node)
         if kind == "mix":
-            return self.reads[node][:, before[0]].any(1) | _nonzero(self.module(node).bias, _width(node))
+            return self.reads[node][:, before[0]].any(1) | _nonzero(node.meta["module"].bias, _width(node))
         if kind == "each":
-            return (before[0] & self.reads[node][:, 0]) | _nonzero(self.module(node).bias, _width(node))
+            return (before[0] & self.reads[node][:, 0]) | _nonzero(node.meta["module"].bias, _width(node))
         if kind == "norm":
-            norm = self.module(node)
+            norm = node.meta["module"]
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             constant: Tensor = norm.bias != norm.running_mean * scale
             varying: Tensor = (scale != 0).cpu() & before[0]
@@ -147,20 +143,20 @@ class _Channels:
                 kept |= self.kept[source]
 
 
-def _kind(network: Network, node: fx.Node) -> str:
+def _kind(node: fx.Node) -> str:
     """How a node treats channels; `UnthinnableError` if nobody has decided."""
     if node.op in ("placeholder", "output"):
         return node.op
-    module = network.module(node)
-    if network.keeps_zeros(node):
+    module = node.meta["module"]
+    if keeps_zeros(node):
         slopes = [] if module is None else list(module.parameters())
-        found = "pass" if all(slope.numel() == 1 for slope in slopes) else ""  # none is taken from several so far
+        kind = "pass" if all(slope.numel() == 1 for slope in slopes) else ""  # none is taken from several so far
     else:
-        found = _kind_of_function(node) if module is None else _kind_of_layer(module, node)
-    if not found or (found == "pass" and _width(node) != _width(node.all_input_nodes[0])):
-        what = function_name(node) if module is None else type(module).__name__
+        kind = _kind_of_function(node) if module is None else _kind_of_layer(module, node)
+    if not kind or (kind == "pass" and _width(node) != _width(node.all_input_nodes[0])):
+        what = name_of(node) if module is None else type(module).__name__
         raise UnthinnableError(f"channels can't be followed through '{what}'")
-    return found
+    return kind
 
 
 def _kind_of_layer(module: nn.Module, node: fx.Node) -> str:
@@ -176,7 +172,7 @@ def _kind_of_layer(module: nn.Module, node: fx.Node) -> str:
 
 
 def _kind_of_function(node: fx.Node) -> str:
-    name, sources = function_name(node), node.all_input_nodes
+    name, sources = name_of(node), node.all_input_nodes
     if name in ("add", "iadd"):
         return "sum" if [_shape(source) for source in sources] == [_shape(node)] * 2 else ""
     if name == "pad":
@@ -235,7 +231,7 @@ def _rewrite(graph: fx.GraphModule, channels: _Channels) -> None:
     for node in sorted(channels.nodes, key=lambda node: channels.kinds[node] == "pad"):
         kind, kept, sources = channels.kinds[node], channels.kept[node], node.all_input_nodes
         if kind in ("mix", "each", "norm"):
-            _shrink(channels.module(node), kind, kept, channels.kept[sources[0]])
+            _shrink(node.meta["module"], kind, kept, channels.kept[sources[0]])
         elif kind == "sum":
             for source in sources:
                 if not torch.equal(channels.kept[source], kept):

@@ -35,12 +35,12 @@ def fingerprint(arrays: dict[str, np.ndarray], fields: Iterable[str] = FIELDS) -
     """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of some arrays, in order."""
     import numpy as np
 
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name in fields:
         array = arrays[name]
-        found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
-    return found.hexdigest()
+        sha256.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        sha256.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    return sha256.hexdigest()
 
 
 def file_of(name: str, folder: Path) -> Path:
@@ -87,8 +87,8 @@ def _problem(images: Images, expected: DataInfo) -> str:
     for part, count in (("train", expected.train_images), ("test", expected.test_images)):
         x, y = getattr(images, f"{part}_x"), getattr(images, f"{part}_y")
         if x.dtype != torch.uint8 or tuple(x.shape) != (count, *shape):
-            found = f"{str(x.dtype).removeprefix('torch.')} {'x'.join(map(str, x.shape))}"
-            return f"{part}_x is {found} instead of uint8 {'x'.join(map(str, (count, *shape)))}"
+            there = f"{str(x.dtype).removeprefix('torch.')} {'x'.join(map(str, x.shape))}"
+            return f"{part}_x is {there} instead of uint8 {'x'.join(map(str, (count, *shape)))}"
         if y.dtype != torch.int64 or tuple(y.shape) != (count,):
             return f"{part}_y is not {count} labels of type int64"
         low, high = map(int, y.aminmax())

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules import activation
 from torch.nn.modules.dropout import _DropoutNd
 
-from bench.counting.graph import POINTWISE, POOLINGS, companions, record
+from bench.counting.graph import POINTWISE, POOLINGS, companions, name_of, record
 from bench.counting.thinning import UnthinnableError, thin
 from bench.effective import effective_masks
 from bench.gating import layers
@@ -34,8 +34,7 @@ class Net(nn.Module):
 
 
 def recorded(net: nn.Module) -> list[str]:
-    network = record(net, IMAGE)
-    return [network.name(node) for node in network.graph.nodes if node.op not in ("placeholder", "output")]
+    return [name_of(node) for node in record(net, IMAGE).nodes if node.op not in ("placeholder", "output")]
 
 
 # -- what keeps zeros ------------------------------------------------------------------------------------------------
@@ -90,9 +89,9 @@ def test_a_value_is_another_one_after_a_change_in_place() -> None:
         y += x
         return self.relu(y)
 
-    network = record(Net(steps, conv=nn.Conv2d(2, 2, 1), relu=nn.ReLU(inplace=True)), IMAGE)
-    conv, add, relu = (node for node in network.graph.nodes if node.op.startswith("call"))
-    assert (list(conv.users), list(add.users), network.name(add)) == ([add], [relu], "add")
+    graph = record(Net(steps, conv=nn.Conv2d(2, 2, 1), relu=nn.ReLU(inplace=True)), IMAGE)
+    conv, add, relu = (node for node in graph.nodes if node.op.startswith("call"))
+    assert (list(conv.users), list(add.users), name_of(add)) == ([add], [relu], "add")
 
 
 def test_hooks_of_others_are_a_part_of_their_layer_and_the_network_is_left_as_it_was() -> None:
