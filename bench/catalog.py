@@ -26,8 +26,8 @@ def files() -> dict[str, Path]:
 
     Of files of one name that in the first folder counts, as for Python's imports.
     """
-    found = [file for folder in reversed(methods.__path__) for file in Path(folder).glob("*.py")]
-    return {file.stem: file for file in sorted(found, key=lambda file: file.stem) if not file.stem.startswith("_")}
+    candidates = [file for folder in reversed(methods.__path__) for file in Path(folder).glob("*.py")]
+    return {file.stem: file for file in sorted(candidates, key=lambda file: file.stem) if not file.stem.startswith("_")}
 
 
 def names() -> list[str]:
@@ -39,10 +39,10 @@ def file_of(name: str) -> Path:
     """The file that defines a method. Raises `UserError` if there is none."""
     # Asked for every run of a grid, so it looks for the one file instead of listing all.
     places = (Path(folder, f"{name}.py") for folder in methods.__path__)
-    found = next((file for file in places if file.stem == name and file.exists()), None)
-    if found is None or name.startswith("_"):
+    own = next((file for file in places if file.stem == name and file.exists()), None)
+    if own is None or name.startswith("_"):
         raise UserError(f"there is no method '{name}' in methods/; {hint(name, names())}")
-    return found
+    return own
 
 
 def sources(name: str) -> list[Path]:
@@ -69,13 +69,13 @@ def _package() -> identity.Package:
 
 def problems() -> dict[str, str]:
     """For every method file that cannot be used, one line that says why."""
-    found = {}
+    broken = {}
     for name in names():
         try:
             create(name, {})
         except UserError as error:
-            found[name] = str(error)
-    return found
+            broken[name] = str(error)
+    return broken
 
 
 @cache
@@ -88,21 +88,21 @@ def method_class(name: str) -> type[Method]:
         raise
     except (Exception, SystemExit) as error:  # whatever a user's file raises must not take the others down
         raise UserError(f"methods/{name}.py cannot be loaded: {_where(error, name)}") from None
-    found = [
+    classes = [
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
-    if len(found) > 1:
-        found = [value for value in found if value.__name__.lower() == name.replace("_", "")]
-    if len(found) != 1:
+    if len(classes) > 1:
+        classes = [value for value in classes if value.__name__.lower() == name.replace("_", "")]
+    if len(classes) != 1:
         raise UserError(f"methods/{name}.py must define exactly one subclass of Method named like the file.")
     try:
-        bounds.stated(found[0])
-        reported.stated(found[0])
+        bounds.stated(classes[0])
+        reported.stated(classes[0])
     except UserError as error:
         raise UserError(f"methods/{name}.py cannot be used: {error}") from None
-    return found[0]
+    return classes[0]
 
 
 def ask(name: str, question: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from bench.base import distributed
 from bench.base.determinism import autocast
 from bench.base.modes import no_trace
+from bench.counting.graph import companions
 from bench.data.batches import Batch, Batches, split
 from bench.errors import UserError
 from bench.losses import loss_of
@@ -22,7 +23,7 @@ from bench.recipe import Recipe
 from bench.recipe.phase import Phase
 from bench.schedule import Timeline
 from bench.seeds import generator
-from bench.structure import Filters, check_filters, companions
+from bench.structure import Filters, check_filters
 from bench.tensors import NamedTensors
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -190,9 +191,9 @@ class Run:
             for images, labels in self._scoring(numbers, per_class, parts):
                 masked = self.weights * self.masks
                 point = NamedTensors((name, weight.requires_grad_()) for name, weight in masked.items())
-                found, count = distributed.joined(derivative(point, images, labels), len(images))
+                means, count = distributed.joined(derivative(point, images, labels), len(images))
                 self.scoring_passes += passes * count
-                total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+                total = [a + b for a, b in zip(total, means, strict=True)] if total else means
         seen = len(numbers) * parts
         return NamedTensors((name, value / seen) for name, value in zip(self.weights, total, strict=True))
 

@@ -18,19 +18,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.activation import GELU, SiLU
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
-from torch.nn.modules.dropout import _DropoutNd
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-TRANSPARENT = (
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.Hardswish, nn.Tanh, GELU, SiLU),
-    *(_BatchNorm, _DropoutNd),
-)
-"""Modules that let each channel through: replaced by the identity."""
+from bench.counting.graph import LAYERS, POINTWISE
 
-_SUMS = "convolution addmm mm add add_ mean sum avg_pool2d _adaptive_avg_pool2d relu relu_ gt"
+_SUMS = "convolution addmm mm add add_ mean sum avg_pool2d _adaptive_avg_pool2d gt"
 _MOVES = "t transpose permute view _unsafe_view clone detach slice split cat constant_pad_nd _to_copy"
 
 OPERATORS = frozenset([*_SUMS.split(), *_MOVES.split()])
@@ -59,7 +53,7 @@ def effective_masks(
     image = torch.ones(1, *shape, dtype=torch.float64)
     try:
         weights = _as_paths(copy, masks)
-        with torch.enable_grad(), _Watch():  # type: ignore[no-untyped-call]
+        with torch.enable_grad(), _Transparent(), _Watch():  # type: ignore[no-untyped-call]
             paths = copy(image).sum()
     except UndefinedError:
         return None
@@ -85,7 +79,7 @@ def _as_paths(model: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, nn.Par
     _replace(model)
     weights = {}
     for path, module in model.named_modules():
-        if isinstance(module, _ConvNd | nn.Linear):
+        if isinstance(module, LAYERS):
             mask = masks.get(f"{path}.weight", torch.ones(()))
             kept = (mask != 0).to("cpu", torch.float64).expand_as(module.weight)
             weights[f"{path}.weight"] = module.weight = nn.Parameter(kept.clone())
@@ -98,7 +92,7 @@ def _as_paths(model: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, nn.Par
 
 def _replace(module: nn.Module) -> None:
     for name, child in list(module._modules.items()):  # unlike `named_children`, also a module's second name
-        if isinstance(child, TRANSPARENT):
+        if isinstance(child, (*POINTWISE, _BatchNorm)):
             setattr(module, name, nn.Identity())
         elif isinstance(child, nn.MaxPool2d):
             setattr(module, name, _average(child))
@@ -129,6 +123,17 @@ class _Positive(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return (gradient > 0).to(gradient.dtype)
+
+
+class _Transparent(TorchFunctionMode):
+    """Activations that are functions let every channel through, as modules do."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "").strip("_") in POINTWISE.values():
+            return args[0] if args else (kwargs or {})["input"]
+        return func(*args, **(kwargs or {}))
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]

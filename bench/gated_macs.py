@@ -10,6 +10,7 @@ which channels can carry a signal at all, given the masks, by sending ones throu
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -31,22 +32,22 @@ def measure(run: Run, batches: Iterable[Tensor]) -> dict[str, float]:
     """
     gates = gates_of(run)
     images, sums = 0, torch.zeros(4, dtype=torch.float64)
-    found: list[Layer] = []
+    network_layers: list[Layer] = []
     with evaluating(run.model), torch.no_grad():
         for batch in batches:
-            found = found or layers(run.model, batch[:1])
+            network_layers = network_layers or layers(run.model, batch[:1])
             with autocast(run.recipe, run.device):
                 run.forward(batch)
-            counted = [paper(found, gates), strict(run.model, found, gates, batch), *_kept(gates)]
+            counted = [paper(network_layers, gates), strict(run.model, network_layers, gates, batch), *_kept(gates)]
             sums += torch.stack([values.sum() for values in counted]).cpu()
             images += len(batch)
     printed, exact, kept, empty = (float(value) / images for value in sums)
-    dense, overhead = sum(layer.macs for layer in found), sum(map(_predictor, gates))
+    dense, overhead = sum(layer.macs for layer in network_layers), sum(map(_predictor, gates))
     return {
         "macs_dense": float(dense),
         "flops_paper": printed,
         "flops_strict": exact,
-        "reduction_paper": 100 * (1 - printed / paper_dense(found)),
+        "reduction_paper": 100 * (1 - printed / paper_dense(network_layers)),
         "reduction_strict": 100 * (1 - exact / dense),
         "predictors": 100 * overhead / dense,
         "filters_kept": 100 * kept,
@@ -65,10 +66,10 @@ def _kept(gates: list[Gate]) -> tuple[Tensor, Tensor]:
     return torch.cat(masks, 1).mean(1), empty.mean(0)
 
 
-def paper(found: list[Layer], gates: list[Gate]) -> Tensor:
+def paper(network_layers: list[Layer], gates: list[Gate]) -> Tensor:
     """FTWT's formula at the gates' last masks, by image: of gated convolutions alone, each fed by the one before."""
     masks = {gate.layer.name: gate.mask.double() for gate in gates}
-    gated = [layer for layer in found if layer.name in masks]
+    gated = [layer for layer in network_layers if layer.name in masks]
     active = torch.full_like(masks[gated[0].name][:, 0], gated[0].inputs)
     total = torch.zeros_like(active)
     for layer in gated:
@@ -77,18 +78,18 @@ def paper(found: list[Layer], gates: list[Gate]) -> Tensor:
     return total
 
 
-def paper_dense(found: list[Layer]) -> int:
+def paper_dense(network_layers: list[Layer]) -> int:
     """The dense multiply-adds that FTWT's code divides by: with the classifier, and the additions of biases."""
-    biases = sum(layer.outputs * layer.positions for layer in found if layer.bias and layer.convolution)
-    return biases + sum(layer.macs for layer in found)
+    biases = sum(layer.outputs * layer.positions for layer in network_layers if layer.bias and layer.convolution)
+    return biases + sum(layer.macs for layer in network_layers)
 
 
-def strict(model: nn.Module, found: list[Layer], gates: list[Gate], images: Tensor) -> Tensor:
+def strict(model: nn.Module, network_layers: list[Layer], gates: list[Gate], images: Tensor) -> Tensor:
     """All multiply-adds of unmasked filters on channels that may carry a signal, and of the rest, by image."""
-    masks, signals = {gate.layer.name: gate.mask for gate in gates}, _signals(model, found, gates, images)
-    fixed = sum(map(_predictor, gates)) + sum(layer.macs for layer in found if not layer.convolution)
+    masks, signals = {gate.layer.name: gate.mask for gate in gates}, _signals(model, network_layers, gates, images)
+    fixed = sum(map(_predictor, gates)) + sum(layer.macs for layer in network_layers if not layer.convolution)
     total = torch.full((len(images),), float(fixed), dtype=torch.float64, device=images.device)
-    for layer in found:
+    for layer in network_layers:
         if layer.convolution:
             everything = torch.ones(len(images), layer.outputs, device=images.device)
             inputs = _by_group(signals[layer.name], layer.groups)
@@ -102,7 +103,7 @@ def _by_group(channels: Tensor, groups: int) -> Tensor:
     return channels.double().view(len(channels), groups, -1).sum(2)
 
 
-def _signals(model: nn.Module, found: list[Layer], gates: list[Gate], images: Tensor) -> dict[str, Tensor]:
+def _signals(model: nn.Module, network_layers: list[Layer], gates: list[Gate], images: Tensor) -> dict[str, Tensor]:
     """Which input channels of each convolution may differ from 0, (images, channels), at the gates' last masks.
 
     Ones take the way of the signal: a convolution makes ones of anything, normalisation does nothing, gates repeat
@@ -118,15 +119,11 @@ def _signals(model: nn.Module, found: list[Layer], gates: list[Gate], images: Te
         return hook
 
     modules = dict(model.named_modules())
-    hooks = [(modules[layer.name], ones(layer.name)) for layer in found if layer.convolution]
+    hooks = [(modules[layer.name], ones(layer.name)) for layer in network_layers if layer.convolution]
     norms = [module for module in modules.values() if isinstance(module, nn.BatchNorm2d)]
     hooks += [(module, lambda _module, inputs, _output: inputs[0]) for module in norms]
-    # In front of the gates' own hooks, whose masks must stay.
-    handles = [module.register_forward_hook(hook, prepend=True) for module, hook in hooks]
-    try:
-        with in_mode(gates, "replay"):
-            model(torch.ones_like(images))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as attached, in_mode(gates, "replay"):
+        for module, hook in hooks:  # in front of the gates' own, whose masks must stay
+            attached.enter_context(module.register_forward_hook(hook, prepend=True))
+        model(torch.ones_like(images))
     return seen

@@ -1,8 +1,8 @@
 """Decisions per input: which filters of a convolution are computed for this image, and what that saves.
 
 A `Gate` sits behind a convolution and its batch norm. It sees the convolution's input before the convolution runs, and
-then the normalised output, of which it lets some filters through. The units to gate are found by running an image
-through the network, so that no architecture has to be known by name.
+then the normalised output, of which it lets some filters through. The units to gate are found in the network's graph
+(`bench.counting.graph`), so that no architecture has to be known by name.
 What gates save is counted in `bench.gated_macs`.
 """
 
@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.activation import GELU, SiLU
-from torch.nn.modules.conv import _ConvNd
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor, fx, nn
 
-from bench.base.modes import evaluating
 from bench.context import Run
+from bench.counting.graph import LAYERS, activation_of, keeps_zeros, name_of, norms, record
 from bench.errors import UserError
 
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.Hardswish, nn.Tanh, GELU, SiLU)
-"""Activations that map 0 to 0: a filter that is masked in front of them is masked behind them."""
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,9 @@ class Layer:
         taps: weights per input and output channel: kernel height × width.
         positions: at which it is evaluated per image: output height × width.
         bias: whether it has one.
-        norm: name of the batch norm that reads its output; "" if none does.
-        activation: name of the activation that reads the batch norm's output; "" if none does.
+        norm: name of the batch norm of its output; "" if it has none.
+        activation: name of the activation that reads the batch norm's output, a module or a function; "" if none does.
+        activate: that activation, or what changes nothing.
         projection: a convolution on a shortcut: it reads what an earlier one reads, and no activation follows.
     """
 
@@ -54,6 +53,7 @@ class Layer:
     convolution: bool = True
     norm: str = ""
     activation: str = ""
+    activate: Callable[[Tensor], Tensor] = field(default=_unchanged, repr=False, compare=False)
     projection: bool = False
 
     @property
@@ -73,83 +73,49 @@ def layers(model: nn.Module, image: Tensor) -> list[Layer]:
     The model is left as it was. Raises `UserError` for convolutions of other dimensions than two, and for layers that
     are passed several times.
     """
-    trace = _Trace()
-    handles = [handle for name, module in model.named_modules() if name for handle in trace.follow(name, module)]
-    try:
-        with evaluating(model), torch.no_grad():
-            model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return trace.layers()
+    read: set[fx.Node] = set()  # values that a layer reads, perhaps after a pooling
+    by_name: dict[str, Layer] = {}
+    for node in record(model, image).nodes:
+        source, module, name = node.all_input_nodes[:1], node.meta["module"], str(node.target)
+        if isinstance(module, nn.Conv2d | nn.Linear) and name not in by_name:
+            norm = next((each for each in norms(node) if isinstance(each.meta["module"], nn.BatchNorm2d)), None)
+            active = activation_of(norm) if norm else None
+            by_name[name] = Layer(
+                name,
+                **_facts(module, node.meta["shape"]),
+                norm=str(norm.target) if norm else "",
+                activation=name_of(active) if active else "",
+                activate=_called(active) if active else _unchanged,
+                projection=active is None and not read.isdisjoint(source),
+            )
+            read.update(source)
+        elif isinstance(module, LAYERS):
+            wrong = f"it passes '{name}' several times" if name in by_name else f"'{name}' is a {type(module).__name__}"
+            raise UserError(f"gates want two-dimensional convolutions that an image passes once, and {wrong}.")
+        elif keeps_zeros(node) and not read.isdisjoint(source):
+            read.add(node)
+    return list(by_name.values())
 
 
-Value = tuple[int, int]
-"""A tensor as it is at one moment: its id, and how often it was changed in place."""
+def _called(node: fx.Node) -> Callable[[Tensor], Tensor]:
+    """What a node does to a value, without the value."""
+    if (module := node.meta["module"]) is not None:
+        return module  # type: ignore[no-any-return]
+    return lambda value: node.target(value, *node.args[1:], **node.kwargs)  # type: ignore[operator]
 
 
-class _Trace:
-    """Follows values from module to module. What happens between modules (a sum, say) makes another value."""
-
-    def __init__(self) -> None:
-        self.facts: dict[str, dict[str, Any]] = {}
-        self.made: dict[Value, str] = {}  # by a convolution or linear layer
-        self.normed: dict[Value, str] = {}  # the same, and then normalised
-        self.read: set[Value] = set()  # by a convolution, perhaps after a pooling
-        self.read_again: set[str] = set()
-        self.reads: dict[str, Value] = {}
-        self.alive: list[Tensor] = []  # ids are only unique among living tensors
-
-    def follow(self, name: str, module: nn.Module) -> tuple[RemovableHandle, RemovableHandle]:
-        def before(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            self.reads[name] = self._value(inputs[0])
-
-        def after(_module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
-            self._look(name, module, self.reads[name], output)
-
-        return module.register_forward_pre_hook(before), module.register_forward_hook(after)
-
-    def _value(self, tensor: Tensor) -> Value:
-        self.alive.append(tensor)
-        return id(tensor), tensor._version
-
-    def _look(self, name: str, module: nn.Module, source: Value, output: Tensor) -> None:
-        other = isinstance(module, _ConvNd) and not isinstance(module, nn.Conv2d)
-        if other or name in self.facts:
-            found = f"'{name}' is a {type(module).__name__}" if other else f"it passes '{name}' several times"
-            raise UserError(f"gates want two-dimensional convolutions that an image passes once, and {found}.")
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            self.facts[name] = _facts(module, output)
-            self.read_again.update([name] if source in self.read else [])
-            self.read.add(source)
-            self.made[self._value(output)] = name
-        elif isinstance(module, nn.BatchNorm2d) and source in self.made:
-            self.facts[self.made[source]]["norm"] = name
-            self.normed[self._value(output)] = self.made[source]
-        elif isinstance(module, ACTIVATIONS) and source in self.normed:
-            self.facts[self.normed[source]].setdefault("activation", name)
-        elif source in self.read and not list(module.children()):
-            self.read.add(self._value(output))
-
-    def layers(self) -> list[Layer]:
-        shortcuts = {name for name in self.read_again if "activation" not in self.facts[name]}
-        return [Layer(name=name, projection=name in shortcuts, **facts) for name, facts in self.facts.items()]
-
-
-def _facts(module: nn.Conv2d | nn.Linear, output: Tensor) -> dict[str, Any]:
-    bias = module.bias is not None
+def _facts(module: nn.Conv2d | nn.Linear, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What a layer says of itself, and `shape` of its output."""
     if isinstance(module, nn.Linear):
-        outputs = module.out_features
-        tokens = output.numel() // outputs
-        shape = {"inputs": module.in_features, "outputs": outputs, "positions": tokens}
-        return shape | {"bias": bias, "convolution": False}
+        sizes = {"inputs": module.in_features, "outputs": module.out_features, "convolution": False}
+        return sizes | {"bias": module.bias is not None, "positions": prod(shape) // module.out_features}
     return {
         "inputs": module.in_channels,
         "outputs": module.out_channels,
         "groups": module.groups,
         "taps": prod(module.kernel_size),
-        "positions": prod(output.shape[2:]),
-        "bias": bias,
+        "positions": prod(shape[2:]),
+        "bias": module.bias is not None,
     }
 
 
@@ -205,9 +171,8 @@ class Gate(nn.Module):
 
     def attach(self, model: nn.Module, place: str) -> None:
         """Look at the convolution's input, and change the output of the module called `place`."""
-        if place == self.layer.norm and self.layer.activation:
-            following = model.get_submodule(self.layer.activation)
-            self.activate = lambda x: following(_at_least_single(x).clone())  # it may work in place
+        if place == self.layer.norm:
+            self.activate = lambda x: self.layer.activate(_at_least_single(x).clone())  # it may work in place
 
         # Functions rather than methods: a copy of the model then refers to this gate and does not copy it.
         def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -83,24 +83,24 @@ def _value(expected: Any, value: Any, name: str, path: str, interval: bounds.Int
         first = dataclasses.fields(expected)[0].name
         raise UserError(f"{label} is set field by field, as in {name}[{path}.{first}={shown(value)[:40]}].")
     try:
-        found = _read(expected, value)
+        read = _read(expected, value)
     except ValidationError as error:
         raise UserError(f"{label} has to be {wanted(error.errors())}, not {shown(value)}.") from None
-    if interval is not None and bounds.outside(found, interval):
+    if interval is not None and bounds.outside(read, interval):
         raise UserError(f"{label} has to be {interval}, not {shown(value)}.")
-    if not all(map(_sane, found if isinstance(found, tuple | list) else (found,))):
+    if not all(map(_sane, read if isinstance(read, tuple | list) else (read,))):
         raise UserError(f"{label}: {shown(value)} is no number to count or train with; the largest is {LARGEST:g}.")
-    return found
+    return read
 
 
 def _read(expected: Any, value: Any) -> Any:
     """A value as its type: no truth value is a number, and no text but that of one; a list may become a tuple."""
     reader = TypeAdapter(expected)
     try:
-        found = reader.validate_json(json.dumps(value), strict=True)
-        if isinstance(value, bool) and not isinstance(found, bool):  # true equals 1 among a literal's words
+        as_written = reader.validate_json(json.dumps(value), strict=True)
+        if isinstance(value, bool) and not isinstance(as_written, bool):  # true equals 1 among a literal's words
             return reader.validate_json(f'"{value}"', strict=True)
-        return found
+        return as_written
     except ValidationError:
         if (number := _number(value)) == value and type(number) is type(value):
             raise
@@ -137,4 +137,4 @@ def _choice(base: type, value: Any, name: str, path: str) -> Any:
 
 def _subclasses(base: type) -> list[type]:
     below: list[type] = base.__subclasses__()
-    return [base, *(found for cls in below for found in _subclasses(cls))]
+    return [base, *(each for cls in below for each in _subclasses(cls))]

@@ -65,8 +65,7 @@ class Masks(NamedTensors):
         if isinstance(self._structure, NM):
             self._keep_nm(saliency, self._structure)
             return
-        shapes = {name: tuple(mask.shape) for name, mask in self.items()}
-        units = {name: self._structure.units(shape) for name, shape in shapes.items()}
+        shapes, units = self._shapes(), self._units()
         self.groups = self._allocation.groups(shapes, units, sparsity)
         if allocation is not None:
             self.groups = _of_total(allocation.groups(shapes, units, sparsity), self.groups, units)
@@ -147,18 +146,20 @@ class Masks(NamedTensors):
 
     def deviation(self, sparsity: float) -> tuple[int, str]:
         """By how many units the group that misses its target most does so, and its name."""
-        shapes = {name: tuple(mask.shape) for name, mask in self.items()}
-        units = {name: self._structure.units(shape) for name, shape in shapes.items()}
-        groups = self._allocation.groups(shapes, units, sparsity)
+        units = self._units()
         if isinstance(self._structure, NM):
             ratio = self._structure.n / self._structure.m
-            groups = [Group((name,), round(units[name] * ratio)) for name in shapes]
-        kept = [sum(self._units_kept(name) for name in group.names) for group in groups]
-        return max((abs(count - group.keep), _named(group)) for count, group in zip(kept, groups, strict=True))
+            groups = [Group((name,), round(count * ratio)) for name, count in units.items()]
+        else:
+            groups = self._allocation.groups(self._shapes(), units, sparsity)
+        kept = {name: count * units[name] // self[name].numel() for name, count in self.kept().items()}
+        return max((abs(sum(kept[name] for name in group.names) - group.keep), _named(group)) for group in groups)
 
-    def _units_kept(self, name: str) -> int:
-        mask = self[name]
-        return int(mask.count_nonzero()) * self._structure.units(tuple(mask.shape)) // mask.numel()
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(mask.shape) for name, mask in self.items()}
+
+    def _units(self) -> dict[str, int]:
+        return {name: self._structure.units(shape) for name, shape in self._shapes().items()}
 
     def digest(self) -> str:
         """SHA-256 over all masks, for comparing two sets of them."""

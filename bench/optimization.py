@@ -136,10 +136,10 @@ def _only(groups: Sequence[dict[str, Any]], chosen: Callable[[nn.Parameter], boo
 
 
 def _not_decayed(module: nn.Module, settings: Optimizer) -> list[nn.Parameter]:
-    found = _biases(module) if "bias" in settings.decay_excludes else []
+    free = _biases(module) if "bias" in settings.decay_excludes else []
     if "norm" in settings.decay_excludes:
-        found += [p for part in module.modules() if isinstance(part, NORMS) for p in part.parameters(recurse=False)]
-    return found
+        free += [p for part in module.modules() if isinstance(part, NORMS) for p in part.parameters(recurse=False)]
+    return free
 
 
 def _biases(module: nn.Module) -> list[nn.Parameter]:

@@ -31,10 +31,10 @@ def save_state(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, s
 
 def saved_state(path: Path) -> dict[str, Tensor]:
     """Read back what `save_state` wrote, under the very names. Raises `UserError` if it is not whole any more."""
-    found = read(path)
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    state = read(path)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: the weights that were written there are not there any more.")
-    return found
+    return state
 
 
 def load_state(path: Path, key: str = "") -> dict[str, Tensor]:

@@ -11,12 +11,12 @@ from torch import nn
 
 from bench import archs
 from bench.counting.flops import dense_macs
+from bench.counting.graph import companions
 from bench.counting.thinning import thin
 from bench.latency import Timing
 from bench.latency.backends import Setting
 from bench.latency.timing import REPETITIONS, compare, machine
 from bench.recipe.prunable import layer_weights
-from bench.structure import companions
 
 SHAPE = (3, 32, 32)
 

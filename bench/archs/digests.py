@@ -27,8 +27,8 @@ def deviation(name: str) -> dict[str, str | None]:
         name: of ours or of timm's.
     """
     if name in archs.OWN:
-        found = own(name)
-        return {} if recorded().get(name) == found else {"network": found}
+        digest = own(name)
+        return {} if recorded().get(name) == digest else {"network": digest}
     version = packages.version("timm")
     return {} if version == TIMM else {"timm": version}
 

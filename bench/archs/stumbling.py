@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from bench.base.modes import evaluating
 
 
 def where(model: nn.Module, image: Tensor) -> str:
@@ -15,37 +19,31 @@ def where(model: nn.Module, image: Tensor) -> str:
     The network is run once in evaluation mode, and its mode is left as it was.
     """
     entered: list[tuple[str, nn.Module, str]] = []
-    handles = []
-    for name, module in model.named_modules():
 
-        def begins(module: nn.Module, inputs: tuple[Any, ...], name: str = name) -> None:
-            entered.append((name, module, _sizes(inputs)))
+    def begins(name: str, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        entered.append((name, module, _sizes(inputs)))
 
-        def ends(_module: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
-            entered.pop()
+    def ends(_module: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
+        entered.pop()
 
-        handles += [module.register_forward_pre_hook(begins), module.register_forward_hook(ends)]
-    training = {module: module.training for module in model.modules()}
-    try:
-        with torch.no_grad():
-            model.eval()(image)
-    except Exception:  # whatever a module says in torch's words or none
-        return _told(entered[-1], model) if entered else ""
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks, evaluating(model), torch.no_grad():
+        for name, module in model.named_modules():
+            hooks.enter_context(module.register_forward_pre_hook(partial(begins, name)))
+            hooks.enter_context(module.register_forward_hook(ends))
+        try:
+            model(image)
+        except Exception:  # whatever a module says in torch's words or none
+            return _told(entered[-1], model) if entered else ""
     return ""
 
 
 def while_built(error: BaseException) -> str:
     """The class of the innermost module that was being made when an exception arose; empty if none was."""
-    found = ""
+    innermost = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made = frame.f_locals.get("self")
-        found = type(made).__name__ if isinstance(made, nn.Module) else found
-    return found
+        innermost = type(made).__name__ if isinstance(made, nn.Module) else innermost
+    return innermost
 
 
 def _told(stuck: tuple[str, nn.Module, str], model: nn.Module) -> str:

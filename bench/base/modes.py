@@ -12,13 +12,14 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, then as it was."""
-    was_training = model.training
+    """The network in evaluation mode, then each of its modules in its own again."""
+    training = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, mode in training.items():
+            module.training = mode
 
 
 class no_trace:  # noqa: N801 - reads as a statement

@@ -12,8 +12,7 @@ Training is not involved: the network is traced once with a single image of zero
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +65,14 @@ def macs_for(model: nn.Module, info: DataInfo, architecture: str) -> dict[str, i
 
 def _read(path: Path) -> dict[str, int]:
     try:
-        found = json.loads(path.read_bytes())
+        by_tensor = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(type(macs) is int and 0 <= macs < 2**53 for macs in found.values()):
+        by_tensor = None
+    if not isinstance(by_tensor, dict) or not all(
+        type(macs) is int and 0 <= macs < 2**53 for macs in by_tensor.values()
+    ):
         raise UserError(f"{path} is damaged: it is not a list of multiply-adds by tensor; delete it and count again.")
-    return found
+    return by_tensor
 
 
 def dense_macs(model: nn.Module, shape: tuple[int, int, int], architecture: str = "") -> dict[str, int]:
@@ -93,20 +94,22 @@ def dense_macs(model: nn.Module, shape: tuple[int, int, int], architecture: str 
     import torch
     from fvcore.nn.jit_analysis import JitModelAnalysis
 
+    from bench.base.modes import evaluating
+
     name = architecture or type(model).__name__
     like = next(model.parameters())
     image = torch.zeros(1, *shape, device=like.device, dtype=like.dtype)
     analysis = JitModelAnalysis(model, (image,)).set_op_handle(**dict.fromkeys(UNCOUNTED), **counters(model))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     try:
-        with _evaluating(model):
-            found = analysis.by_operator()
+        with evaluating(model):
+            counted = analysis.by_operator()
         unknown = ", ".join(sorted(analysis.unsupported_ops()))
     except NotImplementedError as error:
         unknown = str(error)
     if unknown:
         raise UserError(f"architecture '{name}': nobody has decided how to count the operator {unknown}.")
-    return dict.fromkeys(layer_weights(model), 0) | {key: int(macs) for key, macs in found.items()}
+    return dict.fromkeys(layer_weights(model), 0) | {key: int(macs) for key, macs in counted.items()}
 
 
 def sparse_macs(dense: Mapping[str, int], kept: Mapping[str, float]) -> dict[str, float]:
@@ -126,20 +129,9 @@ def positions(model: nn.Module, dense: Mapping[str, int]) -> dict[str, int]:
 
     Raises `UserError` if `dense` was not counted for this network.
     """
-    found = {}
+    uses = {}
     for name, weight in layer_weights(model).items():
-        found[name], remainder = divmod(dense.get(name, -1), weight.numel())
-        if found[name] < 0 or remainder:
+        uses[name], remainder = divmod(dense.get(name, -1), weight.numel())
+        if uses[name] < 0 or remainder:
             raise UserError(f"the MACs counted for '{name}' are not those of this {type(model).__name__}; count again.")
-    return found
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    return uses

@@ -122,7 +122,7 @@ def _parameter(value: Any, state: list[str]) -> str:
         if not operands:
             return ""
         value = operands[0]
-    number = [given.debugName() for given in value.node().outputs()].index(value.debugName())
+    number: int = value.offset()
     return ["", *state][number]  # a trace is given the image, then the state
 
 

@@ -2,8 +2,8 @@
 
 A filter of zeros, with its bias and its batch norm's scale and shift, makes a channel that is zero for every image.
 Such a channel goes, and so does one that nobody reads, from the layer that makes it and from all that read it. The
-network is followed as a graph (torch.fx), so a residual sum is no obstacle: filters in front of it go even though the
-other summand has the channel, and what is left is put in its place by one gather.
+network is followed as a graph (`bench.counting.graph`), so a residual sum is no obstacle: filters in front of it go
+even though the other summand has the channel, and what is left is put in its place by one gather.
 
 Not by Torch-Pruning (1.6.1 was tried): it removes a channel only from all summands of a residual stream at once, where
 filter pruning leaves hardly any that is zero in all, and takes channel i of a shortcut that is padded with channels for
@@ -12,22 +12,13 @@ channel i of the sum. A channel that is constant without being zero stays: behin
 
 from __future__ import annotations
 
-import operator
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
-from torch.nn.modules.activation import GELU, SiLU
 
-POINTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.Hardswish, nn.Tanh, GELU, SiLU, nn.Identity, nn.Dropout)
-"""Modules that work on each channel alone and make zeros of zeros."""
-
-POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-
-FUNCTIONS = frozenset(["relu", "relu_", "relu6", "dropout", "avg_pool2d", "max_pool2d", "adaptive_avg_pool2d"])
-"""Functions and tensor methods that do so."""
+from bench.counting.graph import keeps_zeros, name_of, record
 
 
 class UnthinnableError(Exception):
@@ -45,16 +36,12 @@ def thin(model: nn.Module, shape: tuple[int, int, int]) -> tuple[nn.Module, int]
         UnthinnableError: if channels can't be followed through something in the network.
     """
     copy = deepcopy(model).eval()
-    try:
-        graph = fx.symbolic_trace(copy)
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        raise UnthinnableError(f"its forward pass depends on values ({type(error).__name__})") from error
-    graph.graph.eliminate_dead_code()
     like = next(copy.parameters())
+    recorded = record(copy, torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
     with torch.no_grad():
-        ShapeProp(graph).propagate(torch.zeros(1, *shape, device=like.device, dtype=like.dtype))
-        channels = _Channels(graph)
+        channels = _Channels(recorded)
         removed = channels.removed()
+        graph = fx.GraphModule(copy, recorded)
         _rewrite(graph, channels)
     graph.graph.lint()
     graph.recompile()
@@ -82,42 +69,18 @@ class Spread(nn.Module):
 class _Channels:
     """Which channels of each value are alive (not zero for every image), and which of them are kept."""
 
-    def __init__(self, graph: fx.GraphModule) -> None:
-        self.modules = dict(graph.named_modules())
-        self.nodes = list(graph.graph.nodes)
-        self.kinds = {node: self._kind(node) for node in self.nodes}
+    def __init__(self, graph: fx.Graph) -> None:
+        self.nodes = list(graph.nodes)
+        self.kinds = {node: _kind(node) for node in self.nodes}
         targets = [node.target for node in self.nodes if self.kinds[node] in ("mix", "each", "norm")]
         if len(set(targets)) < len(targets):
             raise UnthinnableError("it uses a layer with weights twice")
-        self.reads = {node: _reads(self.module(node)) for node in self.nodes if self.kinds[node] in ("mix", "each")}
+        self.reads = {node: _reads(node.meta["module"]) for node in self.nodes if self.kinds[node] in ("mix", "each")}
         self.alive: dict[fx.Node, Tensor] = {}
         for node in self.nodes:
             self.alive[node] = self._living(node)
         self.kept = {node: torch.zeros_like(alive) for node, alive in self.alive.items()}
         self._choose()
-
-    def module(self, node: fx.Node) -> Any:
-        return self.modules[str(node.target)]
-
-    def _kind(self, node: fx.Node) -> str:
-        """How a node treats channels; `UnthinnableError` if nobody has decided."""
-        if node.op in ("placeholder", "output"):
-            return node.op
-        found = self._kind_of_module(node) if node.op == "call_module" else _kind_of_function(node)
-        if not found or (found == "pass" and _width(node) != _width(node.all_input_nodes[0])):
-            what = type(self.module(node)).__name__ if node.op == "call_module" else _name(node)
-            raise UnthinnableError(f"channels can't be followed through '{what}'")
-        return found
-
-    def _kind_of_module(self, node: fx.Node) -> str:
-        module = self.module(node)
-        if isinstance(module, nn.Conv2d) and module.groups > 1:
-            return "each" if module.groups == module.in_channels == module.out_channels else ""
-        if isinstance(module, nn.Conv2d) or (isinstance(module, nn.Linear) and len(_shape(node)) == 2):
-            return "mix"
-        if isinstance(module, nn.BatchNorm2d):
-            return "norm" if module.affine and module.track_running_stats else ""
-        return "pass" if isinstance(module, (*POINTWISE, *POOLINGS, nn.Flatten)) else ""
 
     def _living(self, node: fx.Node) -> Tensor:
         kind, before = self.kinds[node], [self.alive[source] for source in node.all_input_nodes]
@@ -128,11 +91,11 @@ class _Channels:
         if kind == "pad":
             return _shifted(before[0], node)
         if kind == "mix":
-            return self.reads[node][:, before[0]].any(1) | _nonzero(self.module(node).bias, _width(node))
+            return self.reads[node][:, before[0]].any(1) | _nonzero(node.meta["module"].bias, _width(node))
         if kind == "each":
-            return (before[0] & self.reads[node][:, 0]) | _nonzero(self.module(node).bias, _width(node))
+            return (before[0] & self.reads[node][:, 0]) | _nonzero(node.meta["module"].bias, _width(node))
         if kind == "norm":
-            norm = self.module(node)
+            norm = node.meta["module"]
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             constant: Tensor = norm.bias != norm.running_mean * scale
             varying: Tensor = (scale != 0).cpu() & before[0]
@@ -180,8 +143,36 @@ class _Channels:
                 kept |= self.kept[source]
 
 
+def _kind(node: fx.Node) -> str:
+    """How a node treats channels; `UnthinnableError` if nobody has decided."""
+    if node.op in ("placeholder", "output"):
+        return node.op
+    module = node.meta["module"]
+    if keeps_zeros(node):
+        slopes = [] if module is None else list(module.parameters())
+        kind = "pass" if all(slope.numel() == 1 for slope in slopes) else ""  # none is taken from several so far
+    else:
+        kind = _kind_of_function(node) if module is None else _kind_of_layer(module, node)
+    if not kind or (kind == "pass" and _width(node) != _width(node.all_input_nodes[0])):
+        what = name_of(node) if module is None else type(module).__name__
+        raise UnthinnableError(f"channels can't be followed through '{what}'")
+    return kind
+
+
+def _kind_of_layer(module: nn.Module, node: fx.Node) -> str:
+    if not type(module).__module__.startswith("torch.nn."):
+        return ""  # what somebody derived may do more
+    if isinstance(module, nn.Conv2d) and module.groups > 1:
+        return "each" if module.groups == module.in_channels == module.out_channels else ""
+    if isinstance(module, nn.Conv2d) or (isinstance(module, nn.Linear) and len(_shape(node)) == 2):
+        return "mix"
+    if isinstance(module, nn.BatchNorm2d):
+        return "norm" if module.affine and module.track_running_stats else ""
+    return "pass" if isinstance(module, nn.Flatten) else ""
+
+
 def _kind_of_function(node: fx.Node) -> str:
-    name, sources = _name(node), node.all_input_nodes
+    name, sources = name_of(node), node.all_input_nodes
     if name in ("add", "iadd"):
         return "sum" if [_shape(source) for source in sources] == [_shape(node)] * 2 else ""
     if name == "pad":
@@ -193,13 +184,7 @@ def _kind_of_function(node: fx.Node) -> str:
     if name == "getitem":
         every = slice(None, None, None)
         return "pass" if isinstance(node.args[1], tuple) and node.args[1][:2] == (every, every) else ""
-    return "pass" if name in FUNCTIONS else ""
-
-
-def _name(node: fx.Node) -> str:
-    if node.target in (operator.add, operator.iadd):
-        return "add"
-    return str(getattr(node.target, "__name__", node.target))
+    return ""
 
 
 def _argument(node: fx.Node, position: int, name: str) -> Any:
@@ -221,7 +206,8 @@ def _shifted(mask: Tensor, node: fx.Node) -> Tensor:
 
 
 def _shape(node: fx.Node) -> tuple[int, ...]:
-    return tuple(node.meta["tensor_meta"].shape)
+    shape: tuple[int, ...] = node.meta["shape"]
+    return shape
 
 
 def _width(node: fx.Node) -> int:
@@ -245,7 +231,7 @@ def _rewrite(graph: fx.GraphModule, channels: _Channels) -> None:
     for node in sorted(channels.nodes, key=lambda node: channels.kinds[node] == "pad"):
         kind, kept, sources = channels.kinds[node], channels.kept[node], node.all_input_nodes
         if kind in ("mix", "each", "norm"):
-            _shrink(channels.module(node), kind, kept, channels.kept[sources[0]])
+            _shrink(node.meta["module"], kind, kept, channels.kept[sources[0]])
         elif kind == "sum":
             for source in sources:
                 if not torch.equal(channels.kept[source], kept):

@@ -44,10 +44,10 @@ class MicroNet:
             return Measured(size(layers, sparse))
         if count.quantity == "sparsity":
             return Measured(sparsity(layers, sparse))
-        found = flops(count.network, layers, sparse)
+        operations = flops(count.network, layers, sparse)
         if count.quantity == "flops_ratio":
-            found /= flops(count.network, layers, dict.fromkeys(sparse, 0.0))
-        return Measured(found)
+            operations /= flops(count.network, layers, dict.fromkeys(sparse, 0.0))
+        return Measured(operations)
 
 
 def pruned(count: Count, layers: Sequence[Layer]) -> list[Layer]:
@@ -58,9 +58,9 @@ def pruned(count: Count, layers: Sequence[Layer]) -> list[Layer]:
 
 def sparsities(count: Count, layers: Sequence[Layer], zeros: Whole) -> dict[str, float]:
     """Of each layer; the authors' ERK is ours for a target of which each layer's zeros are a whole number."""
-    found = dict.fromkeys((layer.name for layer in layers), 0.0)
+    zeros_of = dict.fromkeys((layer.name for layer in layers), 0.0)
     if count.sparsity is None:
-        return found
+        return zeros_of
     shapes = {layer.name: layer.shape for layer in pruned(count, layers)}
     units = {name: math.prod(shape) for name, shape in shapes.items()}
     if count.distribution == "uniform":
@@ -68,7 +68,7 @@ def sparsities(count: Count, layers: Sequence[Layer], zeros: Whole) -> dict[str,
     else:
         target = sum(zeros(count.sparsity * number) for number in units.values()) / sum(units.values())
         densities = ERK().densities(shapes, units, target)
-    return found | {name: 1 - density for name, density in densities.items()}
+    return zeros_of | {name: 1 - density for name, density in densities.items()}
 
 
 def side(network: str, layer: Layer) -> int:

@@ -165,10 +165,10 @@ COLUMNS = (
 
 def write(verdicts: Sequence[CountVerdict], folder: Path) -> list[Path]:
     """Write ``counts.csv`` and ``counts.md`` into a folder; returns the paths. Raises `DiskError`."""
-    found = texts(verdicts)
-    for name, text in found.items():
+    tables = texts(verdicts)
+    for name, text in tables.items():
         write_text(folder / name, text)
-    return [folder / name for name in found]
+    return [folder / name for name in tables]
 
 
 def texts(verdicts: Sequence[CountVerdict]) -> dict[str, str]:

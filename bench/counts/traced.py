@@ -60,15 +60,15 @@ class Size:
 
     def __call__(self, count: Count) -> float | None:
         """The value of a count."""
-        found = tensors(count.network)
-        if count.quantity != "size" or not found:
+        layers = tensors(count.network)
+        if count.quantity != "size" or not layers:
             return None
-        pruned = [each for each in found if count.sparsity is not None and not _dense(each, count)]
+        pruned = [each for each in layers if count.sparsity is not None and not _dense(each, count)]
         shares = self._shares(count, pruned)
         gone = sum((1 - share) * each.weights for share, each in zip(shares, pruned, strict=True))
         masks = sum(each.weights for share, each in zip(shares, pruned, strict=True) if share < 1)
-        biases = sum(1 if _depthwise(each) else each.shape[0] for each in found)
-        return 4 * (sum(each.weights for each in found) - gone + biases) + masks / 8
+        biases = sum(1 if _depthwise(each) else each.shape[0] for each in layers)
+        return 4 * (sum(each.weights for each in layers) - gone + biases) + masks / 8
 
     def _shares(self, count: Count, pruned: list[Tensor]) -> list[float]:
         """The fraction of each tensor's weights that is kept."""
@@ -108,13 +108,13 @@ def pruned_filters(count: Count) -> float | None:
 
     A convolution in front of a block's pruned maps loses the same share of its weights as the one behind them.
     """
-    found = tensors(count.network)
-    if not found:
+    layers = tensors(count.network)
+    if not layers:
         return None
-    cost = [each.macs if count.quantity.startswith("flops") else each.weights for each in found]
-    stages = sorted({each.shape[0] for each in found[:-1]})
+    cost = [each.macs if count.quantity.startswith("flops") else each.weights for each in layers]
+    stages = sorted({each.shape[0] for each in layers[:-1]})
     left, number, share = 0.0, 0, 1.0
-    for tensor, one in zip(found[:-1], cost, strict=False):
+    for tensor, one in zip(layers[:-1], cost, strict=False):
         shortcut, filters = "downsample" in tensor.name, tensor.shape[0]
         number += not shortcut
         if number % 2 == 0 and not shortcut:

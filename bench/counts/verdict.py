@@ -75,8 +75,8 @@ def decide(count: Count, convention: Convention, inferred: Convention | None = N
         convention: of its table, as the source states it.
         inferred: one that explains every count of the table, or None.
     """
-    found: Measured = convention.measure(count)
-    ours, error = _scaled(count, found.value), _scaled(count, found.error)
+    first: Measured = convention.measure(count)
+    ours, error = _scaled(count, first.value), _scaled(count, first.error)
     claim, own = count.claim, follows(count)
     if agrees(claim, ours):
         return CountVerdict(count, Outcome.AGREES, ours, error, own=own)

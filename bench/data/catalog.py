@@ -31,7 +31,7 @@ class DataInfo:
     Attributes:
         height, width: of the images as a network sees them.
         mean, std: of each channel over all training images, in units of [0, 1]; std is the population's.
-        sha256: the registered fingerprint of the decoded arrays, see `bench.data.prepare.fingerprint`, or of a folder's
+        sha256: the registered fingerprint of the decoded arrays, see `bench.data.images.fingerprint`, or of a folder's
             files, see `bench.data.folder.fingerprint`; `prepare` refuses data that have another one. Empty for a folder
             of which none is registered.
         folder: of an image folder: where it lies inside the data folder; empty for data sets in memory.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.base.atomic import write_atomic
+from bench.data import images
 from bench.data.catalog import DataInfo
 from bench.data.photographs import decode
 from bench.errors import UserError
@@ -69,38 +70,30 @@ def index(expected: DataInfo, root: Path) -> dict[str, np.ndarray]:
 
     listed = {part: _listed(root / below) for part, below in PARTS.items()}
     _check(expected, root, listed)
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for part, classes in listed.items():
         paths = [path for files in classes.values() for path in files]
         labels = [label for label, files in enumerate(classes.values()) for _ in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # reading, hashing and decoding let other threads run
             sizes, checksums = zip(*pool.map(_examine, paths), strict=True)
         names = "\0".join(path.relative_to(root).as_posix() for path in paths)
-        found[f"{part}_paths"] = np.frombuffer(os.fsencode(names), np.uint8)
-        found[f"{part}_y"] = np.array(labels, np.int64)
-        found[f"{part}_sizes"] = np.array(sizes, np.int64)
-        found[f"{part}_checksums"] = np.frombuffer(b"".join(checksums), np.uint8).reshape(-1, 32)
-    return found
+        arrays[f"{part}_paths"] = np.frombuffer(os.fsencode(names), np.uint8)
+        arrays[f"{part}_y"] = np.array(labels, np.int64)
+        arrays[f"{part}_sizes"] = np.array(sizes, np.int64)
+        arrays[f"{part}_checksums"] = np.frombuffer(b"".join(checksums), np.uint8).reshape(-1, 32)
+    return arrays
 
 
-def fingerprint(found: dict[str, np.ndarray]) -> str:
+def fingerprint(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256 (64 hex digits) over path, label, size and checksum of every file, as the index has them."""
-    import numpy as np
-
-    digest = hashlib.sha256()
-    for part in PARTS:
-        for field in FIELDS:
-            array = found[f"{part}_{field}"]
-            digest.update(f"{part}_{field} {array.dtype.name} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
-    return digest.hexdigest()
+    return images.fingerprint(arrays, (f"{part}_{field}" for part in PARTS for field in FIELDS))
 
 
-def save(path: Path, found: dict[str, np.ndarray]) -> None:
+def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write an index atomically, with its fingerprint."""
     from safetensors.numpy import save as to_bytes
 
-    write_atomic(path, to_bytes(found, metadata={"sha256": fingerprint(found)}))
+    write_atomic(path, to_bytes(arrays, metadata={"sha256": fingerprint(arrays)}))
 
 
 def load(path: Path, expected: DataInfo, root: Path) -> Folder:
@@ -109,8 +102,8 @@ def load(path: Path, expected: DataInfo, root: Path) -> Folder:
     from safetensors.numpy import load_file
 
     try:
-        found = load_file(path)
-        sha256 = fingerprint(found)
+        arrays = load_file(path)
+        sha256 = fingerprint(arrays)
     except FileNotFoundError:
         raise UserError(
             f"data set '{expected.name}' is not prepared: there is no {path}; `snakemake` makes it."
@@ -119,14 +112,14 @@ def load(path: Path, expected: DataInfo, root: Path) -> Folder:
         raise UserError(f"{path} is damaged ({error}); delete it and prepare it again.") from None
     if expected.sha256 not in ("", sha256):
         raise UserError(f"{path} is not the registered data set '{expected.name}'; delete it and prepare it again.")
-    return Folder(root, _files(found, "train"), _files(found, "test"), sha256)
+    return Folder(root, _files(arrays, "train"), _files(arrays, "test"), sha256)
 
 
-def _files(found: dict[str, np.ndarray], part: str) -> Files:
+def _files(arrays: dict[str, np.ndarray], part: str) -> Files:
     import torch
 
-    paths = os.fsdecode(found[f"{part}_paths"].tobytes()).split("\0")
-    return Files(paths, found[f"{part}_sizes"].tolist(), torch.from_numpy(found[f"{part}_y"]))
+    paths = os.fsdecode(arrays[f"{part}_paths"].tobytes()).split("\0")
+    return Files(paths, arrays[f"{part}_sizes"].tolist(), torch.from_numpy(arrays[f"{part}_y"]))
 
 
 def summary(path: Path, expected: DataInfo) -> str:

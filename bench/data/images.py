@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from bench.data.catalog import DataInfo, info
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from bench.data.folder import Folder
@@ -28,6 +31,18 @@ class Images:
     test_y: torch.Tensor
 
 
+def fingerprint(arrays: dict[str, np.ndarray], fields: Iterable[str] = FIELDS) -> str:
+    """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of some arrays, in order."""
+    import numpy as np
+
+    sha256 = hashlib.sha256()
+    for name in fields:
+        array = arrays[name]
+        sha256.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        sha256.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    return sha256.hexdigest()
+
+
 def file_of(name: str, folder: Path) -> Path:
     """Where the decoded arrays of a data set lie."""
     return folder / f"{name}.safetensors"
@@ -41,8 +56,6 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
     Raises `UserError` if the file is not there or is not the registered data set.
     """
     from safetensors import SafetensorError, safe_open
-
-    from bench.data.prepare import fingerprint
 
     path, expected = file_of(name, folder), info(name)
     if expected.folder:
@@ -74,8 +87,8 @@ def _problem(images: Images, expected: DataInfo) -> str:
     for part, count in (("train", expected.train_images), ("test", expected.test_images)):
         x, y = getattr(images, f"{part}_x"), getattr(images, f"{part}_y")
         if x.dtype != torch.uint8 or tuple(x.shape) != (count, *shape):
-            found = f"{str(x.dtype).removeprefix('torch.')} {'x'.join(map(str, x.shape))}"
-            return f"{part}_x is {found} instead of uint8 {'x'.join(map(str, (count, *shape)))}"
+            there = f"{str(x.dtype).removeprefix('torch.')} {'x'.join(map(str, x.shape))}"
+            return f"{part}_x is {there} instead of uint8 {'x'.join(map(str, (count, *shape)))}"
         if y.dtype != torch.int64 or tuple(y.shape) != (count,):
             return f"{part}_y is not {count} labels of type int64"
         low, high = map(int, y.aminmax())

@@ -23,6 +23,6 @@ def locate(chosen: Initialisation) -> Path | None:
     if not path.is_file():
         raise UserError(f"the recipe's field 'initialisation.file' names {path}, which is not there.")
     recognise(path)  # before its checksum: what it is says more than that it is another file
-    if (found := file_digest(path)) != chosen.sha256:
-        raise UserError(f"{path} has the checksum {found[:12]}…, not the recipe's {str(chosen.sha256)[:12]}….")
+    if (sha256 := file_digest(path)) != chosen.sha256:
+        raise UserError(f"{path} has the checksum {sha256[:12]}…, not the recipe's {str(chosen.sha256)[:12]}….")
     return path

@@ -30,13 +30,13 @@ def _of_cifar(name: str, root: Path) -> str:
     folder, archive = root / kind.base_folder, root / kind.filename
     sums = {folder / file: md5 for file, md5 in (*kind.train_list, *kind.test_list)}
     sums[folder / kind.meta["filename"]] = kind.meta["md5"]
-    if archive.is_file() and (found := calculate_md5(archive)) != kind.tgz_md5:
-        return f"{archive} was not fetched whole: its MD5 sum is {found} instead of {kind.tgz_md5}"
+    if archive.is_file() and (actual := calculate_md5(archive)) != kind.tgz_md5:
+        return f"{archive} was not fetched whole: its MD5 sum is {actual} instead of {kind.tgz_md5}"
     for path, md5 in sums.items():
         if not path.is_file():
             return f"{path} is missing"
-        if (found := calculate_md5(path)) != md5:
-            return f"{path} is damaged: its MD5 sum is {found} instead of {md5}"
+        if (actual := calculate_md5(path)) != md5:
+            return f"{path} is damaged: its MD5 sum is {actual} instead of {md5}"
     return ""
 
 
@@ -49,6 +49,6 @@ def _of_mnist(name: str, root: Path) -> str:
         path = root / _FOLDERS[name] / "raw" / f"{file}-idx{3 if what == 'images' else 1}-ubyte"
         if not path.is_file():
             return f"{path} is missing"
-        if (found := path.stat().st_size) != size:
-            return f"{path} is damaged: it has {found:,} bytes instead of {size:,}"
+        if (actual := path.stat().st_size) != size:
+            return f"{path} is damaged: it has {actual:,} bytes instead of {size:,}"
     return ""

@@ -82,12 +82,12 @@ class Pipeline:
         if seed is None or self.data.photographs.crop_scale is None:
             picture = self._centre(picture)
         if seed is None:
-            found: np.ndarray = self._finish(picture).numpy()
-            return found
+            pixels: np.ndarray = self._finish(picture).numpy()
+            return pixels
         with torch.random.fork_rng(devices=[]):  # torchvision's transforms draw from the default generator
             torch.default_generator.manual_seed(seed)
-            found = self._finish(self._augment(picture)).numpy()
-        return found
+            pixels = self._finish(self._augment(picture)).numpy()
+        return pixels
 
     @cached_property
     def _centre(self) -> Any:

@@ -6,7 +6,6 @@ The file, ``<folder>/<name>.safetensors``, holds `train_x`, `test_x` (uint8, N �
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.base.atomic import write_atomic
 from bench.data import folder as folders
 from bench.data.catalog import DataInfo, info
-from bench.data.images import FIELDS, file_of
+from bench.data.images import file_of, fingerprint
 from bench.data.originals import problem
 from bench.data.split import stratified
 from bench.data.subset import choose, origin
@@ -62,16 +61,16 @@ def prepare(name: str, folder: Path, data_dir: Path | None = None, download: boo
     arrays = _digits() if name == "digits" else _from_torchvision(origin(name), data_dir, download)
     if origin(name) != name:
         arrays = choose(arrays, expected)
-    found = fingerprint(arrays)
-    if found != expected.sha256:
+    sha256 = fingerprint(arrays)
+    if sha256 != expected.sha256:
         raise UserError(
-            f"data set '{name}': the decoded images{_where(name, data_dir)} have the fingerprint {found[:12]}…, not "
+            f"data set '{name}': the decoded images{_where(name, data_dir)} have the fingerprint {sha256[:12]}…, not "
             f"{expected.sha256[:12]}…, so they are not the published ones; delete the originals and fetch them again."
         )
     from safetensors.numpy import save
 
     # One entry only: safetensors writes several in a random order, and the file would differ from time to time.
-    write_atomic(path, save(arrays, metadata={"sha256": found}))
+    write_atomic(path, save(arrays, metadata={"sha256": sha256}))
     return path
 
 
@@ -88,18 +87,6 @@ def _where(name: str, data_dir: Path | None) -> str:
     folder = originals(name, data_dir)
     wrong = problem(origin(name), data_root(data_dir)) if folder else ""
     return f" of {folder}{f' ({wrong})' if wrong else ''}" if folder else ""
-
-
-def fingerprint(arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 (64 hex digits) over name, dtype, shape and bytes (little-endian, C order) of the four arrays."""
-    import numpy as np
-
-    found = hashlib.sha256()
-    for name in FIELDS:
-        array = arrays[name]
-        found.update(f"{name} {array.dtype.name} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
-    return found.hexdigest()
 
 
 def image_folder(expected: DataInfo, data_dir: Path | None = None) -> Path:
@@ -121,14 +108,14 @@ def _index(expected: DataInfo, path: Path, root: Path) -> Path:
                 f"{path} and what was trained on it."
             )
         return path
-    found = folders.index(expected, root)
-    sha256 = folders.fingerprint(found)
+    index = folders.index(expected, root)
+    sha256 = folders.fingerprint(index)
     if expected.sha256 not in ("", sha256):
         raise UserError(
             f"data set '{expected.name}': the files in {root} have the fingerprint {sha256[:12]}…, not "
             f"{expected.sha256[:12]}…, so they are not the registered ones."
         )
-    folders.save(path, found)
+    folders.save(path, index)
     return path
 
 
@@ -155,9 +142,9 @@ def _digits() -> dict[str, np.ndarray]:
     import numpy as np
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    images = (found.images.astype(np.int64) * 255 // 16).astype(np.uint8)[:, None]
-    labels = found.target.astype(np.int64)
+    digits = load_digits()
+    images = (digits.images.astype(np.int64) * 255 // 16).astype(np.uint8)[:, None]
+    labels = digits.target.astype(np.int64)
     training = np.zeros(len(labels), bool)
     training[stratified(labels, len(labels) // 2, "digits")] = True
     return {
@@ -181,8 +168,8 @@ def _from_torchvision(name: str, data_dir: Path | None, download: bool) -> dict[
         test = create(root, train=False)
     except Exception as error:  # torchvision and the readers below it raise what they like for a damaged file
         said = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
-        found = f"{wrong}; " if (wrong := problem(name, root)) else ""
-        raise UserError(_missing(name, data_dir, f"{found}torchvision says: {said}")) from None
+        damaged = f"{wrong}; " if (wrong := problem(name, root)) else ""
+        raise UserError(_missing(name, data_dir, f"{damaged}torchvision says: {said}")) from None
     return _arrays("train", train.data, train.targets) | _arrays("test", test.data, test.targets)
 
 

@@ -32,8 +32,8 @@ def choose(arrays: dict[str, np.ndarray], part: DataInfo) -> dict[str, np.ndarra
     import numpy as np
 
     draws = np.random.RandomState(0)
-    found: dict[str, np.ndarray] = {}
+    part_arrays: dict[str, np.ndarray] = {}
     for name, count in (("train", part.train_images), ("test", part.test_images)):
         chosen = draws.permutation(len(arrays[f"{name}_y"]))[:count]
-        found |= {f"{name}_{field}": arrays[f"{name}_{field}"][chosen] for field in ("x", "y")}
-    return found
+        part_arrays |= {f"{name}_{field}": arrays[f"{name}_{field}"][chosen] for field in ("x", "y")}
+    return part_arrays

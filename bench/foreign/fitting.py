@@ -50,18 +50,18 @@ def fitted(model: nn.Module, state: Mapping[str, Tensor], source: str = "the wei
     products, masked = _masked(state, own, source)
     named, prefix = _without_prefix(products, own)
     classifier, missing = _classifier(model), own.keys() - named.keys()
-    found = {name if name in own else _renamed(name, missing, classifier): value for name, value in named.items()}
-    if len(found) < len(named):
+    renamed = {name if name in own else _renamed(name, missing, classifier): value for name, value in named.items()}
+    if len(renamed) < len(named):
         raise UserError(f"{source} have two tensors for one of {type(model).__name__}: {', '.join(named)[:300]}.")
-    found |= {name: own[name] for name in own.keys() - found.keys() if name.endswith("num_batches_tracked")}
+    renamed |= {name: own[name] for name in own.keys() - renamed.keys() if name.endswith("num_batches_tracked")}
     problems = [
-        _listed("there is no", own.keys() - found.keys()),
-        _listed("nothing is called", found.keys() - own.keys()),
-        *(_misfit(name, found[name], own[name]) for name in own if name in found),
+        _listed("there is no", own.keys() - renamed.keys()),
+        _listed("nothing is called", renamed.keys() - own.keys()),
+        *(_misfit(name, renamed[name], own[name]) for name in own if name in renamed),
     ]
     if said := "; ".join(problem for problem in problems if problem):
         raise UserError(f"{source} do not fit {type(model).__name__}: {said}.")
-    return Fitted(found, prefix, masked)
+    return Fitted(renamed, prefix, masked)
 
 
 def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
@@ -77,9 +77,9 @@ def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> t
 
 def _masked(state: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], int]:
     """The products of weights and masks, under the weights' names, and how many there are."""
-    found, count = dict(state), 0
+    products, count = dict(state), 0
     if any(name.endswith("_mask") for name in own):
-        return found, count  # the network multiplies by itself
+        return products, count  # the network multiplies by itself
     for name, mask in state.items():
         weight = name.removesuffix("_mask")
         stored = next((each for each in (f"{weight}_orig", weight) if each in state), name)
@@ -89,10 +89,10 @@ def _masked(state: Mapping[str, Tensor], own: Mapping[str, Tensor], source: str)
             raise UserError(f"{source} have a mask, '{name}', that is not one 0 or 1 for each value of '{stored}'.")
         if stored != weight and weight in state:
             raise UserError(f"{source} hold '{weight}' and '{stored}': it is not clear which of them is meant.")
-        del found[name], found[stored]
-        found[weight] = state[stored] * mask.to(state[stored].dtype)
+        del products[name], products[stored]
+        products[weight] = state[stored] * mask.to(state[stored].dtype)
         count += 1
-    return found, count
+    return products, count
 
 
 def _misfit(name: str, value: Tensor, own: Tensor) -> str:

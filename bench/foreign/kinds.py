@@ -82,8 +82,8 @@ def _described(head: bytes) -> str:
         size = re.search(rb"\nsize (\d{1,18})\n", head)
         whole = f" to {int(size[1]):,} bytes" if size else ""
         return f"a git-LFS pointer{whole} that were not fetched (`git lfs pull` does)"
-    found = next((what for place, magic, what in MAGIC if head[place:].startswith(magic)), None)
-    return found or _text(head) or "of a format that is not known here, or damaged"
+    known = next((what for place, magic, what in MAGIC if head[place:].startswith(magic)), None)
+    return known or _text(head) or "of a format that is not known here, or damaged"
 
 
 def _text(head: bytes) -> str:

@@ -29,8 +29,8 @@ def classes(content: bytes) -> list[str]:
     Args:
         content: the pickle, or several of them; damage ends the list.
     """
-    found = dict.fromkeys(name for name in _names(content) if not _TORCH.fullmatch(name))
-    return list(found)
+    names = dict.fromkeys(name for name in _names(content) if not _TORCH.fullmatch(name))
+    return list(names)
 
 
 def _names(content: bytes) -> Iterator[str]:

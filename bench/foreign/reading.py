@@ -105,11 +105,11 @@ def _check_classes(path: Path, form: Format) -> None:
     else:
         with path.open("rb") as file:
             content = file.read(pickled.SCANNED)
-    found = [name for name in pickled.classes(content) if name not in SETTINGS]
-    if found:
-        others = f" and {len(found) - 1} more" if found[1:] else ""
+    foreign = [name for name in pickled.classes(content) if name not in SETTINGS]
+    if foreign:
+        others = f" and {len(foreign) - 1} more" if foreign[1:] else ""
         raise UserError(
-            f"{path} is a pickle with '{found[0][:100]}'{others} in it, which is code and is not run; write the "
+            f"{path} is a pickle with '{foreign[0][:100]}'{others} in it, which is code and is not run; write the "
             "weights alone with torch.save(model.state_dict(), …)."
         )
 

@@ -26,13 +26,13 @@ def fix(files: Mapping[str, Any]) -> None:
 
 def present() -> dict[str, Any]:
     """What every file of a recipe says, by its name; one that cannot be read is left out, and is nobody's."""
-    found = {}
+    values = {}
     for path in sorted(RECIPES.glob("*.yaml")):
         try:
-            found[path.stem] = read(path)
+            values[path.stem] = read(path)
         except UserError:
             continue
-    return found
+    return values
 
 
 def read(path: Path) -> Any:

@@ -101,9 +101,7 @@ def _weight_names(module: nn.Module, convolutions_only: bool) -> tuple[str, ...]
     from torch import nn
     from torch.nn.modules.conv import _ConvNd
 
-    if isinstance(module, _ConvNd):
-        return ("weight",)
-    if isinstance(module, nn.Linear) and not convolutions_only:
+    if isinstance(module, _ConvNd) or (isinstance(module, nn.Linear) and not convolutions_only):
         return ("weight",)
     if isinstance(module, nn.MultiheadAttention) and not convolutions_only:
         return ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")

@@ -5,23 +5,21 @@ The schema is strict: what is wrong is said in one sentence with file, line and 
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from bench import names
+from bench import names, published
 from bench.base.nearest import hint
 from bench.base.schema import Strict, read_yaml
 from bench.data import catalog
 from bench.errors import NotFound, UserError
-from bench.published import PUBLISHED
 from bench.recompute.metric import Metric
 from bench.recompute.question import Question
 
-NETWORKS = PUBLISHED / "networks"
+NETWORKS = published.PUBLISHED / "networks"
 SEPARATOR = ";"
 """Between the metrics of a cell, and between its printed numbers."""
 
@@ -163,7 +161,7 @@ def load(name: str, folder: Path = NETWORKS) -> Source:
     path, table = folder / f"{name}.yaml", folder / f"{name}.csv"
     facts = Facts.read(read_yaml(path), str(path))
     cells: dict[str, Cell] = {}
-    for line, values in _lines(table):
+    for line, values in published.lines(table):
         cell = Cell.read(values, f"{table}, line {line}")
         if cell.id in cells:
             raise UserError(f"{table}, line {line}: field 'id': '{cell.id}' is there twice.")
@@ -174,16 +172,6 @@ def load(name: str, folder: Path = NETWORKS) -> Source:
     if not cells:
         raise UserError(f"{table}: there is no cell.")
     return Source(name, facts, tuple(cells.values()))
-
-
-def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The filled fields of each line by their names, with the line's number."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream, restkey="more fields than the first line has", restval="")
-            return [(reader.line_num, {key: value for key, value in line.items() if value}) for line in reader]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({str(error)[:200]}).") from None
 
 
 def _is_decimal(text: str) -> bool:

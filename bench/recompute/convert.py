@@ -89,8 +89,8 @@ def convert(source: Path, target: Path) -> None:
         content = source.read_bytes()
     except OSError as error:
         raise UserError(f"{source}: can't be read ({error.strerror}).") from None
-    if (found := hashlib.sha256(content).hexdigest()) != SHA256:
-        raise UserError(f"{source}: its sha256 is {found} instead of {SHA256}; it is not opened.")
+    if (sha256 := hashlib.sha256(content).hexdigest()) != SHA256:
+        raise UserError(f"{source}: its sha256 is {sha256} instead of {SHA256}; it is not opened.")
     save_state(weights(content), target, {})
 
 

@@ -27,10 +27,10 @@ def find(facts: Facts, data_dir: Path | None = None) -> Found:
         path = data_root(data_dir) / file.path
         if not path.is_file():
             missing[key] = _wanted(facts, file, path)
-        elif (found := file_digest(path)) != file.sha256:
+        elif (sha256 := file_digest(path)) != file.sha256:
             raise UserError(
-                f"{path}: its SHA-256 is {found}, not {file.sha256}, so it is not the file behind the numbers; put the "
-                f"one from {facts.repository}, {file.origin}, in its place."
+                f"{path}: its SHA-256 is {sha256}, not {file.sha256}, so it is not the file behind the numbers; put "
+                f"the one from {facts.repository}, {file.origin}, in its place."
             )
         else:
             files[key] = path

@@ -13,20 +13,20 @@ from bench.recompute.records import Record, read_all
 RECORDS, TABLE, CELLS = "records", "table.md", "cells.csv"
 
 
-def keep(source: Source, found: Sequence[Record], folder: Path) -> None:
+def keep(source: Source, measured: Sequence[Record], folder: Path) -> None:
     """Write the records of a source and its tables; records of parts that are no more are removed."""
     for path in (folder / RECORDS).glob("*.json"):
         path.unlink()
-    for record in found:
+    for record in measured:
         record.write(folder / RECORDS)
-    for name, text in rebuilt(source, found).items():
+    for name, text in rebuilt(source, measured).items():
         write_text(folder / name, text)
 
 
-def rebuilt(source: Source, found: Sequence[Record]) -> dict[str, str]:
+def rebuilt(source: Source, measured: Sequence[Record]) -> dict[str, str]:
     """The tables of a source by the names of their files."""
-    lines = tables.lines(source, found)
-    return {TABLE: tables.markdown(source, lines, found), CELLS: tables.as_csv(lines)}
+    lines = tables.lines(source, measured)
+    return {TABLE: tables.markdown(source, lines, measured), CELLS: tables.as_csv(lines)}
 
 
 def from_records(folder: Path, networks: Path = NETWORKS) -> dict[str, str]:

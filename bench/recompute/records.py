@@ -26,11 +26,6 @@ class Number(Part):
     near_ties: Count | None = None
     reach: Amount = 0.0
 
-    @property
-    def measurement(self) -> Measurement:
-        """The same for who judges."""
-        return Measurement(self.value, self.near_ties, self.reach)
-
 
 class Record(Part):
     """One part of a source: cells that were measured together.
@@ -59,7 +54,7 @@ class Record(Part):
 
     def measurements(self, cell: str) -> dict[Metric, Measurement]:
         """What was measured for a cell."""
-        return {metric: number.measurement for metric, number in self.numbers[cell].items()}
+        return {metric: Measurement(**number.model_dump()) for metric, number in self.numbers[cell].items()}
 
     def write(self, folder: Path) -> Path:
         """Write it to a folder, atomically."""

@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.published.outcomes import RECOMPUTED, Outcome
@@ -45,24 +45,24 @@ class Line:
         return ["" if count is None else str(count) for count in counted]
 
 
-def lines(source: Source, found: Iterable[Record]) -> list[Line]:
+def lines(source: Source, records: Iterable[Record]) -> list[Line]:
     """The verdict on every cell of a source, from records alone."""
-    ours = {cell: record.measurements(cell) for record in found for cell in record.numbers}
+    ours = {cell: record.measurements(cell) for record in records for cell in record.numbers}
     return [Line(cell, ours.get(cell.id, {}), judge(cell, ours.get(cell.id), source.facts)) for cell in source.cells]
 
 
-def counts(found: Sequence[Line]) -> dict[str, Counter[Outcome]]:
+def counts(judged: Sequence[Line]) -> dict[str, Counter[Outcome]]:
     """How often each outcome came out, by the source's table."""
     tables: dict[str, Counter[Outcome]] = {}
-    for line in found:
+    for line in judged:
         tables.setdefault(line.cell.table, Counter())[line.verdict.outcome] += 1
     return tables
 
 
-def aside(source: Source, found: Sequence[Line]) -> dict[Metric, Counter[Outcome]]:
+def aside(source: Source, judged: Sequence[Line]) -> dict[Metric, Counter[Outcome]]:
     """The same for the metrics that are no part of verdicts."""
     shown: dict[Metric, Counter[Outcome]] = {metric: Counter() for metric in source.facts.aside}
-    for line in found:
+    for line in judged:
         for metric, text in printed(line.cell):
             if metric in shown and metric in line.ours and line.cell.names_file:
                 shown[metric][compare(metric, line.ours[metric], text, source.facts.trailing_zeros)] += 1
@@ -76,7 +76,7 @@ def spelled(counted: Counter[Outcome]) -> str:
     return f"{total} cell{'' if total == 1 else 's'}: {words}"
 
 
-def as_json(source: Source, found: Sequence[Line]) -> list[dict[str, Any]]:
+def as_json(source: Source, judged: Sequence[Line]) -> list[dict[str, Any]]:
     """Lines as JSON-like values."""
     return [
         {
@@ -84,24 +84,21 @@ def as_json(source: Source, found: Sequence[Line]) -> list[dict[str, Any]]:
             "cell": line.cell.id,
             "table": line.cell.table,
             "printed": dict(printed(line.cell)),
-            "ours": {
-                metric: {"value": each.value, "near_ties": each.near_ties, "reach": each.reach}
-                for metric, each in line.ours.items()
-            },
+            "ours": {metric: asdict(each) for metric, each in line.ours.items()},
             "verdict": line.verdict.outcome,
             "near_ties": line.verdict.near_ties,
             "reason": line.verdict.reason,
         }
-        for line in found
+        for line in judged
     ]
 
 
-def as_csv(found: Sequence[Line]) -> str:
+def as_csv(judged: Sequence[Line]) -> str:
     """A line a cell under `COLUMNS`; several numbers of a cell are separated as in `published/networks`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for line in found:
+    for line in judged:
         cell = line.cell
         several = (cell.metrics, cell.printed, line.values, line.near_ties)
         numbers = [SEPARATOR.join(texts) for texts in several]
@@ -109,16 +106,16 @@ def as_csv(found: Sequence[Line]) -> str:
     return text.getvalue()
 
 
-def markdown(source: Source, found: Sequence[Line], measured: Sequence[Record]) -> str:
+def markdown(source: Source, judged: Sequence[Line], measured: Sequence[Record]) -> str:
     """The page of a source: what its files are, what came out, and every cell."""
     parts = [f"# {source.facts.paper}", _origin(source), _files(source, measured)]
-    parts += [f"**{table}**, {spelled(counted)}." for table, counted in counts(found).items()]
+    parts += [f"**{table}**, {spelled(counted)}." for table, counted in counts(judged).items()]
     parts += [
         f"*{metric}*, shown but no part of a verdict ({source.facts.why_aside}), {spelled(counted)}."
-        for metric, counted in aside(source, found).items()
+        for metric, counted in aside(source, judged).items()
         if counted
     ]
-    return "\n\n".join([*parts, _cells(found), *_notes(found)]) + "\n"
+    return "\n\n".join([*parts, _cells(judged), *_notes(judged)]) + "\n"
 
 
 def _origin(source: Source) -> str:
@@ -140,7 +137,7 @@ def _files(source: Source, measured: Sequence[Record]) -> str:
     return _table(("file", "test images of", "SHA-256", "measured"), rows)
 
 
-def _cells(found: Sequence[Line]) -> str:
+def _cells(judged: Sequence[Line]) -> str:
     rows = [
         (
             line.cell.id,
@@ -150,14 +147,14 @@ def _cells(found: Sequence[Line]) -> str:
             ", ".join(_short(line.values)),
             str(line.verdict),
         )
-        for line in found
+        for line in judged
     ]
     return _table(("cell", "procedure", "metric", "printed", "ours", "verdict"), rows)
 
 
-def _notes(found: Sequence[Line]) -> list[str]:
+def _notes(judged: Sequence[Line]) -> list[str]:
     """What is said about single cells, if anything is: why a file is not the printed run, say."""
-    noted = [f"* {line.cell.id}: {line.cell.note}" for line in found if line.cell.note]
+    noted = [f"* {line.cell.id}: {line.cell.note}" for line in judged if line.cell.note]
     return ["\n".join(noted)] if noted else []
 
 

@@ -41,22 +41,22 @@ class Verdict:
         return f"{self.outcome} ({self.reason})" if self.reason else str(self.outcome)
 
 
-def judge(cell: Cell, found: Mapping[Metric, Measurement] | None, facts: Facts) -> Verdict:
+def judge(cell: Cell, ours: Mapping[Metric, Measurement] | None, facts: Facts) -> Verdict:
     """The verdict on a cell: that of its worst number, metrics that stand aside left out.
 
     Args:
         cell: with the printed numbers.
-        found: ours by metric; None if nothing was measured.
+        ours: by metric; None if nothing was measured.
         facts: of the cell's source.
     """
     if cell.verified == "unverified":
         return Verdict(Outcome.NOT_COMPARABLE, reason="nobody read the number in a source")
-    if found is None:
+    if ours is None:
         return Verdict(Outcome.NOT_RUN)
     if not cell.names_file:
         return Verdict(Outcome.OTHER_FILE)
     judged = {
-        metric: compare(metric, found[metric], text, facts.trailing_zeros)
+        metric: compare(metric, ours[metric], text, facts.trailing_zeros)
         for metric, text in printed(cell)
         if metric not in facts.aside
     }
@@ -64,7 +64,7 @@ def judge(cell: Cell, found: Mapping[Metric, Measurement] | None, facts: Facts) 
     if worst is Outcome.DIFFERS and len(judged) > 1:
         return Verdict(worst, reason=", ".join(metric for metric, each in judged.items() if each is worst))
     if worst is Outcome.EQUAL_WITHIN_IMAGES:
-        return Verdict(worst, max(found[metric].near_ties or 0 for metric, each in judged.items() if each is worst))
+        return Verdict(worst, max(ours[metric].near_ties or 0 for metric, each in judged.items() if each is worst))
     return Verdict(worst)
 
 

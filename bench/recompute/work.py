@@ -6,7 +6,8 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bench.base.determinism import cpu_capability
 from bench.errors import UserError
 from bench.identity import digest
 from bench.recompute import records
-from bench.recompute.cells import Source
+from bench.recompute.cells import NetworkFile, Source
 from bench.recompute.files import Found, find
 from bench.recompute.material import Material
 from bench.recompute.question import Question
@@ -30,38 +31,41 @@ THREADS = 1
 
 @dataclass(frozen=True)
 class Task:
-    """A part of a source's work.
-
-    Attributes:
-        name: of the part, and of its record.
-        identity: of all that determines its numbers: procedures, files, data, code.
-    """
+    """A part of a source's work: its name, which is that of its record, and what is asked in it."""
 
     source: Source
     name: str
     questions: tuple[Question, ...]
-    identity: str
     code: Code
 
     @property
     def files(self) -> dict[str, str]:
         """SHA-256 of the files it needs, by key."""
-        wanted = sorted({question.file for question in self.questions})
-        return {key: self.source.facts.files[key].sha256 for key in wanted}
+        return {key: file.sha256 for key, file in self._files().items()}
 
     @property
     def datasets(self) -> dict[str, str]:
         """Fingerprints of the data sets that it is evaluated on, by name."""
-        return _datasets(self.source, self.questions)
+        return {name: data.info(name).sha256 for name in sorted({file.dataset for file in self._files().values()})}
+
+    @cached_property
+    def identity(self) -> str:
+        """Of all that determines its numbers: procedures, files, data, code."""
+        asked = [[each.cell, each.file, each.procedure, each.arguments, list(each.metrics)] for each in self.questions]
+        return digest([records.FORMAT, asked, self.files, self.datasets, self.code.sha256])
+
+    def _files(self) -> dict[str, NetworkFile]:
+        wanted = sorted({question.file for question in self.questions})
+        return {key: self.source.facts.files[key] for key in wanted}
 
 
 def tasks(source: Source) -> list[Task]:
     """The parts of a source, in the order of its cells."""
-    found = code(source.name)
+    of_source = code(source.name)
     parts: dict[str, list[Question]] = {}
     for cell in source.cells:
-        parts.setdefault(found.part(cell.question), []).append(cell.question)
-    return [_task(source, name, tuple(questions), found) for name, questions in parts.items()]
+        parts.setdefault(of_source.part(cell.question), []).append(cell.question)
+    return [Task(source, name, tuple(questions), of_source) for name, questions in parts.items()]
 
 
 def finished(task: Task, folder: Path) -> Record | None:
@@ -90,10 +94,7 @@ def measure(task: Task, material: Material) -> Record:
         code_sha256=task.code.sha256,
         questions={cell.id: cell.procedure for cell in task.source.cells if cell.id in answers},
         numbers={
-            cell: {
-                metric: Number(value=found.value, near_ties=found.near_ties, reach=found.reach)
-                for metric, found in numbers.items()
-            }
+            cell: {metric: Number(**asdict(ours)) for metric, ours in numbers.items()}
             for cell, numbers in answers.items()
         },
         seconds=round(time.perf_counter() - began, 2),
@@ -128,18 +129,6 @@ def _records(
             record = measure(task, material)
             record.write(folder)
             yield record
-
-
-def _task(source: Source, name: str, questions: tuple[Question, ...], found: Code) -> Task:
-    files = {key: source.facts.files[key].sha256 for key in sorted({question.file for question in questions})}
-    asked = [[each.cell, each.file, each.procedure, each.arguments, list(each.metrics)] for each in questions]
-    identity = digest([records.FORMAT, asked, files, _datasets(source, questions), found.sha256])
-    return Task(source, name, questions, identity, found)
-
-
-def _datasets(source: Source, questions: Sequence[Question]) -> dict[str, str]:
-    wanted = sorted({source.facts.files[question.file].dataset for question in questions})
-    return {name: data.info(name).sha256 for name in wanted}
 
 
 def _check(task: Task, answers: Answers) -> None:

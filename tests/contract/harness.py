@@ -18,7 +18,7 @@ from bench import catalog
 from bench.base.atomic import write_atomic
 from bench.base.locks import held
 from bench.data import DATASETS, DataInfo
-from bench.data.prepare import fingerprint
+from bench.data.images import fingerprint
 from bench.method import Method, Stage
 from bench.plan.lineage import identify
 from bench.recipe import Recipe

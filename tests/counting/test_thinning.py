@@ -9,10 +9,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from bench import archs
 from bench.counting.flops import dense_macs
+from bench.counting.graph import companions
 from bench.counting.thinning import UnthinnableError, thin
 from bench.effective import effective_masks
 from bench.recipe.prunable import layer_weights
-from bench.structure import companions
 
 FAMILIES = (
     *("resnet8_cifar", "resnet8a_cifar", "resnet56a_pooled_cifar", "resnet18_cifar"),

@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from bench import data
-from bench.data.prepare import fingerprint, prepare
+from bench.data.images import fingerprint
+from bench.data.prepare import prepare
 from bench.data.subset import choose
 from bench.errors import UserError
 from tests.real_data import folder_with

@@ -82,7 +82,7 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "a zip archive cut off": (saved(STATE)[:-40], "is a zip archive that is cut off or damaged"),
     "safetensors cut off": (
         save(STATE)[:-4],
-        "is a safetensors file that is cut off or damaged: its tensors would have 24 bytes, there are 20",
+        "is a safetensors file that is cut off or damaged: incomplete metadata, file not fully covered",
     ),
     "old pickles cut off": (
         saved(STATE, _use_new_zipfile_serialization=False)[:-4],
@@ -196,15 +196,18 @@ def saved_pickle(content: bytes) -> bytes:
 
 
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a header of 100 GB": (lambda: header(10**11, a=tensor([6], 0, 24)), "its header would have 100,000,000,000 bytes"),
-    "a header of 500 GB": (lambda: header(2**39, a=tensor([6], 0, 24)), "its header would have"),
-    "a shape of 10^12": (lambda: header(a=tensor([10**6, 10**6], 0, 24)), "'a' has no size and place"),
-    "a place beyond the end": (lambda: header(a=tensor([10**9], 0, 4 * 10**9)), "its tensors would have 4,000,000,000"),
-    "overlapping tensors": (lambda: header(a=tensor([4], 0, 16), b=tensor([4], 8, 24)), "its tensors overlap"),
-    "a negative place": (lambda: header(a=tensor([2], -8, 0)), "'a' has no size and place"),
+    "a header of 100 GB": (lambda: header(10**11, a=tensor([6], 0, 24)), "damaged: header too large"),
+    "a header of 500 GB": (lambda: header(2**39, a=tensor([6], 0, 24)), "damaged: header too large"),
+    "a shape of 10^12": (lambda: header(a=tensor([10**6, 10**6], 0, 24)), "damaged: invalid shape"),
+    "a place beyond the end": (lambda: header(a=tensor([10**9], 0, 4 * 10**9)), "damaged: incomplete metadata"),
+    "overlapping tensors": (
+        lambda: header(a=tensor([4], 0, 16), b=tensor([4], 8, 24)),
+        "invalid offset for tensor `b`",
+    ),
+    "a negative place": (lambda: header(a=tensor([2], -8, 0)), "damaged: invalid JSON in header"),
     "a deep header": (
         lambda: struct.pack("<Q", 200_005) + b'{"a":' + b"[" * 200_000 + bytes(24),
-        "its header is not JSON",
+        "damaged: invalid JSON in header: recursion limit",
     ),
     "a packed archive": (lambda: packed(50_000_000), r"unpacks to 50,000,\d+ bytes from"),
     "bytes of nothing": (lambda: called("builtins.bytearray", 10**11), "is a pickle with 'builtins.bytearray'"),

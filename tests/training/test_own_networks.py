@@ -11,13 +11,14 @@ from torch import nn
 from bench import archs, catalog, data
 from bench.archs import digests
 from bench.counting.flops import dense_macs
+from bench.counting.graph import companions
 from bench.errors import UserError
 from bench.plan.lineage import identify
 from bench.recipe import Recipe
 from bench.recipe.prunable import check_stored
 from bench.results.record import Record
 from bench.spec import RunSpec
-from bench.structure import check_filters, companions
+from bench.structure import check_filters
 from bench.training.run import execute
 from bench.weights import saved_state
 from tests.own_networks import COMPUTED, IMAGE, SUITABLE, two

@@ -61,14 +61,14 @@ def code(name: str) -> Code:
 
 def digest_of(path: Path) -> str:
     """SHA-256 of what a module and all that it imports from `bench.recompute` do, comments and docstrings left out."""
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     queue = [path]
     while queue:
         file = queue.pop()
-        if (name := file.relative_to(ROOT).as_posix()) not in found:
-            found[name] = source_digest(file, ALONE)
+        if (name := file.relative_to(ROOT).as_posix()) not in digests:
+            digests[name] = source_digest(file, ALONE)
             queue += _imported(file)
-    return digest(found)
+    return digest(digests)
 
 
 def _imported(path: Path) -> list[Path]:
