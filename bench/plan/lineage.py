@@ -14,6 +14,10 @@ from bench.errors import UserError
 from bench.method import Dense, Method, Stage
 from bench.schedule import Timeline
 from bench.spec import RunSpec
+from bench.structure import Filters
+
+FOLLOWED = ("convmixer_", "resnetv2_")
+"""How those of timm's networks are called in which a batch norm stands behind an activation that is not in place."""
 
 
 def method_of(spec: RunSpec) -> Method:
@@ -118,7 +122,7 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
     who, hyperparameters = catalog.ask(spec.method, lambda: method.stands_for) or (spec.method, spec.hyperparameters)
     borrows = catalog.ask(spec.method, lambda: method.borrows)
     borrowed = {name: catalog.source_digest(name) for name in borrows}
-    found = {
+    payload = {
         "method": who,
         "source": catalog.source_digest(who),
         "hyperparameters": hyperparameters,
@@ -126,7 +130,8 @@ def _who(spec: RunSpec, method: Method, stage: Stage) -> dict[str, Any]:
         "prunable": spec.prunable,
         "stage": stage.name,
     }
-    return found | ({"borrowed": borrowed} if borrowed else {}) | _scoring_loss(spec, [who, *borrows])
+    payload |= {"borrowed": borrowed} if borrowed else {}
+    return payload | _scoring_loss(spec, [who, *borrows]) | _companions(spec, method)
 
 
 def _scoring_loss(spec: RunSpec, methods: list[str]) -> dict[str, Any]:
@@ -134,6 +139,12 @@ def _scoring_loss(spec: RunSpec, methods: list[str]) -> dict[str, Any]:
     if spec.recipe.label_smoothing and any(map(catalog.asks_for_gradients, methods)):
         return {"scoring_loss": "smoothed"}
     return {}
+
+
+def _companions(spec: RunSpec, method: Method) -> dict[str, Any]:
+    """Marks where filters take a batch norm along that once went on without them."""
+    by_filters = isinstance(method.structure, Filters) or method.meaning == "dynamic"
+    return {"companions": "behind activations"} if by_filters and spec.architecture.startswith(FOLLOWED) else {}
 
 
 def identify(spec: RunSpec) -> RunSpec:

@@ -4,7 +4,7 @@ import pytest
 
 from bench import identity
 from bench.errors import UserError
-from bench.plan import grid
+from bench.plan import grid, lineage
 from bench.plan.lineage import identify, identities, stages_of
 from bench.recipe import Recipe
 from bench.spec import RunSpec
@@ -54,6 +54,26 @@ def test_whatever_determines_the_result_changes_the_identity(other):
 @pytest.mark.parametrize("update", [{"name": "x"}, {"source": "y"}, {"report": "best"}, {"evaluate_every": 3}])
 def test_what_does_not_determine_the_result_does_not(update):
     assert identify(spec(recipe=changed(**update))).identity == identify(spec()).identity
+
+
+@pytest.mark.parametrize(
+    ("method", "architecture", "touched"),
+    [
+        ("l1_filter", "resnetv2_50", True),
+        ("fbs", "convmixer_768_32", True),
+        ("gmp", "resnetv2_50", False),
+        ("l1_filter", "resnet50", False),
+        ("l1_filter", "resnet8_cifar", False),
+    ],
+)
+def test_norms_behind_activations_go_with_their_filter_under_another_identity(
+    monkeypatch, method, architecture, touched
+):
+    """Once they stayed. Networks that have none, and methods that remove no filter, keep their identity."""
+    now = spec(method).model_copy(update={"architecture": architecture})
+    ours = identify(now).identity
+    monkeypatch.setattr(lineage, "FOLLOWED", ())
+    assert (identify(now).identity != ours) == touched
 
 
 def test_a_field_at_its_default_leaves_the_identity_as_it_was():
