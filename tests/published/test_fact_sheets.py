@@ -1,0 +1,157 @@
+"""Protocols against facts that were read in their authors' code once more, or counted on its networks.
+
+No row of the table was taken from a recipe: steps in an epoch are training images over the batch, rounded up, positions of
+drops are the code's epochs times them, parameters and prunable weights those of the authors' network as built from their
+code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from bench import archs, data, published, recipe
+from bench.optimization import learning_rate
+from bench.published.rule import Comparison, source
+from bench.published.verdict import OUTCOMES, Scale, margin
+from bench.recipe.prunable import prunable
+
+PUBLISHED = published.load()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Facts of one protocol.
+
+    Attributes:
+        parameters: of the network, and weights that its code may prune.
+        steps: in an epoch, and altogether.
+        rates: learning rates from some steps on; the step before has the one before.
+        optimizer: batch size, momentum, whether it is Nesterov's, weight decay, what is spared of it.
+        crops: padding, what it is filled with, whether half of the images are mirrored.
+        mean, std: of the channels.
+        scoring: images in a batch, mode of batch normalisation.
+        held_out: images that select the epoch.
+        initialisation: what differs from the architecture's own draw.
+    """
+
+    dataset: str
+    architecture: str
+    parameters: tuple[int, int]
+    steps: tuple[int, int]
+    rates: dict[int, float]
+    optimizer: tuple[int, float, bool, float, tuple[str, ...]]
+    crops: tuple[int, str, bool]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scoring: tuple[int, str] | None = None
+    held_out: int = 0
+    initialisation: dict[str, object] = field(default_factory=dict)
+
+
+# SynFlow's ResNet-18 has 1,024 parameters more, ones of its identities, which are neither trained nor pruned.
+SYNFLOW_RESNET = {
+    "steps": (391, 160 * 391),
+    "rates": {0: 0.01, 60 * 391: 0.002, 120 * 391: 0.0004},
+    "optimizer": (128, 0.9, True, 5e-4, ()),
+    "crops": (4, "zeros", True),
+}
+
+SHEETS = {
+    "synflow_resnet_cifar10": Sheet(
+        *("cifar10", "resnet18_cifar", (11_174_986 - 1_024, 11_164_352)),
+        **SYNFLOW_RESNET,
+        mean=(0.491, 0.482, 0.447),
+        std=(0.247, 0.243, 0.262),
+        scoring=(100, "eval"),
+    ),
+    "synflow_resnet_cifar100": Sheet(
+        *("cifar100", "resnet18_cifar", (11_220_132, 11_210_432)),
+        **SYNFLOW_RESNET,
+        mean=(0.507, 0.487, 0.441),
+        std=(0.267, 0.256, 0.276),
+        scoring=(1_000, "eval"),
+    ),
+}
+
+
+@cache
+def network(architecture: str, classes: int, channels: int, size: int) -> nn.Module:
+    with torch.device("meta"):
+        return archs.create(architecture, classes, channels, size)
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_network_has_the_parameters_and_prunable_weights_of_the_authors(name: str) -> None:
+    sheet, info = SHEETS[name], data.info(SHEETS[name].dataset)
+    model = network(sheet.architecture, info.classes, info.channels, info.height)
+    weights = prunable(model, PUBLISHED.protocols[name].prunable)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    assert (parameters, sum(weight.numel() for weight in weights.values())) == sheet.parameters
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_recipe_trains_as_the_authors_do(name: str) -> None:
+    sheet, found = SHEETS[name], recipe.load(PUBLISHED.protocols[name].recipe or "")
+    epoch, length = sheet.steps
+    images = data.info(sheet.dataset).train_images - sheet.held_out
+    assert -(-images // found.batch_size) == epoch
+    assert found.train.total_steps(epoch) == length
+    positions = sorted(sheet.rates)
+    for before, step in zip(positions, positions[1:], strict=False):
+        assert learning_rate(found.train, step - 1, epoch) == pytest.approx(sheet.rates[before], rel=1e-6)
+    assert {step: learning_rate(found.train, step, epoch) for step in positions} == pytest.approx(sheet.rates, rel=1e-6)
+    assert learning_rate(found.train, length - 1, epoch) == pytest.approx(sheet.rates[positions[-1]], rel=1e-6)
+    chosen = found.optimizer
+    spared = (chosen.weight_decay, chosen.decay_excludes)
+    assert (found.batch_size, chosen.momentum, chosen.nesterov, *spared) == sheet.optimizer
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_recipe_sees_images_and_begins_as_the_authors_do(name: str) -> None:
+    sheet, found = SHEETS[name], recipe.load(PUBLISHED.protocols[name].recipe or "")
+    assert (found.data.crop_padding, found.data.padding_mode, found.data.flip) == sheet.crops
+    assert (found.data.mean, found.data.std, found.data.validation) == (sheet.mean, sheet.std, sheet.held_out)
+    if sheet.scoring is not None:
+        assert (found.scoring.batch_size, found.scoring.norm) == sheet.scoring
+    assert found.initialisation.model_dump(exclude_defaults=True) == sheet.initialisation
+
+
+def test_the_two_panels_of_one_network_stand_behind_the_numbers_that_join_them() -> None:
+    """Figure 6 of SynFlow shows ResNet-18 twice, and once calls it WideResNet-18: n means of three runs and their spreads.
+
+    Of two groups of n with means x, y and deviations s, t the joint one has the mean (x + y) / 2 and the sum of squares
+    (n - 1)(s² + t²) + n (x - y)² / 2.
+    """
+    joined = [row for row in PUBLISHED.rows if row.table == "figure 6 (stored curves, both panels)"]
+    assert len(joined) == 2 * (4 * 12 + 1)
+    for row in joined:
+        one, other = (each for each in PUBLISHED.rows if each.duplicate_of == row.id)
+        assert one.n_seeds == other.n_seeds == (row.n_seeds or 0) / 2
+        assert row.value == pytest.approx((one.value + other.value) / 2, abs=0.011)
+        n, gap = one.n_seeds or 0, one.value - other.value
+        squares = (n - 1) * ((one.std or 0) ** 2 + (other.std or 0) ** 2) + n * gap**2 / 2
+        assert row.std == pytest.approx((squares / (2 * n - 1)) ** 0.5, abs=0.011)
+
+
+def test_what_the_rule_says_of_a_paper_against_itself() -> None:
+    """One panel as if it were ours, against the other (published/README.md)."""
+    found: dict[str, int] = {}
+    for row in (row for row in PUBLISHED.rows if row.table == "figure 6 (stored curves, both panels)"):
+        one, other = (each for each in PUBLISHED.rows if each.duplicate_of == row.id)
+        scale, delta = Scale.of(row.dataset), margin(row)
+        assert delta is not None
+        if max(one.value, other.value) <= 1.5 * scale.chance:
+            outcome = "both collapsed"
+        else:
+            std = max(other.std or 0.0, scale.image)
+            judged = Comparison(
+                other.value - one.value, std, other.n_seeds or 0, source(one, scale.image), 0.005, delta
+            )
+            outcome = str(OUTCOMES[judged.relation])
+        found[outcome] = found.get(outcome, 0) + 1
+    assert found == {"reproduced": 49, "inconclusive": 33, "both collapsed": 16}
