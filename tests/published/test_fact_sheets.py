@@ -1,20 +1,21 @@
 """Protocols against facts that were read in their authors' code once more, or counted on its networks.
 
-No row of the table was taken from a recipe: steps in an epoch are training images over the batch, rounded up, positions of
-drops are the code's epochs times them, parameters and prunable weights those of the authors' network as built from their
-code.
+No row of the table was taken from a recipe: steps in an epoch are training images over the batch, rounded up, positions
+of drops are the code's epochs times them, parameters and prunable weights those of the authors' network, built from
+their code.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from bench import archs, data, published, recipe
+from bench import archs, catalog, data, names, published, recipe
 from bench.optimization import learning_rate
 from bench.published.rule import Comparison, source
 from bench.published.verdict import OUTCOMES, Scale, margin
@@ -61,6 +62,19 @@ SYNFLOW_RESNET = {
     "crops": (4, "zeros", True),
 }
 
+RAMANUJAN = {
+    "steps": (176, 250 * 176),
+    "rates": {0: 0.1, 125 * 176: 0.01, 187 * 176: 0.001},
+    "optimizer": (256, 0.9, False, 5e-4, ()),
+    "scoring": (256, "eval"),
+    "held_out": 5_000,
+    "initialisation": {
+        "weights": "kaiming_normal",
+        "linear_std": 0.01,
+        "norm_weight": "half",
+    },  # fan-out is the default
+}
+
 SHEETS = {
     "synflow_resnet_cifar10": Sheet(
         *("cifar10", "resnet18_cifar", (11_174_986 - 1_024, 11_164_352)),
@@ -75,6 +89,20 @@ SHEETS = {
         mean=(0.507, 0.487, 0.441),
         std=(0.267, 0.256, 0.276),
         scoring=(1_000, "eval"),
+    ),
+    "ramanujan_cifar10": Sheet(
+        *("cifar10", "resnet34", (21_289_802, 21_272_768)),
+        **RAMANUJAN,
+        crops=(4, "reflect", True),
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2023, 0.1994, 0.2010),
+    ),
+    "ramanujan_cifar100": Sheet(
+        *("cifar100", "resnet34", (21_335_972, 21_318_848)),
+        **RAMANUJAN,
+        crops=(4, "zeros", True),
+        mean=(0.5071, 0.4865, 0.4409),
+        std=(0.2673, 0.2564, 0.2762),
     ),
 }
 
@@ -102,7 +130,7 @@ def test_the_recipe_trains_as_the_authors_do(name: str) -> None:
     assert -(-images // found.batch_size) == epoch
     assert found.train.total_steps(epoch) == length
     positions = sorted(sheet.rates)
-    for before, step in zip(positions, positions[1:], strict=False):
+    for before, step in pairwise(positions):
         assert learning_rate(found.train, step - 1, epoch) == pytest.approx(sheet.rates[before], rel=1e-6)
     assert {step: learning_rate(found.train, step, epoch) for step in positions} == pytest.approx(sheet.rates, rel=1e-6)
     assert learning_rate(found.train, length - 1, epoch) == pytest.approx(sheet.rates[positions[-1]], rel=1e-6)
@@ -121,8 +149,19 @@ def test_the_recipe_sees_images_and_begins_as_the_authors_do(name: str) -> None:
     assert found.initialisation.model_dump(exclude_defaults=True) == sheet.initialisation
 
 
+def test_a_temperature_behind_the_softmax_is_none() -> None:
+    """Ramanujan's networks end in a log-softmax, whose outputs its GraSP divides by 200: that only scales the loss."""
+    logits, labels = torch.randn(8, 5, dtype=torch.float64, requires_grad=True), torch.arange(8) % 5
+    theirs = nn.functional.nll_loss(logits.log_softmax(1) / 200, labels)
+    ours = catalog.create("grasp", {"temperature": 1.0})._loss(logits, labels)  # type: ignore[attr-defined]
+    pairs = zip(*(torch.autograd.grad(loss, logits) for loss in (theirs * 200, ours)), strict=True)
+    assert all(torch.allclose(*pair) for pair in pairs)
+    rows = [row for row in PUBLISHED.rows if row.protocol.startswith("ramanujan") and row.method.startswith("grasp")]
+    assert {names.parse(row.method)[1]["temperature"] for row in rows} == {1.0}
+
+
 def test_the_two_panels_of_one_network_stand_behind_the_numbers_that_join_them() -> None:
-    """Figure 6 of SynFlow shows ResNet-18 twice, and once calls it WideResNet-18: n means of three runs and their spreads.
+    """Figure 6 of SynFlow shows ResNet-18 twice, and once calls it WideResNet-18.
 
     Of two groups of n with means x, y and deviations s, t the joint one has the mean (x + y) / 2 and the sum of squares
     (n - 1)(s² + t²) + n (x - y)² / 2.
