@@ -75,6 +75,21 @@ RAMANUJAN = {
     },  # fan-out is the default
 }
 
+RESCIENCE = {
+    "optimizer": (128, 0.9, True, 1e-4, ("norm", "bias")),
+    "crops": (0, "zeros", True),
+    "mean": (0.5071, 0.4865, 0.4409),
+    "std": (0.2673, 0.2564, 0.2762),
+    "held_out": 5_000,
+    "initialisation": {"last_norm": "zero"},
+}
+
+
+def warmed_up(times: int) -> dict[int, float]:
+    """Linear to 0.1 over 1,760 steps, then times 0.2 every 20,000 steps, or as many times that."""
+    return {880: 0.05, 1_760: 0.1} | {1_760 + k * 20_000 * times: 0.1 * 0.2**k for k in range(1, 5)}
+
+
 SHEETS = {
     "synflow_resnet_cifar10": Sheet(
         *("cifar10", "resnet18_cifar", (11_174_986 - 1_024, 11_164_352)),
@@ -106,6 +121,17 @@ SHEETS = {
     ),
 }
 
+# Its network computes what `resnet50_cifar` does, with the same weights.
+SHEETS |= {
+    f"rescience_cifar100{name}": Sheet(
+        *("cifar100", "resnet50_cifar", (23_705_252, 23_652_032)),
+        steps=(352, 88_000 * times),
+        rates=warmed_up(times),
+        **RESCIENCE,
+    )
+    for times, name in ((1, ""), (2, "_2x"), (3, "_3x"))
+}
+
 
 @cache
 def network(architecture: str, classes: int, channels: int, size: int) -> nn.Module:
@@ -130,7 +156,7 @@ def test_the_recipe_trains_as_the_authors_do(name: str) -> None:
     assert -(-images // found.batch_size) == epoch
     assert found.train.total_steps(epoch) == length
     positions = sorted(sheet.rates)
-    for before, step in pairwise(positions):
+    for before, step in pairwise(positions[1:] if found.train.warmup else positions):
         assert learning_rate(found.train, step - 1, epoch) == pytest.approx(sheet.rates[before], rel=1e-6)
     assert {step: learning_rate(found.train, step, epoch) for step in positions} == pytest.approx(sheet.rates, rel=1e-6)
     assert learning_rate(found.train, length - 1, epoch) == pytest.approx(sheet.rates[positions[-1]], rel=1e-6)
@@ -143,6 +169,7 @@ def test_the_recipe_trains_as_the_authors_do(name: str) -> None:
 def test_the_recipe_sees_images_and_begins_as_the_authors_do(name: str) -> None:
     sheet, found = SHEETS[name], recipe.load(PUBLISHED.protocols[name].recipe or "")
     assert (found.data.crop_padding, found.data.padding_mode, found.data.flip) == sheet.crops
+    assert found.data.resized_crop == ((0.08, 1.0) if name.startswith("rescience_cifar100") else None)
     assert (found.data.mean, found.data.std, found.data.validation) == (sheet.mean, sheet.std, sheet.held_out)
     if sheet.scoring is not None:
         assert (found.scoring.batch_size, found.scoring.norm) == sheet.scoring

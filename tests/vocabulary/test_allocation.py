@@ -24,7 +24,7 @@ def test_uniform_gives_each_layer_the_same_sparsity():
 
 
 # ResNet-20 with option B has 270,896 weights, 432 in the first layer and 640 in the last. At d = .05 the others keep
-# (13,544.8 − 432 − 128) / 270,896 = .0479321 of their 269,824, 12,933.4; with the two, 13,493.4 are .0498 of all.
+# (13,544.8 − 432 − 128) / 270,896 = .0479328 of their 269,824, 12,933.4; with the two, 13,493.4 are .0498 of all.
 # At .2 it is 432 + .2 · 270,464 = 54,524.8: .2013.
 RESNET20 = {"conv1": (432,), "stages": (269_824,), "fc": (640,)}
 
