@@ -7,7 +7,7 @@ their code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 
@@ -38,6 +38,7 @@ class Sheet:
         scoring: images in a batch, mode of batch normalisation.
         held_out: images that select the epoch.
         initialisation: what differs from the architecture's own draw.
+        dropout: as every layer of the network that has one.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Sheet:
     scoring: tuple[int, str] | None = None
     held_out: int = 0
     initialisation: dict[str, object] = field(default_factory=dict)
+    dropout: float = 0.0
 
 
 # SynFlow's ResNet-18 has 1,024 parameters more, ones of its identities, which are neither trained nor pruned.
@@ -121,6 +123,36 @@ SHEETS = {
     ),
 }
 
+# torchvision's VGG-16 has 134 million parameters, and two dropouts of 0.5.
+SHEETS |= {
+    f"ramanujan_vgg_{dataset}": replace(
+        SHEETS[f"ramanujan_{dataset}"], architecture="vgg16_bn_4096_cifar", parameters=counts, dropout=0.5
+    )
+    for dataset, counts in (("cifar10", (134_309_962, 134_289_088)), ("cifar100", (134_678_692, 134_657_728)))
+}
+# SynFlow's VGG-11 under the recipe of its VGG-16; GraSP's two networks.
+SHEETS |= {
+    "synflow_cifar10": Sheet(
+        *("cifar10", "vgg11_bn_bias_cifar", (9_231_114, 9_222_848), (391, 160 * 391)),
+        rates={0: 0.1, 60 * 391: 0.01, 120 * 391: 0.001},
+        optimizer=(128, 0.9, True, 1e-4, ()),
+        crops=(4, "zeros", True),
+        mean=(0.491, 0.482, 0.447),
+        std=(0.247, 0.243, 0.262),
+        scoring=(100, "eval"),
+        initialisation={"weights": "kaiming_normal", "mode": "fan_in"},
+    ),
+    "grasp_cifar10_resnet": Sheet(
+        *("cifar10", "resnet32_double_cifar", (1_860_522, 1_855_584), (391, 160 * 391)),
+        rates={0: 0.1, 80 * 391: 0.01, 120 * 391: 0.001},
+        optimizer=(128, 0.9, False, 1e-4, ()),
+        crops=(4, "zeros", True),
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2023, 0.1994, 0.2010),
+        scoring=(100, "train"),
+        initialisation={"linear_std": 0.01},
+    ),
+}
 # Its network computes what `resnet50_cifar` does, with the same weights.
 SHEETS |= {
     f"rescience_cifar100{name}": Sheet(
@@ -174,6 +206,7 @@ def test_the_recipe_sees_images_and_begins_as_the_authors_do(name: str) -> None:
     if sheet.scoring is not None:
         assert (found.scoring.batch_size, found.scoring.norm) == sheet.scoring
     assert found.initialisation.model_dump(exclude_defaults=True) == sheet.initialisation
+    assert found.dropout == sheet.dropout
 
 
 def test_a_temperature_behind_the_softmax_is_none() -> None:
