@@ -133,11 +133,12 @@ class Folder(Strict):
 
     def info(self, name: str) -> DataInfo:
         """The facts as every data set has them."""
-        where = {"pictures" if self.in_memory else "folder": self.folder or name}
+        where = self.folder or name
         return DataInfo(
             *(name, self.classes, 3, self.size, self.size, self.train_images, self.test_images, self.mean, self.std),
             sha256=self.sha256,
-            **where,
+            folder="" if self.in_memory else where,
+            pictures=where if self.in_memory else "",
         )
 
 

@@ -27,7 +27,8 @@ def draw_windows(count: int, size: tuple[int, int], data: Data, drawn: torch.Gen
     if data.resized_crop is None:
         return torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)
     (height, width), (low, high), logs = size, data.resized_crop, [math.log(ratio) for ratio in RATIOS]
-    shares, places = torch.rand(ATTEMPTS + 1, 2, count, generator=drawn, dtype=torch.float64).split([ATTEMPTS, 1])
+    numbers = torch.rand(ATTEMPTS + 1, 2, count, generator=drawn, dtype=torch.float64)
+    shares, places = numbers[:ATTEMPTS], numbers[ATTEMPTS]
     areas = height * width * (low + (high - low) * shares[:, 0])
     ratios = (logs[0] + (logs[1] - logs[0]) * shares[:, 1]).exp()
     sides = torch.stack([(areas / ratios).sqrt(), (areas * ratios).sqrt()]).round().long()  # (2, ATTEMPTS, count)
@@ -38,7 +39,7 @@ def draw_windows(count: int, size: tuple[int, int], data: Data, drawn: torch.Gen
     found = fits.any(0)
     chosen = torch.where(found, sides.gather(1, first)[:, 0], whole)
     room = limits - chosen
-    corners = torch.where(found, (places[0] * (room + 1)).long(), room // 2)
+    corners = torch.where(found, (places * (room + 1)).long(), room // 2)
     return torch.cat([corners, chosen])
 
 
@@ -72,7 +73,8 @@ def _stretched(images: torch.Tensor, starts: torch.Tensor, lengths: torch.Tensor
         return images.gather(3, (index + starts[:, None])[:, None, None].expand(n, channels, rows, size)).long()
 
     mixed = pixels(lower) * (2**BITS - weight) + pixels(upper) * weight
-    return ((mixed + 2 ** (BITS - 1)) >> BITS).to(torch.uint8)
+    found: torch.Tensor = (mixed + 2 ** (BITS - 1)) >> BITS
+    return found.to(torch.uint8)
 
 
 def _padded_crop(images: torch.Tensor, corners: torch.Tensor, flips: torch.Tensor, data: Data) -> torch.Tensor:
