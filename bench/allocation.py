@@ -94,6 +94,31 @@ class Uniform(Allocation):
 
 
 @dataclass(frozen=True, repr=False)
+class UniformPlus(Allocation):
+    """The "uniform+" of the code of random pruning (Liu et al. 2022, arXiv:2202.02643; sparselearning/core.py).
+
+    The first layer stays dense. Where the density d falls below `last`, the last layer keeps that fraction, and each
+    other one (d · N − f − last · n) / N, with N weights in all, f in the first and n in the last layer: a little less
+    than the target in all. From `last` on every other layer has d, a little more in all.
+
+    Attributes:
+        last: the smallest fraction of the last layer that is kept.
+    """
+
+    last: float = 0.2
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """1 in the first layer, at least `last` in the last one, and the same in all others."""
+        first, end = next(iter(shapes)), next(reversed(list(shapes)))
+        others = last = 1 - sparsity
+        if round(1 - sparsity, DIGITS) < self.last:
+            total = sum(units.values())
+            others = max((1 - sparsity) * total - units[first] - self.last * units[end], 0.0) / total
+            last = self.last
+        return {name: 1.0 if name == first else last if name == end else others for name in shapes}
+
+
+@dataclass(frozen=True, repr=False)
 class ERK(Allocation):
     """Erdős–Rényi-Kernel: density ∝ (sum of the tensor's dimensions) / (their product)  (RigL, arXiv:1911.11134, §3).
 

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import archs
 from bench.data import initial_file
+from bench.errors import UserError
 from bench.recipe import Recipe
 from bench.recipe.initialisation import Initialisation
 from bench.recipe.prunable import layer_weights
@@ -64,12 +65,19 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
     (arXiv:1502.01852) with the gain of ReLU, Glorot and Bengio 2010, LeCun et al. 1998, or with one spread for all, for
     every convolution and linear weight. Then biases of these layers and shifts of batch normalisation are 0 and its
     scales 1; with ``pytorch``, weights and biases are what torch's own layers draw. With ``architecture`` nothing of
-    this is touched. ``norm_weight`` other than ones sets the scales in either case.
+    this is touched. ``linear_std``, ``norm_weight`` other than ones and ``last_norm`` act in either case.
+
+    Raises:
+        UserError: the network has no residual block whose last scales could be 0.
     """
     chosen = recipe.initialisation
     if chosen.weights != "architecture":
         _reset(model, chosen, seed)
     for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and chosen.linear_std is not None:
+            init.normal_(module.weight, std=chosen.linear_std, generator=_generator(seed, f"{name}.weight"))
+            if module.bias is not None:
+                init.zeros_(module.bias)
         if not isinstance(module, _BatchNorm):
             continue
         if module.affine and chosen.norm_weight == "uniform":
@@ -80,6 +88,26 @@ def initialise(model: nn.Module, recipe: Recipe, seed: int) -> None:
             module.momentum = recipe.batch_norm.momentum
         if recipe.batch_norm.eps is not None:
             module.eps = recipe.batch_norm.eps
+    if chosen.last_norm == "zero":
+        _silence_blocks(model, recipe)
+
+
+def _silence_blocks(model: nn.Module, recipe: Recipe) -> None:
+    """Scales of 0 in the batch normalisation before every sum with a shortcut, as our networks and timm's name it."""
+    blocks = [module for module in model.modules() if hasattr(module, "downsample")]
+    if not blocks or not all(_ends_normalised(block) for block in blocks):
+        raise UserError(
+            f"recipe '{recipe.name}': field 'initialisation.last_norm': 'zero' is for networks whose residual blocks "
+            "all end in batch normalisation; only 'same' is allowed here."
+        )
+    for block in blocks:
+        init.zeros_(block.get_parameter("bn3.weight" if hasattr(block, "bn3") else "bn2.weight"))
+
+
+def _ends_normalised(block: nn.Module) -> bool:
+    """Whether batch normalisation follows a block's last convolution; with pre-activation it precedes it."""
+    order = [name for name, _ in block.named_children()]
+    return "bn2" in order and order.index("bn2") > order.index("conv2")
 
 
 def fill_from_file(model: nn.Module, chosen: Initialisation) -> None:

@@ -29,6 +29,7 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     },
     "resnet56a_pooled_cifar": ("resnet_cifar", "CifarResNet", {"depth": 56, "shortcut": "A-pooled"}),
     "resnet56_bottleneck_cifar": ("resnet_cifar", "CifarResNet", {"depth": 56, "block": "bottleneck"}),
+    "resnet32_double_cifar": ("resnet_double", "DoubleResNet", {"depth": 32}),
     "resnet18_cifar": ("resnet", "ResNet", {"blocks": (2, 2, 2, 2), "block": "basic"}),
     "resnet34_cifar": ("resnet", "ResNet", {"blocks": (3, 4, 6, 3), "block": "basic"}),
     "resnet50_cifar": ("resnet", "ResNet", {"blocks": (3, 4, 6, 3), "block": "bottleneck"}),
@@ -38,7 +39,20 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     },
     **{f"vgg{depth}_bn_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth}) for depth in (16, 19)},
     **{f"vgg{depth}_bn_bias_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth, "bias": True}) for depth in (16, 19)},
-    "vgg16_bn_bias_maxpool_cifar": ("vgg_cifar", "CifarVGG", {"depth": 16, "bias": True, "last_pool": "max"}),
+    **{
+        f"vgg{depth}_bn_bias_maxpool_cifar": (
+            "vgg_cifar",
+            "CifarVGG",
+            {"depth": depth, "bias": True, "last_pool": "max"},
+        )
+        for depth in (16, 19)
+    },
+    "vgg11_bn_bias_cifar": ("vgg_headed", "HeadedVGG", {"depth": 11}),
+    "vgg16_bn_4096_cifar": ("vgg_headed", "HeadedVGG", {"depth": 16, "hidden": (4096, 4096), "side": 7}),
+    **{
+        f"vgg{depth}_bn_1024_tiny": ("vgg_headed", "HeadedVGG", {"depth": depth, "hidden": (1024, 1024), "side": 2})
+        for depth in (11, 16)
+    },
     "mobilenetv1_cifar": ("mobilenet_cifar", "MobileNetV1", {}),
     "mobilenetv2_cifar": ("mobilenet_cifar", "MobileNetV2", {}),
     "convnet_small": ("convnet", "ConvNet", {"widths": (16, 32, 64)}),

@@ -32,3 +32,6 @@ def prepare(
         from bench.data.folder import summary
 
         print(summary(path, data.info(dataset)))
+    elif data.info(dataset).pictures:
+        found = data.load(dataset, results / "data").sha256
+        print(f"the fingerprint of the images is {found}, which configs/datasets/{dataset}.yaml may register as sha256")

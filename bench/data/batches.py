@@ -18,7 +18,7 @@ from bench.base import distributed
 from bench.data.catalog import DataInfo
 from bench.data.images import Images
 from bench.data.split import stratified
-from bench.data.transforms import by_channel, by_image, crop_and_flip
+from bench.data.transforms import by_channel, by_image, crop_and_flip, draw_windows
 from bench.errors import UserError
 from bench.recipe import Photographs, Recipe
 from bench.seeds import generator
@@ -160,14 +160,15 @@ class Batches:
     def _augmented(self, chosen: torch.Tensor, purpose: str, *keys: int | str) -> Batch:
         """Training images with random crops and flips; all draws are made, whichever of them the recipe uses."""
         data, count = self.recipe.data, len(chosen)
-        if not data.crop_padding and not data.flip:
+        if not data.augments:
             return self._plain("train", chosen[self.share])
         drawn = generator("cpu", self.seed, purpose, *keys)
-        corners = torch.randint(2 * data.crop_padding + 1, (2, count), generator=drawn)[:, self.share]
+        size = (int(self.images.train_x.shape[2]), int(self.images.train_x.shape[3]))
+        windows = draw_windows(count, size, data, drawn)[:, self.share]
         flips = (torch.randint(2, (count,), generator=drawn).bool() & data.flip)[self.share]
         chosen = chosen[self.share]
         whole = self.images.train_x.index_select(0, chosen)
-        pixels = crop_and_flip(whole, corners.to(self.device), flips.to(self.device), data)
+        pixels = crop_and_flip(whole, windows.to(self.device), flips.to(self.device), data)
         return self._finished(pixels, whole), self.images.train_y[chosen]
 
     def _in_order(self, part: Part, pieces: Sequence[torch.Tensor]) -> Iterator[Batch]:
@@ -186,7 +187,7 @@ class Batches:
         For a small network, making a batch anew would take a sixth of a step.
         """
         data, pixels = self.recipe.data, self._pixels(part)
-        if data.crop_padding or data.flip or data.normalise not in ("channel", "none") or pixels.numel() > READY:
+        if data.augments or data.normalise not in ("channel", "none") or pixels.numel() > READY:
             return None
         if part not in self._made:
             self._made[part] = self._normalised(pixels, pixels)

@@ -35,6 +35,7 @@ class DataInfo:
             files, see `bench.data.folder.fingerprint`; `prepare` refuses data that have another one. Empty for a folder
             of which none is registered.
         folder: of an image folder: where it lies inside the data folder; empty for data sets in memory.
+        pictures: of a data set in memory whose originals are image files: where their folder lies; else empty.
     """
 
     name: str
@@ -48,14 +49,15 @@ class DataInfo:
     std: tuple[float, ...]
     sha256: str
     folder: str = ""
+    pictures: str = ""
 
     @property
     def identity(self) -> str:
         """What stands for the data in a run's identity.
 
-        The fingerprint; for a folder also what its description adds to the files, for that may be edited.
+        The fingerprint; for image files also what their description adds to them, for that may be edited.
         """
-        if not self.folder:
+        if not self.folder and not self.pictures:
             return self.sha256
         facts: list[Any] = [self.sha256, self.classes, self.height, self.width, self.train_images, self.test_images]
         return digest([*facts, self.mean, self.std])
@@ -110,6 +112,8 @@ class Folder(Strict):
     Attributes:
         folder: where it lies inside the data folder; the file's own name if not given.
         size: side of the square that every photograph is cut to, in pixels.
+        in_memory: all images are squares of that size, and few enough to be decoded once to arrays; recipes then treat
+            them as CIFAR's.
         mean, std: per channel over the training images, in units of [0, 1].
         sha256: the fingerprint of the files, which ``reprune prepare`` says; without one any folder with these classes
             and numbers of images is taken, and runs on different ones have the same identity.
@@ -119,6 +123,7 @@ class Folder(Strict):
     folder: str = ""
     classes: int = Field(gt=1, le=10**6)
     size: int = Field(gt=0, le=10**5)
+    in_memory: bool = False
     train_images: int = Field(gt=0, le=10**12)
     test_images: int = Field(gt=0, le=10**12)
     mean: tuple[Finite, Finite, Finite]
@@ -128,10 +133,12 @@ class Folder(Strict):
 
     def info(self, name: str) -> DataInfo:
         """The facts as every data set has them."""
+        where = self.folder or name
         return DataInfo(
             *(name, self.classes, 3, self.size, self.size, self.train_images, self.test_images, self.mean, self.std),
             sha256=self.sha256,
-            folder=self.folder or name,
+            folder="" if self.in_memory else where,
+            pictures=where if self.in_memory else "",
         )
 
 

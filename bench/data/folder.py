@@ -84,6 +84,34 @@ def index(expected: DataInfo, root: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def decoded(expected: DataInfo, root: Path) -> dict[str, np.ndarray]:
+    """The arrays of an image folder that fits into memory: images as in `bench.data.images.Images`, and labels.
+
+    Raises `UserError` for what `index` refuses, and for an image of another size than the description's.
+    """
+    import numpy as np
+
+    def pixels(path: str) -> np.ndarray:
+        picture = decode(root / path)
+        if picture.size != (expected.width, expected.height):
+            found = f"{picture.size[0]}x{picture.size[1]}"
+            raise UserError(
+                f"{root / path} has {found} pixels, not the {expected.width}x{expected.height} of all others."
+            )
+        return np.asarray(picture).transpose(2, 0, 1)
+
+    listed = index(expected, root)
+    arrays: dict[str, np.ndarray] = {}
+    for part in PARTS:
+        paths = os.fsdecode(listed[f"{part}_paths"].tobytes()).split("\0")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            arrays[f"{part}_x"] = np.ascontiguousarray(
+                list(pool.map(pixels, paths))
+            )  # safetensors writes memory as it lies
+        arrays[f"{part}_y"] = listed[f"{part}_y"]
+    return arrays
+
+
 def fingerprint(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256 (64 hex digits) over path, label, size and checksum of every file, as the index has them."""
     return images.fingerprint(arrays, (f"{part}_{field}" for part in PARTS for field in FIELDS))

@@ -139,10 +139,11 @@ class FolderBatches(Batches):
 
 def _check(recipe: Recipe, info: DataInfo) -> None:
     data, where = recipe.data, f"recipe '{recipe.name}' with data set '{info.name}'"
-    if data.crop_padding:
-        raise UserError(
-            f"{where}: field 'data.crop_padding': photographs of an image folder are not padded; 'data.photographs' "
-            "says how they are cropped."
-        )
+    for field, value in (("crop_padding", data.crop_padding), ("resized_crop", data.resized_crop)):
+        if value:
+            raise UserError(
+                f"{where}: field 'data.{field}': photographs of an image folder are not padded; 'data.photographs' "
+                "says how they are cropped."
+            )
     if data.normalise == "whole_image":
         raise UserError(f"{where}: field 'data.normalise': an image folder's photographs have no size in common.")

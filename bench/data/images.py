@@ -23,12 +23,17 @@ FIELDS = ("train_x", "train_y", "test_x", "test_y")
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory: images are uint8, N × C × H × W, labels int64, all on one device."""
+    """A data set in memory: images are uint8, N × C × H × W, labels int64, all on one device.
+
+    Attributes:
+        sha256: the fingerprint of what was opened; empty for arrays that come from no file.
+    """
 
     train_x: torch.Tensor
     train_y: torch.Tensor
     test_x: torch.Tensor
     test_y: torch.Tensor
+    sha256: str = ""
 
 
 def fingerprint(arrays: dict[str, np.ndarray], fields: Iterable[str] = FIELDS) -> str:
@@ -65,7 +70,8 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
         return folders.load(path, expected, image_folder(expected))
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("sha256") != expected.sha256:
+            stamp = (file.metadata() or {}).get("sha256", "")
+            if expected.sha256 not in ("", stamp) or not stamp:
                 raise UserError(f"{path} is not the registered data set '{name}'; delete it and prepare it again.")
             images = Images(**{field: file.get_tensor(field) for field in FIELDS})
     except FileNotFoundError:
@@ -74,9 +80,9 @@ def load(name: str, folder: Path, device: torch.device | str = "cpu") -> Images 
         raise UserError(f"{path} is damaged ({str(error)[:200]}); delete it and prepare it again.") from None
     if problem := _problem(images, expected):
         raise UserError(f"{path} is damaged: {problem}; delete it and prepare it again.")
-    if fingerprint({field: getattr(images, field).numpy() for field in FIELDS}) != expected.sha256:
+    if fingerprint({field: getattr(images, field).numpy() for field in FIELDS}) != stamp:
         raise UserError(f"{path} is damaged (its checksum does not match); delete it and prepare it again.")
-    return Images(**{field: getattr(images, field).to(device) for field in FIELDS})
+    return Images(**{field: getattr(images, field).to(device) for field in FIELDS}, sha256=stamp)
 
 
 def _problem(images: Images, expected: DataInfo) -> str:

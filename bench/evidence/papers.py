@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench import data
 from bench.counting.listed import macs
@@ -25,7 +26,8 @@ class Paper:
     Attributes:
         name: short.
         rows: accuracies and the like in `published/*.csv`, copies left out; of these `read` were read in a source,
-            `comparable` can be compared with runs of ours, and `decidable` can be decided with at most 20 seeds.
+            `comparable` can be compared with runs of ours, and `decidable` can be decided with at most 20 seeds. Rows
+            on data sets whose images nobody has registered are neither: their protocols were never run.
         outcomes: of numbers that were looked at, by the kind of evidence.
         rest: multiply-adds of the runs that comparable rows still need.
     """
@@ -55,7 +57,7 @@ def papers(published: Published, findings: Iterable[Finding], kept: Sequence[Pat
         paper = found.setdefault(_key(row.paper, row.arxiv), Paper(short(row.paper), row.arxiv))
         paper.rows += 1
         paper.read += row.verified != "unverified"
-        if not barriers(row, published.protocols[row.protocol]):
+        if _at_hand(row) and not barriers(row, published.protocols[row.protocol]):
             paper.comparable += 1
             paper.decidable += prospect(published, row).seeds is not None
         paper.rest += costs.get(row.id, 0.0)
@@ -70,13 +72,18 @@ def _key(paper: str, arxiv: str) -> str:
     return arxiv or paper
 
 
+def _at_hand(row: Row) -> bool:
+    """Whether the images of a row's data set are registered."""
+    return row.dataset in data.names() and bool(data.info(row.dataset).sha256)
+
+
 def _costs(published: Published, kept: Sequence[Path]) -> dict[str, float]:
     """What each comparable row without a run still costs, a grid's cost shared evenly by its rows."""
     costs: dict[str, float] = defaultdict(float)
-    nothing = Path("no results")  # what is kept counts, not what lies on this machine
-    rows: list[Row] = list(published.rows)
-    for grid in find(published, rows, None, nothing, kept):
-        dataset, architecture = grid.grid["datasets"][0], grid.grid["architectures"][0]
-        for row in grid.rows:
-            costs[row.id] = grid.cost(macs(architecture, data.info(dataset), nothing)) / len(grid.rows)
+    with TemporaryDirectory() as empty:  # what is kept counts, not what lies on this machine
+        nothing = Path(empty)
+        for grid in find(published, list(filter(_at_hand, published.rows)), None, nothing, kept):
+            dataset, architecture = grid.grid["datasets"][0], grid.grid["architectures"][0]
+            for row in grid.rows:
+                costs[row.id] = grid.cost(macs(architecture, data.info(dataset), nothing)) / len(grid.rows)
     return costs

@@ -102,6 +102,8 @@ class Data(Strict):
         crop_padding: random crops after padding by so many pixels on each side; 0 means none.
         padding_mode: what lies outside: ``zeros``, or the image mirrored without (``reflect``) or with (``symmetric``)
             its border pixels repeated; the names are numpy's.
+        resized_crop: of data sets in memory, instead of padding: the range of a crop's area, a fraction of the image's;
+            its sides are 3 : 4 to 4 : 3, and it is scaled up to the image's size (torchvision's ``RandomResizedCrop``).
         flip: whether half of the images are mirrored, left to right, in training.
         drop_last: whether the last, smaller batch of an epoch is left out.
         mean, std: per channel in units of [0, 1]; None means the data set's own.
@@ -113,6 +115,7 @@ class Data(Strict):
 
     crop_padding: int = Field(default=0, ge=0, le=1024)
     padding_mode: Literal["zeros", "reflect", "symmetric"] = "zeros"
+    resized_crop: tuple[Positive, Positive] | None = None
     flip: bool = False
     normalise: Literal["channel", "image", "whole_image", "none"] = "channel"
     mean: tuple[float, ...] | None = None
@@ -120,6 +123,19 @@ class Data(Strict):
     validation: int = Field(default=0, ge=0, le=10**9)
     drop_last: bool = False
     photographs: Photographs = Photographs()
+
+    @property
+    def augments(self) -> bool:
+        """Whether training sees other images than there are."""
+        return bool(self.crop_padding or self.flip or self.resized_crop)
+
+    @model_validator(mode="after")
+    def _crops_one_way(self) -> Self:
+        if self.resized_crop is not None and not self.resized_crop[0] <= self.resized_crop[1] <= 1:
+            raise ValueError(f"'resized_crop' is a range of fractions, the smaller first, not {self.resized_crop}")
+        if self.resized_crop is not None and self.crop_padding:
+            raise ValueError("'resized_crop' and 'crop_padding' are two ways to crop; give one of them")
+        return self
 
 
 class Scoring(Strict):

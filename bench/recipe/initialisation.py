@@ -22,7 +22,11 @@ class Initialisation(Strict):
             ``pytorch`` does by default, biases included.
         mode: for He's, by which fan.
         std: the standard deviation of ``normal``; other draws have none.
+        linear_std: linear layers alone are drawn from a normal distribution with this standard deviation, and their
+            biases are 0, whatever `weights` is.
         norm_weight: the scales of batch normalisation: ones, all 0.5 (``half``), or uniform in [0, 1).
+        last_norm: the scales of the batch normalisation that ends a residual block: the ``same`` as all others, or
+            ``zero``, so that every block begins as its shortcut (Goyal et al. 2017, arXiv:1706.02677, §5.1).
         file: trained weights to start from instead, a path inside the data folder. They are the dense network of
             every seed: it is not trained further, and methods that prune after training prune it.
         sha256: the file's checksum (64 hex digits), which is part of a run's identity.
@@ -41,7 +45,9 @@ class Initialisation(Strict):
     ] = "architecture"
     mode: Literal["fan_in", "fan_out"] = "fan_out"
     std: float | None = Field(default=None, gt=0, le=1e3)
+    linear_std: float | None = Field(default=None, gt=0, le=1e3)
     norm_weight: Literal["ones", "uniform", "half"] = "ones"
+    last_norm: Literal["same", "zero"] = "same"
     file: Inside | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     key: str = Field(default="", max_length=200)

@@ -76,7 +76,7 @@ class Workshop:
         self.identities = identities(spec, self.method)
         self.info = data.info(spec.dataset)
         images = data.load(spec.dataset, results / "data", device)
-        self.data_sha256 = getattr(images, "sha256", self.info.sha256)
+        self.data_sha256 = images.sha256 or self.info.sha256
         self.batches = batches_of(images, self.info, spec.recipe, spec.seed, device, distributed.share(), workers)
         self.dense_macs = flops.count(spec.architecture, self.info, results / "archs")
         model = self.model()

@@ -13,13 +13,14 @@ from torch import nn
 from bench import archs
 from bench.archs.mobilenet_cifar import InvertedResidual
 from bench.archs.residual import BasicBlock, Bottleneck, PadShortcut, PooledShortcut
+from bench.archs.vgg_headed import HeadedVGG
 from bench.effective import effective_masks
 from bench.errors import UserError
 from bench.recipe.prunable import prunable
 
 ROOT = Path(__file__).parents[2]
 
-LARGE = {"resnet34_cifar", "resnet50_cifar", "wrn28_8_cifar", "wrn28_10_cifar"}
+LARGE = {"resnet34_cifar", "resnet50_cifar", "wrn28_8_cifar", "wrn28_10_cifar", "vgg16_bn_4096_cifar"}
 """Same classes as smaller ones: seconds and gigabytes for little."""
 
 
@@ -54,6 +55,7 @@ def test_caffes_lenet_has_no_relu_after_its_convolutions(name: str, negative: bo
     ("name", "side"),
     [
         *[("resnet20_cifar", 8), ("resnet56_bottleneck_cifar", 8), ("resnet56a_pooled_cifar", 8)],
+        *[("resnet32_double_cifar", 8), ("vgg11_bn_bias_cifar", 2)],
         *[("resnet18_cifar", 4), ("wrn22_2_cifar", 8), ("convnet_small", 8)],
         *[("vgg16_bn_cifar", 2), ("vgg19_bn_bias_cifar", 2), ("vgg16_bn_bias_maxpool_cifar", 1)],
         *[("mobilenetv1_cifar", 2), ("mobilenetv2_cifar", 8)],
@@ -126,6 +128,30 @@ def test_mobilenetv2_adds_the_input_where_the_shape_stays() -> None:
 def test_convolutions_of_vgg_have_a_bias_if_the_name_says_so(name: str, biases: int) -> None:
     convolutions = [m for m in archs.create(name, 10, 3, 32).modules() if isinstance(m, nn.Conv2d)]
     assert sum(convolution.bias is not None for convolution in convolutions) == biases
+
+
+def test_heads_with_hidden_layers_repeat_small_maps_and_drop_behind_every_relu() -> None:
+    """As torchvision's VGG does with a map of one pixel, and SynFlow's on Tiny ImageNet with one of 2x2."""
+    model = HeadedVGG(11, hidden=(6, 5), side=2, num_classes=3, drop_rate=0.5).eval()
+    maps = torch.randn(4, 512, 1, 1)
+    first, second = (layer for layer in model.hidden)
+    x = maps.expand(4, 512, 2, 2).flatten(1)
+    x = (x @ first.weight.T + first.bias).clamp(min=0)
+    expected = (x @ second.weight.T + second.bias).clamp(min=0)
+    torch.testing.assert_close(model.forward_head(maps, pre_logits=True), expected)
+    torch.testing.assert_close(model.forward_head(maps), expected @ model.fc.weight.T + model.fc.bias)
+    seen: list[torch.Tensor] = []
+    model.head_drop.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    model.train().forward_head(maps)
+    assert [tuple(each.shape) for each in seen] == [(4, 6), (4, 5)]
+    assert all(bool((each >= 0).all()) for each in seen)
+
+
+def test_five_poolings_leave_a_2x2_map_of_64_pixels() -> None:
+    with torch.device("meta"):
+        model = archs.create("vgg16_bn_1024_tiny", 200, 3, 64)
+        assert model.forward_features(torch.zeros(1, 3, 64, 64)).shape == (1, 512, 2, 2)  # type: ignore[operator]
+    assert sum(parameter.numel() for parameter in model.parameters()) == 18_075_912  # SynFlow's, built from its code
 
 
 @pytest.mark.parametrize(

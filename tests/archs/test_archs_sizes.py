@@ -24,9 +24,11 @@ LIST = Path(archs.__file__).parent / "sizes.csv"
 
 FAMILIES = {
     "CifarResNet": ("CIFAR ResNet", "1512.03385"),
+    "DoubleResNet": ("CIFAR ResNet", "1512.03385"),
     "ResNet": ("ResNet, CIFAR stem", "1512.03385"),
     "WideResNet": ("Wide ResNet", "1605.07146"),
     "CifarVGG": ("VGG with BN", "1409.1556"),
+    "HeadedVGG": ("VGG with BN", "1409.1556"),
     "MobileNetV1": ("MobileNet", "1704.04861"),
     "MobileNetV2": ("MobileNet", "1801.04381"),
     "ConvNet": ("small, ours", ""),
@@ -46,6 +48,8 @@ FAMILIES = {
 # Bottlenecks of inner width w: i·w + 9w² + 4w² + 12w, and 4w·i + 8w for a first block's shortcut. From i = w that is
 #   18w² + 20w, from i = 2w (the first of later stages) 23w² + 20w, from i = 4w (all others) 17w² + 12w.
 #   DPF's "ResNet-56", w = 16, 32, 64: 464 + 4,928 + 8·4,544 + 24,192 + 8·17,792 + 95,488 + 8·70,400 + 2,570.
+# Of double width, 32, 64, 128 channels, n = 5, option B: stem 928; blocks 18,560 / 73,984 / 295,424; first blocks of
+#   later stages 14c² + 6c with their shortcut, 57,728 / 230,144; fc 1,290.
 # ResNet-18/34: stem 1,856; blocks of c channels 18c² + 4c: 73,984 / 295,424 / 1,180,672 / 4,720,640; first blocks
 #   of later stages 14c² + 6c with their shortcut: 230,144 / 919,040 / 3,673,088; fc 5,130.
 # ResNet-50: 1,856 + 75,008 + 2·70,400 + 379,392 + 3·280,064 + 1,512,448 + 5·1,117,184 + 6,039,552 + 2·4,462,592 +
@@ -58,6 +62,8 @@ FAMILIES = {
 #   In general, `wide_parameters`: a first block from i to c has 9ic + 9c² + ic + 2i + 2c, other blocks have 18c² + 4c.
 # VGG convolutions: 9·(3·64 + 64² + 64·128 + 128² + 128·256 + 2·256² + 256·512 + 5·512²) = 14,710,464, two a channel
 #   for BN, one for a bias, 4,224 channels; fc 5,130. VGG-19 has 256² + 2·512² more: 5,308,416, and 1,280 channels.
+# VGG-11: 9·(3·64 + 64·128 + 128·256 + 256² + 256·512 + 3·512²) = 9,217,728, 2,752 channels. Heads of n units
+#   behind p pixels of the last map: 512p·n + n + n² + n + 10n + 10; p = 49 for 4,096 units, 4 for 1,024.
 # MobileNetV1 by pixels of the output, 9i + i·o a block: 32²: 864 + 2,336; 16²: 26,304; 8²: 101,760; 4²: 1,467,136;
 #   2²: 1,586,688; BN 2·10,944; fc 10,250.
 # MobileNetV2 by pixels: 32²: 59,136 (with the stem and the first layer of the block to 64 channels); 16²: 523,584 (with
@@ -78,12 +84,18 @@ def wide_parameters(depth: int, k: int) -> int:
     return found + 2 * inputs + 10 * inputs + 10
 
 
+def hidden(units: int, pixels: int) -> int:
+    """Weights and biases of a head with two hidden layers and 10 classes; see above."""
+    return 512 * pixels * units + units + units**2 + units + 10 * units + 10
+
+
 RESNET = {depth: 97_216 * ((depth - 2) // 6) - 21_926 for depth in (8, 20, 32, 44, 56, 110)}
 PARAMETERS = {
     **{f"resnet{depth}a_cifar": size for depth, size in RESNET.items()},
     **{f"resnet{depth}_cifar": size + 2_752 for depth, size in RESNET.items()},
     "resnet56a_pooled_cifar": 853_018,
     "resnet56_bottleneck_cifar": 869_530,
+    "resnet32_double_cifar": 928 + 5 * 18_560 + 57_728 + 4 * 73_984 + 230_144 + 4 * 295_424 + 1_290,
     "resnet18_cifar": 11_173_962,
     "resnet34_cifar": 11_173_962 + 73_984 + 2 * 295_424 + 4 * 1_180_672 + 4_720_640,
     "resnet50_cifar": 23_520_842,
@@ -92,7 +104,11 @@ PARAMETERS = {
     "vgg16_bn_bias_cifar": 14_710_464 + 3 * 4_224 + 5_130,
     "vgg16_bn_bias_maxpool_cifar": 14_710_464 + 3 * 4_224 + 5_130,
     "vgg19_bn_cifar": 14_710_464 + 5_308_416 + 2 * 5_504 + 5_130,
-    "vgg19_bn_bias_cifar": 14_710_464 + 5_308_416 + 3 * 5_504 + 5_130,
+    **{f"vgg19_bn_bias{kind}_cifar": 14_710_464 + 5_308_416 + 3 * 5_504 + 5_130 for kind in ("", "_maxpool")},
+    "vgg11_bn_bias_cifar": 9_217_728 + 3 * 2_752 + 5_130,
+    "vgg16_bn_4096_cifar": 14_710_464 + 3 * 4_224 + hidden(4096, 49),
+    "vgg11_bn_1024_tiny": 9_217_728 + 3 * 2_752 + hidden(1024, 4),
+    "vgg16_bn_1024_tiny": 14_710_464 + 3 * 4_224 + hidden(1024, 4),
     "mobilenetv1_cifar": 3_185_088 + 21_888 + 10_250,
     "mobilenetv2_cifar": 3_504_872 - 1_281_000 + 12_810 + 1_024 + 64,
     "convnet_small": 71_856 + 448 + 650,
@@ -114,6 +130,7 @@ PARAMETERS = {
 # ResNet-18/34: W = 9·64²·32² = 37,748,736; 16 or 32 convolutions, three of them half, three shortcuts of 128·64·16².
 # VGG-16: 3·64·9·32² + W + (W/2 + W) + 2·(W/2 + 2W) + 3W/4: 313,196,544; fc 5,120.
 #   VGG-19: W twice more, W/4 in the last stage.
+#   VGG-11: 3·64·9·32², then stages of W/2, W/2 + W, W/2 + W, 2·W/4. Hidden layers count their weights.
 # MobileNets: the sums by pixels above times the pixels, and fc.
 R, W = 2_359_296, 37_748_736
 
@@ -126,18 +143,28 @@ def wide_macs(depth: int, k: int) -> int:
     return 432 * 32**2 + first + 2 * later + 3 * (blocks - 1) * 18 * square + 640 * k
 
 
+VGG11_MACS = 1_769_472 + W // 2 + (W // 2 + W) + (W // 2 + W) + W // 2
+
 RESNET_MACS = {depth: 442_368 + (depth - 3) * R + 640 for depth in RESNET}
 MACS = {
     **{f"resnet{depth}a_cifar": macs for depth, macs in RESNET_MACS.items()},
     **{f"resnet{depth}_cifar": macs + 2 * 131_072 for depth, macs in RESNET_MACS.items()},
     "resnet56a_pooled_cifar": RESNET_MACS[56],
+    "resnet32_double_cifar": 2 * 442_368
+    + 29 * 4 * R
+    + 2 * 4 * 131_072
+    + 1_280,  # four times the products, twice the stem's
     "resnet56_bottleneck_cifar": 442_368 + 484 * 262_144 + 2_560,
     "resnet18_cifar": 1_769_472 + 16 * W - 3 * W // 2 + 3 * 2_097_152 + 5_120,
     "resnet34_cifar": 1_769_472 + 32 * W - 3 * W // 2 + 3 * 2_097_152 + 5_120,
     "resnet50_cifar": 1_769_472 + 309 * 4_194_304 + 20_480,
     **{f"wrn{depth}_{k}_cifar": wide_macs(depth, k) for depth, k in WIDE},
     **{f"vgg16_bn{kind}_cifar": 313_196_544 + 5_120 for kind in ("", "_bias", "_bias_maxpool")},
-    **{f"vgg19_bn{kind}_cifar": 313_196_544 + 5_120 + 2 * W + W // 4 for kind in ("", "_bias")},
+    **{f"vgg19_bn{kind}_cifar": 313_196_544 + 5_120 + 2 * W + W // 4 for kind in ("", "_bias", "_bias_maxpool")},
+    "vgg11_bn_bias_cifar": VGG11_MACS + 5_120,
+    "vgg16_bn_4096_cifar": 313_196_544 + hidden(4096, 49) - 2 * 4096 - 10,
+    "vgg11_bn_1024_tiny": VGG11_MACS + hidden(1024, 4) - 2 * 1024 - 10,
+    "vgg16_bn_1024_tiny": 313_196_544 + hidden(1024, 4) - 2 * 1024 - 10,
     "mobilenetv1_cifar": 3_200 * 1024 + 26_304 * 256 + 101_760 * 64 + 1_467_136 * 16 + 1_586_688 * 4 + 10_240,
     "mobilenetv2_cifar": 59_136 * 1024 + 523_584 * 256 + 1_608_064 * 64 + 12_800,
     "convnet_strided": 432 * 256 + 4_608 * 64 + 18_432 * 16 + 73_728 * 4 + 1_280,

@@ -255,6 +255,20 @@ def test_every_crop_and_both_orientations_occur() -> None:
     assert len(versions) == 18
 
 
+def test_crops_that_are_scaled_up_are_drawn_for_the_whole_batch_whichever_share_is_made() -> None:
+    chosen = recipe({"resized_crop": (0.2, 0.9), "flip": True, "normalise": "none"})
+    whole = Batches(images(), info(), chosen, 0).train(0, 0)
+    halves = [
+        Batches(images(), info(), chosen, 0, share=part).train(0, 0) for part in (slice(0, None, 2), slice(1, None, 2))
+    ]
+    for half, part in zip(halves, (slice(0, None, 2), slice(1, None, 2)), strict=True):
+        assert equal(half, (whole[0][part], whole[1][part]))
+    assert whole[0].shape[1:] == images().train_x.shape[1:]
+    plain = Batches(images(), info(), recipe({"normalise": "none"}), 0).train(0, 0)
+    assert torch.equal(whole[1], plain[1])
+    assert not torch.equal(whole[0], plain[0])
+
+
 def test_flips_alone() -> None:
     made = Batches(images(1), info(1), recipe({"flip": True, "normalise": "none"}), 0)
     versions = {made.train(epoch, 0)[0].contiguous().numpy().tobytes() for epoch in range(30)}

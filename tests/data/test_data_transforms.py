@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from bench.data.transforms import by_channel, by_image, crop_and_flip
+from bench.data.transforms import by_channel, by_image, crop_and_flip, draw_windows
 from bench.recipe import Data
 
 
@@ -87,6 +88,50 @@ def test_mirrors_equal_torchvision_s(mode: Literal["reflect", "symmetric"]) -> N
             Data(crop_padding=4, padding_mode=mode),
         )
         assert torch.equal(found, padded[:, :, row : row + 5, column : column + 5])
+
+
+def test_crops_scaled_up_are_those_of_pillow() -> None:
+    """To the last bit, whatever the window: it interpolates across and then down, with weights of 22 bits."""
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (64, 3, 12, 16), dtype=np.uint8))
+    chosen = Data(resized_crop=(0.08, 1.0))
+    windows = draw_windows(64, (12, 16), chosen, torch.Generator().manual_seed(1))
+    flips = torch.arange(64) % 2 == 0
+    found = crop_and_flip(images, windows, flips, chosen)
+    for image, window, flip, one in zip(images, windows.T.tolist(), flips, found, strict=True):
+        top, left, height, width = window
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy()).crop((left, top, left + width, top + height))
+        wanted = np.asarray(picture.resize((16, 12), Image.Resampling.BILINEAR))
+        assert np.array_equal(one.permute(1, 2, 0).numpy(), wanted[:, ::-1] if flip else wanted)
+
+
+@pytest.mark.parametrize(("size", "scale"), [((32, 32), (0.08, 1.0)), ((12, 16), (0.5, 1.0)), ((8, 32), (0.9, 1.0))])
+def test_windows_are_drawn_as_torchvision_draws_them(size: tuple[int, int], scale: tuple[float, float]) -> None:
+    """Means over 4,000 draws of each; on the last, four times as wide as high, almost no window fits: the centre's."""
+    v2 = pytest.importorskip("torchvision.transforms.v2", exc_type=(ImportError, RuntimeError))
+    count = 4_000
+    ours = draw_windows(count, size, Data(resized_crop=scale), torch.Generator().manual_seed(2)).double()
+    assert bool((ours >= 0).all() and (ours[0] + ours[2] <= size[0]).all() and (ours[1] + ours[3] <= size[1]).all())
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        image, ratio = torch.zeros(1, *size), [3 / 4, 4 / 3]
+        drawn = [v2.RandomResizedCrop(size, scale, ratio).make_params([image]) for _ in range(count)]
+    theirs = torch.tensor([[each[key] for each in drawn] for key in ("top", "left", "height", "width")]).double()
+    error = ((ours.var(1) + theirs.var(1)) / count).sqrt()
+    assert bool(((ours.mean(1) - theirs.mean(1)).abs() <= 4 * error).all())
+    assert bool((ours.std(1) - theirs.std(1)).abs().max() <= 0.1 * theirs.std(1).max())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"resized_crop": (0.5, 0.2)}, "'resized_crop' is a range of fractions"),
+        ({"resized_crop": (0.5, 2)}, "'resized_crop' is a range of fractions"),
+        ({"resized_crop": (0.1, 1), "crop_padding": 4}, "'resized_crop' and 'crop_padding' are two ways"),
+    ],
+)
+def test_there_is_one_way_to_crop(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Data(**changes)
 
 
 def test_by_channel() -> None:

@@ -113,7 +113,7 @@ def test_ramanujan_s_scores_are_of_all_images() -> None:
     assert methods == {
         "Random (global)": "random[allocation=global]",
         "SNIP": "snip[batches=176]",
-        "GraSP": "grasp[batches=176,linear=trained,parts=1,per_class=null]",
+        "GraSP": "grasp[batches=176,linear=trained,parts=1,per_class=null,temperature=1.0]",
         "Iterative SNIP": "force[batches=176,loss=cross_entropy,ramp.steps=100]",
         "SynFlow (of log-softmax outputs)": "",
     }

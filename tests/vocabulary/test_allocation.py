@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.allocation import ER, ERK, ERDraws, Global, Uniform, proportional
+from bench.allocation import ER, ERK, ERDraws, Global, Uniform, UniformPlus, proportional
 
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (2, 4)}
 UNITS = {name: math.prod(shape) for name, shape in SHAPES.items()}  # 108 and 8
@@ -21,6 +21,28 @@ def test_global_is_one_group_with_the_rounded_total():
 def test_uniform_gives_each_layer_the_same_sparsity():
     assert [group.keep for group in Uniform().groups(SHAPES, UNITS, 0.75)] == [27, 2]
     assert [group.keep for group in Uniform(dense_first=True).groups(SHAPES, UNITS, 0.75)] == [108, 2]
+
+
+# ResNet-20 with option B has 270,896 weights, 432 in the first layer and 640 in the last. At d = .05 the others keep
+# (13,544.8 − 432 − 128) / 270,896 = .0479328 of their 269,824, 12,933.4; with the two, 13,493.4 are .0498 of all.
+# At .2 it is 432 + .2 · 270,464 = 54,524.8: .2013.
+RESNET20 = {"conv1": (432,), "stages": (269_824,), "fc": (640,)}
+
+
+@pytest.mark.parametrize(
+    ("density", "kept", "overall"),
+    [(0.05, (432, 12_933, 128), 0.0498), (0.1, (432, 26_425, 128), 0.0996), (0.2, (432, 53_965, 128), 0.2013)],
+)
+def test_uniform_plus_leaves_the_first_layer_dense_and_spares_the_last(density, kept, overall):
+    units = {name: shape[0] for name, shape in RESNET20.items()}
+    found = tuple(group.keep for group in UniformPlus().groups(RESNET20, units, 1 - density))
+    assert found == kept
+    assert sum(found) / 270_896 == pytest.approx(overall, abs=5e-5)
+
+
+def test_uniform_plus_keeps_no_less_than_nothing():
+    units = {name: shape[0] for name, shape in RESNET20.items()}
+    assert [group.keep for group in UniformPlus().groups(RESNET20, units, 0.999)] == [432, 0, 128]
 
 
 def test_erk_without_a_cap():

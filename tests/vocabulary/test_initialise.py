@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from bench import archs
+from bench.errors import UserError
 from bench.initialise import build, initialise
 from bench.recipe import Recipe
 from bench.recipe.initialisation import Initialisation, Normalisation
@@ -137,6 +139,45 @@ def test_scales_of_batch_normalisation_of_one_half() -> None:
     model = network()
     initialise(model, recipe(weights="kaiming_normal", norm_weight="half"), 0)
     assert state(model)["bn.weight"].tolist() == [0.5] * 16
+
+
+@pytest.mark.parametrize("weights", ["architecture", "kaiming_normal"])
+def test_linear_layers_may_be_drawn_with_a_spread_of_their_own(weights: str) -> None:
+    model, plain = network(), network()
+    plain.load_state_dict(model.state_dict())
+    initialise(model, recipe(weights=weights, linear_std=0.01), 7)
+    initialise(plain, recipe(weights=weights), 7)
+    expected = torch.randn(4, 16, generator=generator("cpu", 7, "init", "fc.weight")) * 0.01
+    torch.testing.assert_close(state(model)["fc.weight"], expected)
+    assert state(model)["fc.bias"].tolist() == [0.0] * 4
+    assert all(
+        torch.equal(state(model)[name], state(plain)[name]) for name in state(plain) if not name.startswith("fc")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "last"), [("resnet8_cifar", "bn2"), ("resnet56_bottleneck_cifar", "bn3"), ("resnet18", "bn2")]
+)
+def test_the_last_scales_of_residual_blocks_may_begin_at_zero(name: str, last: str) -> None:
+    """The others stay as they are: the stem's, those inside blocks, those of shortcuts (``downsample.1``)."""
+    model = build(name, 10, 3, 32, recipe(norm_weight="half", last_norm="zero"), 0)
+    scales = {
+        f"{path}.weight": module.weight for path, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)
+    }
+    assert {path for path, scale in scales.items() if not scale.any()} == {
+        path for path in scales if path.startswith("layer") and path.endswith(f"{last}.weight")
+    }
+    assert {float(value) for scale in scales.values() for value in scale.detach()} == {0.0, 0.5}
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn_cifar", "wrn16_8_cifar"])
+def test_last_scales_of_zero_need_blocks_that_end_in_batch_normalisation(name: str) -> None:
+    with torch.device("meta"):
+        model = archs.create(name, 10, 3, 32)
+    with pytest.raises(
+        UserError, match=r"field 'initialisation\.last_norm': 'zero' is for networks whose residual blocks"
+    ):
+        initialise(model, recipe(last_norm="zero"), 0)
 
 
 def test_a_normal_draw_is_the_named_seeds_own_times_the_scale() -> None:

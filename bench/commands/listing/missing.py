@@ -99,14 +99,16 @@ def page(listed: list[dict[str, Any]], seeds: int | None) -> RenderableType:
             f"{each['macs'] / 1e15:,.1f}",
             Text(", ".join(sorted(map(short, each["papers"])))),
         )
+    here = [each for each in listed if data.info(each["dataset"]).sha256]
+    apart = [each for each in listed if each not in here]
+    unseen = ", ".join(sorted({each["dataset"] for each in apart}))
+    more = f" Counted apart, on images that nobody has registered here ({unseen}): {_sums(apart)}." if apart else ""
+    return Group(table, Text(f"\n{_sums(here)}.{more} {BASIS.format(seeds=_seeds(seeds))}", "dim"))
+
+
+def _sums(listed: list[dict[str, Any]]) -> str:
     rows, decided = (sum(len(each[what]) for each in listed) for what in ("rows", "decidable"))
-    return Group(
-        table,
-        Text(
-            f"\n{rows} rows in {len(listed)} grids, {decided} of them decidable. {BASIS.format(seeds=_seeds(seeds))}",
-            "dim",
-        ),
-    )
+    return f"{rows} rows in {len(listed)} grids, {decided} of them decidable"
 
 
 def _seeds(number: int | None) -> str:
