@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import ClassVar, Literal
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -106,6 +106,7 @@ class UniformPlus(Allocation):
     """
 
     last: float = 0.2
+    bounds: ClassVar[dict[str, str]] = {"last": "[0, 1]"}
 
     def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
         """1 in the first layer, at least `last` in the last one, and the same in all others."""

@@ -1,15 +1,15 @@
 """A process that decodes images for a job, and the job's end of it.
 
 A worker is a program of its own (``python -m bench.data.decoding``), not a fork: it inherits no lock of the job's, so
-a GPU's slot is free as soon as the job is dead. Tasks come as pickles on its standard input; when that ends, because
-the job has ended, however it did, the worker ends too. It ignores the signals that ask the job to stop, since the job
-finishes its step first.
+a GPU's slot is free as soon as the job is dead. Tasks come as lines of JSON on its standard input; when that ends,
+because the job has ended, however it did, the worker ends too. It ignores the signals that ask the job to stop, since
+the job finishes its step first.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -25,6 +25,7 @@ import numpy as np
 
 from bench.data.photographs import Pipeline
 from bench.errors import UserError
+from bench.recipe import Data
 
 CHUNK = 32
 """Images of a task at most: what a worker may still be busy with when its job is gone."""
@@ -76,14 +77,18 @@ class Decoder:
 
     def _ask(self, pictures: Sequence[Picture]) -> np.ndarray:
         worker = self._worker()
+        side = self.pipeline.side
+        images = np.empty((len(pictures), 3, side, side), np.uint8)
         try:
-            _send(worker.stdin, pictures)
-            answer = pickle.load(worker.stdout)  # type: ignore[arg-type]
-        except (BrokenPipeError, EOFError, pickle.UnpicklingError):
+            _tell(worker, [vars(picture) for picture in pictures])
+            assert worker.stdout is not None
+            status = worker.stdout.read(1)
+            if status == b"!":
+                raise UserError(json.loads(worker.stdout.readline()))
+            if status != b"." or not _filled(worker.stdout, images):
+                raise _failure(worker)
+        except BrokenPipeError:
             raise _failure(worker) from None
-        if isinstance(answer, UserError):
-            raise answer
-        images: np.ndarray = answer
         return images
 
     def _worker(self) -> subprocess.Popen[bytes]:
@@ -94,10 +99,11 @@ class Decoder:
             own = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": _joined(root, os.environ.get("PYTHONPATH"))}
             worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=own)
             self._processes.append(worker)
-            _send(worker.stdin, self.pipeline)
+            pipeline = self.pipeline
+            _tell(worker, {"data": pipeline.data.model_dump(), "side": pipeline.side, "fill": pipeline.fill})
             self._own.worker = worker
-        own_worker: subprocess.Popen[bytes] = self._own.worker
-        return own_worker
+        found: subprocess.Popen[bytes] = self._own.worker
+        return found
 
 
 def _end(pool: ThreadPoolExecutor, processes: list[subprocess.Popen[bytes]]) -> None:
@@ -117,9 +123,15 @@ def _joined(*paths: str | None) -> str:
     return os.pathsep.join(path for path in paths if path)
 
 
-def _send(stream: Any, what: Any) -> None:
-    pickle.dump(what, stream, pickle.HIGHEST_PROTOCOL)
-    stream.flush()
+def _filled(stream: Any, images: np.ndarray) -> bool:
+    """Whether there was as much to read as the images take."""
+    return bool(stream.readinto(images.reshape(-1).data) == images.nbytes)
+
+
+def _tell(worker: subprocess.Popen[bytes], what: Any) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write(json.dumps(what).encode() + b"\n")
+    worker.stdin.flush()
 
 
 def _decoded(pipeline: Pipeline, pictures: Sequence[Picture]) -> np.ndarray:
@@ -127,7 +139,7 @@ def _decoded(pipeline: Pipeline, pictures: Sequence[Picture]) -> np.ndarray:
 
 
 def main() -> None:
-    """The worker: answers each task with the pixels, or with the error that a user should read."""
+    """The worker: answers each line of tasks with ``.`` and the pixels, or with ``!`` and a sentence as JSON."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
@@ -135,17 +147,19 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    try:
-        pipeline = pickle.load(sys.stdin.buffer)
-        while True:
-            pictures = pickle.load(sys.stdin.buffer)
-            try:
-                answer: np.ndarray | UserError = _decoded(pipeline, pictures)
-            except UserError as error:
-                answer = error
-            _send(answers, answer)
-    except (BrokenPipeError, EOFError, pickle.UnpicklingError):
-        os._exit(0)  # the job is gone, and with it whoever would read a complaint
+    settings = json.loads(sys.stdin.buffer.readline())
+    pipeline = Pipeline(Data.model_validate(settings["data"]), settings["side"], tuple(settings["fill"]))
+    for line in sys.stdin.buffer:
+        try:
+            pixels = _decoded(pipeline, [Picture(**picture) for picture in json.loads(line)])
+            answer = [b".", pixels.tobytes()]
+        except UserError as error:
+            answer = [b"!", json.dumps(str(error)).encode(), b"\n"]
+        try:
+            answers.writelines(answer)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)  # the job is gone, and with it whoever would read a complaint
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Methods are found by file name; hyper-parameters are validated."""
 
+import sys
+
 import pytest
 
 import methods
@@ -12,11 +14,15 @@ from bench.schedule import AtInit, Cubic, Doubling, Periodic, Schedule
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder whose files are methods too."""
+    """An empty folder whose files are methods too, and are forgotten afterwards."""
     monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
     catalog.method_class.cache_clear()
+    before = set(sys.modules)
     yield tmp_path
     catalog.method_class.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("methods."):
+            del sys.modules[name]
 
 
 def test_every_method_of_the_project_is_found_and_sound():
