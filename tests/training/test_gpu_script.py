@@ -28,7 +28,7 @@ def test_a_rehearsal_goes_through_all_pieces_and_the_next_call_through_none(tmp_
     assert first.returncode == 0, first.stderr
     results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.json")}
     table = results.pop("gpu")
-    runs = [f"run-gmp-digits-convnet_small-0.9-digits-0.05-{seed}" for seed in (0, 1)]
+    runs = [f"run-digits-convnet_small-gmp-0.9-{seed}" for seed in (0, 1)]
     assert set(results) == {"tests", "table", *runs}
     assert [result["status"] for result in results.values()] == [0] * 4
     assert len(list(tmp_path.glob("results/runs/*/record.json"))) == 2
