@@ -31,7 +31,7 @@ class RunSpec(Strict):
         recipe: the resolved protocol, already scaled by `budget`.
         recipe_text: the recipe as written in the grid, ``name`` or ``name[field=value]``.
         prunable: the prunable set, ``all``, ``conv`` or ``all[exclude=…]`` (see `bench.recipe.prunable`).
-        identity: SHA-256 over everything that determines the result (`bench.plan.grid.identify`).
+        identity: SHA-256 over everything that determines the result (`bench.plan.lineage.identify`).
     """
 
     dataset: str

@@ -26,10 +26,10 @@ from bench.results.measurements import Slot, Source
 from bench.results.record import parse
 from bench.tracking import entry
 from tests import factories
+from tests.hostile.fuzzing import as_json, cases, expect_refusal_or_result
+from tests.hostile.fuzzing import elsewhere as elsewhere
+from tests.hostile.fuzzing import real_record as real_record
 from tests.hostile.mutations import altered, damaged
-from tests.hostile.test_fuzz import as_json, cases, expect_refusal_or_result
-from tests.hostile.test_fuzz import elsewhere as elsewhere
-from tests.hostile.test_fuzz import real_record as real_record
 
 MARKS = st.sampled_from(["\x1b[2J", "\x07", "\u202e", "\u2066", "\x9b", "\x7f", "\\u001b", "\\", "\ud83d", "中"])
 

@@ -11,7 +11,7 @@ rate 1, momentum 0.9 and decay 0.1 the first step gives
     pruned, DPF      buffer  −m + 0.1 · −3    weight  −3 + m + 0.3    gradient of the pruned network, and decay
 
 and whatever returns then has just that value and momentum. Top-KAST, whose weights are of three kinds, is worked out in
-`test_dynamic_sparse`.
+`test_topkast`.
 """
 
 import math
