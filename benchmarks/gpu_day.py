@@ -70,7 +70,7 @@ The seeds are the fewest that decide, or those that a grid has fixed already (`c
 Precision and mode are the recipes' own: float32, deterministic.
 """
 
-TINY = (Cell("digits", "convnet_small", "gmp", "digits[train.epochs=1]", 0.9, 2),)
+TINY = (Cell("digits", "convnet_small", "gmp", "digits[train.epochs=3,train.milestones=[1,2]]", 0.9, 2),)
 """Stands for `NUMBERS` in a rehearsal."""
 
 

@@ -23,7 +23,8 @@ from bench import catalog
 from bench.errors import Collapsed
 from methods.force import UNSEEN
 from tests.methods.by_hand import linear, trainer_for
-from tests.methods.test_rounds_at_init import FIRST, backward, prepared, raw, real_run, rounds, updated
+from tests.methods.test_rounds_at_init import FIRST, prepared, rounds
+from tests.methods.test_rounds_on_resnet20 import backward, raw, real_run, updated
 
 NAMES = ["force", "iterative_snip", "grasp_it"]
 SECOND = [[1.0] * 6], [[0.15], [-0.2], [0.15]]

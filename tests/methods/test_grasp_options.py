@@ -10,7 +10,8 @@ from bench import catalog
 from bench.data.batches import split
 from bench.errors import UserError
 from tests.methods.by_hand import linear, trainer_for
-from tests.methods.test_rounds_at_init import prepared, real_run, top
+from tests.methods.test_rounds_at_init import prepared
+from tests.methods.test_rounds_on_resnet20 import real_run, top
 
 
 def asked(run):

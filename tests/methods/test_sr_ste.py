@@ -18,7 +18,7 @@ import torch
 from bench import catalog
 from bench.errors import UserError
 from tests.methods.by_hand import linear, trainer_for
-from tests.methods.test_rounds_at_init import real_run
+from tests.methods.test_rounds_on_resnet20 import real_run
 
 WEIGHTS = [[0.5, -1.0, 0.25, 2.0], [1.0, 0.1, -0.2, 0.3]]
 Q = 1 / (1 + math.exp(1.3))
