@@ -123,4 +123,7 @@ def _load(path: Path) -> Any:
         path.open("rb") as file,  # of a path, torch goes by what it ends with
     ):
         warnings.simplefilter("ignore")
-        return torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        finally:  # of a file that breaks off, torch would check the sparse tensors together with those of the next
+            torch._utils._sparse_tensors_to_validate.clear()

@@ -236,6 +236,16 @@ def test_what_would_fill_the_memory_is_one_sentence(tmp_path: Path, make: Callab
     assert peak() - before < 300_000_000
 
 
+def test_a_file_that_breaks_off_behind_a_sparse_tensor_does_not_spoil_the_next(tmp_path: Path) -> None:
+    """torch keeps sparse tensors to be checked at the end of a file, for all files of the process together."""
+    broken, good = tmp_path / "broken.pt", tmp_path / "good.pt"
+    broken.write_bytes(saved({"w": torch.eye(50).to_sparse_csr()}, _use_new_zipfile_serialization=False)[:-200])
+    good.write_bytes(saved({"w": torch.ones(2)}))
+    with pytest.raises(UserError, match="is cut off, damaged"):
+        load_state(broken)
+    assert load_state(good)["w"].tolist() == [1, 1]
+
+
 def test_indices_beyond_a_sparse_tensor_are_not_followed(tmp_path: Path) -> None:
     bad = torch.sparse_coo_tensor(torch.tensor([[10**6]]), torch.ones(1), (3,), check_invariants=False)
     torch.save({"a": bad}, tmp_path / "w.pt")
