@@ -80,7 +80,7 @@ class Run:
         self.masks = Masks(self.weights, method.allocation, method.structure, ties=lambda: self.generator("ties"))
         self.extras = nn.ModuleDict()
         self.state: dict[str, torch.Tensor] = {}
-        self.phase: Phase = recipe.phase(stage.phase or "train")
+        self.phase: Phase = recipe.phase(stage.phase or "train", stage.name)
         self.steps = self.phase.total_steps(batches.steps_per_epoch)
         self.timeline = Timeline.of(self.phase, self.steps, batches.steps_per_epoch)
         self.target = self.sparsity = stage.sparsity

@@ -16,6 +16,8 @@ from bench.schedule import Timeline
 from bench.spec import RunSpec
 from bench.structure import Filters
 
+OTHERWISE = {"name", "source", "report", "evaluate_every", "train", "finetune", "stages"}
+"""Fields of a recipe that change no result, or that enter an identity as the phase of the stage at hand."""
 FOLLOWED = ("convmixer_", "resnetv2_")
 """How those of timm's networks are called in which a batch norm stands behind an activation that is not in place."""
 
@@ -71,7 +73,7 @@ def _given(spec: RunSpec, method: Method, stage: Stage) -> Stage:
 def _check(spec: RunSpec, method: Method, stage: Stage) -> None:
     assert stage.phase is not None
     try:
-        phase = spec.recipe.phase(stage.phase)
+        phase = spec.recipe.phase(stage.phase, stage.name)
         method.schedule.check(Timeline.of(phase, steps=10**9))
     except UserError as error:
         raise UserError(f"method '{spec.method_text}' under recipe '{spec.recipe_text}': {error}") from None
@@ -99,10 +101,8 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
     Fields at their default are left out, so a field added later leaves old identities as they were. So is the network's
     code as long as it is that of the first records (`bench.archs.digests`).
     """
-    recipe = spec.recipe.model_dump(
-        mode="json", exclude_defaults=True, exclude={"name", "source", "report", "evaluate_every", "train", "finetune"}
-    )
-    phase = spec.recipe.phase(stage.phase).model_dump(mode="json", exclude_defaults=True) if stage.phase else None
+    recipe = spec.recipe.model_dump(mode="json", exclude_defaults=True, exclude=OTHERWISE)
+    phase = spec.recipe.phase(stage.phase, stage.name) if stage.phase else None
     return {
         "engine": identity.ENGINE_VERSION,
         "dataset": data.info(spec.dataset).identity,
@@ -110,7 +110,7 @@ def _common(spec: RunSpec, stage: Stage) -> dict[str, Any]:
         **digests.deviation(spec.architecture),
         "seed": spec.seed,
         "recipe": recipe,
-        "phase": [stage.phase, phase],
+        "phase": [stage.phase, phase and phase.model_dump(mode="json", exclude_defaults=True)],
         "begin": stage.begin,
         "copy": stage.copy,
     }

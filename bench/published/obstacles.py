@@ -102,11 +102,15 @@ def reading(protocol: Protocol, spec: RunSpec) -> str:
 
 
 def _recipe_differences(spec: RunSpec, text: str) -> list[recipe.Difference]:
-    """Material differences, apart from the budget and from a fine-tuning phase that the method does not use."""
-    ours, theirs = spec.recipe, recipe.load(text).scaled(spec.budget)
-    if all(stage.phase != "finetune" for stage in lineage.stages_of(spec)):
-        ours, theirs = (each.model_copy(update={"finetune": None}) for each in (ours, theirs))
-    return recipe.differences(ours, theirs)
+    """Material differences, apart from the budget and from phases that the method does not use."""
+    stages = {stage.name: stage.phase for stage in lineage.stages_of(spec)}
+
+    def used(whole: recipe.Recipe) -> recipe.Recipe:
+        own = {name: phase for name, phase in whole.stages.items() if name in stages}
+        others = {phase for name, phase in stages.items() if name not in own}
+        return whole.model_copy(update={"stages": own} | ({} if "finetune" in others else {"finetune": None}))
+
+    return recipe.differences(used(spec.recipe), used(recipe.load(text).scaled(spec.budget)))
 
 
 def spelled(found: Iterable[Obstacle]) -> str:

@@ -162,6 +162,8 @@ class Recipe(Strict):
         source: where the protocol was read; what is from memory says so.
         batch_size: images in a batch, on all GPUs together.
         train, finetune: the phases; `finetune` is needed by methods that prune after training.
+        stages: phases of their own, by the name of a method's stage, as ``regularise`` of `greg`; without one a stage
+            trains for the length of `train` or `finetune`, as the method says.
         optimizer: how weights follow gradients.
         data: what happens to the images.
         initialisation: where weights begin.
@@ -187,6 +189,7 @@ class Recipe(Strict):
     batch_size: int = Field(gt=0, le=10**9)
     train: Phase
     finetune: Phase | None = None
+    stages: dict[str, Phase] = Field(default={})
     optimizer: Optimizer = Optimizer()
     data: Data = Data()
     initialisation: Initialisation = Initialisation()
@@ -209,9 +212,9 @@ class Recipe(Strict):
             raise ValueError(f"'label_smoothing' is of the cross-entropy; with the loss '{self.loss}' it has to be 0")
         return self
 
-    def phase(self, name: str) -> Phase:
-        """The phase called ``train`` or ``finetune``; a one-sentence error if the recipe has none."""
-        phase = {"train": self.train, "finetune": self.finetune}.get(name)
+    def phase(self, name: str, stage: str = "") -> Phase:
+        """The phase of a stage that trains for ``train`` or ``finetune``; a one-sentence error if there is none."""
+        phase = self.stages.get(stage) or {"train": self.train, "finetune": self.finetune}.get(name)
         if phase is None:
             raise UserError(f"recipe '{self.name}' has no '{name}' phase, which this method needs.")
         return phase
@@ -222,7 +225,8 @@ class Recipe(Strict):
             return self
         try:
             finetune = self.finetune.scaled(budget) if self.finetune else None
-            return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune})
+            stages = {name: phase.scaled(budget) for name, phase in self.stages.items()}
+            return self.model_copy(update={"train": self.train.scaled(budget), "finetune": finetune, "stages": stages})
         except ValidationError as error:
             raise UserError(explain(error, f"recipe '{self.name}' at budget {budget:g}")) from None
 

@@ -243,7 +243,9 @@ class Workshop:
         return found
 
     def _phase_step(self, stage: Stage, position: float) -> int:
-        return self.spec.recipe.phase(stage.phase or "train").to_steps(position, self.batches.steps_per_epoch)
+        return self.spec.recipe.phase(stage.phase or "train", stage.name).to_steps(
+            position, self.batches.steps_per_epoch
+        )
 
     # -- files ------------------------------------------------------------------------------------------------------
 

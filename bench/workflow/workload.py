@@ -14,6 +14,7 @@ from bench import data
 from bench.method import Dense, Stage
 from bench.plan.grid import Plan
 from bench.plan.lineage import identities, method_of, stages_of
+from bench.recipe.phase import Phase
 from bench.results.record import glance
 from bench.spec import RunSpec
 
@@ -102,7 +103,9 @@ def _trainings(runs: Iterable[RunSpec], rows: Mapping[str, str], done: set[str])
 
 def _piece(training: _Training, done: bool) -> Piece:
     spec, stage = training.spec, training.stage
-    epochs, images, evaluations = (0.0, 0, 0) if stage.phase is None else _length(spec, stage, stage.phase)
+    epochs, images, evaluations = (
+        (0.0, 0, 0) if stage.phase is None else _length(spec, stage, spec.recipe.phase(stage.phase, stage.name))
+    )
     return Piece(
         network=network(spec),
         method=training.method,
@@ -114,13 +117,12 @@ def _piece(training: _Training, done: bool) -> Piece:
     )
 
 
-def _length(spec: RunSpec, stage: Stage, phase_name: str) -> tuple[float, int, int]:
+def _length(spec: RunSpec, stage: Stage, phase: Phase) -> tuple[float, int, int]:
     """Epochs of a stage, images in each, and how often it is evaluated on the way."""
     images = data.info(spec.dataset).train_images - spec.recipe.data.validation
     full, rest = divmod(images, spec.recipe.batch_size)
     dropped = rest if spec.recipe.data.drop_last else 0
     steps_per_epoch = max(1, full + (rest > dropped))
-    phase = spec.recipe.phase(phase_name)
     steps, begin = phase.total_steps(steps_per_epoch), phase.to_steps(stage.begin, steps_per_epoch)
     epochs, every = -(-steps // steps_per_epoch), spec.recipe.evaluate_every
     evaluations = epochs // every - begin // steps_per_epoch // every + (epochs % every > 0)  # the last always is

@@ -38,8 +38,9 @@ OWN = {
     "synflow_cifar10": "synflow",
 }
 
-ASIDE = {"rescience_cifar10_50k"}
-"""Linked protocols that no grid has: Table 1 of the replication, whose purpose was to check its code."""
+ASIDE = {"rescience_cifar10_50k", "synflow_cifar100_grasp"}
+"""Linked protocols that no grid has: Table 1 of the replication, whose purpose was to check its code, and what SynFlow's
+paper calls GraSP, which nobody prunes with."""
 
 REPRODUCED = [
     (OWN[base], name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import archs, names, published
+from bench import archs, names, published, recipe
 from bench.allocation import Global, Uniform
 from bench.published.search import hindrances
 from bench.recipe import prunable
@@ -21,15 +21,12 @@ def rows(paper: str, printed: str = "") -> list[published.Row]:
 @pytest.mark.parametrize(
     ("paper", "printed", "count", "what"),
     [
-        # θ · Hg of ½ |g|² kept from the bottom: the reverse of GraSP
-        ("2006.05467", "GraSP", 144, "GraSP (reversed sign, temperature 1)"),
         # H of one half of the images, on twice its own gradient plus that of the other half
         ("2512.07142", "GraSP (two halves", 48, "GraSP (two halves, by class)"),
         # weights are made positive and stay so
         ("2512.07142", "SynFlow (", 37, "SynFlow (trained from absolute values)"),
         ("2009.02594", "Random", 3, "Random (half of what is left, ten times)"),
         ("2009.02594", "SNIP", 3, "SNIP (of other weights, by raw logits)"),
-        ("ramanujan", "SynFlow", 19, "SynFlow (of log-softmax outputs)"),
     ],
 )
 def test_what_only_shares_a_method_s_name_has_no_method(paper: str, printed: str, count: int, what: str) -> None:
@@ -107,6 +104,24 @@ def test_grasp_in_others_code_scores_the_weights_that_are_trained(paper: str) ->
     assert {(fields.get("parts"), fields.get("linear")) for fields in found} == {(1, "trained")}
 
 
+def test_what_synflow_s_paper_calls_grasp_is_of_the_reversed_score_in_batches_of_at_most_256_images() -> None:
+    """Ten images for every class, in batches of 256: on CIFAR-10 one, on CIFAR-100 four, on Tiny ImageNet eight."""
+    found = rows("2006.05467", "GraSP")
+    assert len(found) == 144 + 36  # 36 join the two panels of one network
+    assert {(one.dataset, one.method) for one in found} == {
+        ("cifar10", "grasp_reversed"),
+        ("cifar100", "grasp_reversed[batches=4]"),
+        ("tiny_imagenet", "grasp_reversed[batches=8]"),
+    }
+    protocols = {one.protocol: one.dataset for one in found}
+    sizes = {name: recipe.load(PUBLISHED.protocols[name].recipe or "").scoring.batch_size for name in protocols}
+    assert {(protocols[name], size) for name, size in sizes.items()} == {
+        ("cifar10", 100),
+        ("cifar100", 250),
+        ("tiny_imagenet", 250),
+    }
+
+
 def test_ramanujan_s_scores_are_of_all_images() -> None:
     """45,000 images in batches of 256 are 176 of them; random masks come from one ranking over all layers."""
     methods = {one.method_printed: one.method for one in rows("ramanujan") if one.method != "random[allocation=erk]"}
@@ -115,5 +130,5 @@ def test_ramanujan_s_scores_are_of_all_images() -> None:
         "SNIP": "snip[batches=176]",
         "GraSP": "grasp[batches=176,linear=trained,parts=1,per_class=null,temperature=1.0]",
         "Iterative SNIP": "force[batches=176,loss=cross_entropy,ramp.steps=100]",
-        "SynFlow (of log-softmax outputs)": "",
+        "SynFlow (of log-softmax outputs)": "synflow_log_softmax",
     }
