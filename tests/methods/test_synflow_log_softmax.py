@@ -11,7 +11,7 @@ from tests.methods.test_rounds_on_resnet20 import real_run, top
 
 
 def test_scores_of_one_layer():
-    # z = |W| (1, 1) = (1, 2), so softmax is (p, 1 − p), p = 1 / (1 + e), and ∂R/∂z = (1 − 2p, 1 − 2(1 − p)) = ±(1 − 2p).
+    # z = |W| (1, 1) = (1, 2), its softmax (p, 1 − p) with p = 1 / (1 + e): ∂R/∂z = (1 − 2p, 1 − 2(1 − p)) = ±(1 − 2p).
     run = prepared("synflow_log_softmax", ([[0.25, -0.75], [-1.5, 0.5]],), [5.0, 7.0], 0.5).run
     slope = 1 - 2 / (1 + math.e)
     scores = run.method.saliency(run)["0.weight"].flatten().tolist()

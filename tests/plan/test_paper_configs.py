@@ -39,8 +39,8 @@ OWN = {
 }
 
 ASIDE = {"rescience_cifar10_50k", "synflow_cifar100_grasp"}
-"""Linked protocols that no grid has: Table 1 of the replication, whose purpose was to check its code, and what SynFlow's
-paper calls GraSP, which nobody prunes with."""
+"""Linked protocols that no grid has: Table 1 of the replication, whose purpose was to check its code, and the GraSP of
+SynFlow's paper, which nobody prunes with."""
 
 REPRODUCED = [
     (OWN[base], name)
