@@ -35,7 +35,7 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "resnet50_cifar": ("resnet", "ResNet", {"blocks": (3, 4, 6, 3), "block": "bottleneck"}),
     **{
         f"wrn{depth}_{width}_cifar": ("wide_resnet", "WideResNet", {"depth": depth, "width": width})
-        for depth, width in ((16, 8), (22, 2), (28, 2), (28, 4), (28, 8), (28, 10))
+        for depth, width in ((16, 8), (16, 10), (22, 2), (22, 8), (28, 2), (28, 4), (28, 8), (28, 10))
     },
     **{f"vgg{depth}_bn_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth}) for depth in (16, 19)},
     **{f"vgg{depth}_bn_bias_cifar": ("vgg_cifar", "CifarVGG", {"depth": depth, "bias": True}) for depth in (16, 19)},
@@ -52,6 +52,12 @@ _MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     **{
         f"vgg{depth}_bn_1024_tiny": ("vgg_headed", "HeadedVGG", {"depth": depth, "hidden": (1024, 1024), "side": 2})
         for depth in (11, 16)
+    },
+    "alexnet_s_cifar": ("snip_networks", "StridedAlexNet", {"hidden": 1024}),
+    "alexnet_b_cifar": ("snip_networks", "StridedAlexNet", {"hidden": 2048}),
+    **{
+        f"vgg_{version.lower()}_cifar": ("snip_networks", "SnipVGG", {"version": version})
+        for version in ("C", "D", "like")
     },
     "mobilenetv1_cifar": ("mobilenet_cifar", "MobileNetV1", {}),
     "mobilenetv2_cifar": ("mobilenet_cifar", "MobileNetV2", {}),

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.layers import pad_same
 from torch import nn
 
 from bench import archs
 from bench.archs.mobilenet_cifar import InvertedResidual
 from bench.archs.residual import BasicBlock, Bottleneck, PadShortcut, PooledShortcut
+from bench.archs.snip_networks import STRIDED, Padding
 from bench.archs.vgg_headed import HeadedVGG
 from bench.effective import effective_masks
 from bench.errors import UserError
@@ -20,7 +22,10 @@ from bench.recipe.prunable import prunable
 
 ROOT = Path(__file__).parents[2]
 
-LARGE = {"resnet34_cifar", "resnet50_cifar", "wrn28_8_cifar", "wrn28_10_cifar", "vgg16_bn_4096_cifar"}
+LARGE = {
+    *("resnet34_cifar", "resnet50_cifar", "wrn16_10_cifar", "wrn22_8_cifar", "wrn28_8_cifar", "wrn28_10_cifar"),
+    *("vgg16_bn_4096_cifar", "alexnet_b_cifar", "vgg_d_cifar"),
+}
 """Same classes as smaller ones: seconds and gigabytes for little."""
 
 
@@ -36,6 +41,13 @@ def test_other_images_and_classes(name: str) -> None:
 def test_lenet5_is_not_for_images_that_its_convolutions_use_up() -> None:
     with pytest.raises(UserError, match=r"^LeNet-5 takes images of 16 pixels or more, not 15x15\."):
         archs.create("lenet5_caffe", 10, 1, 15)
+
+
+@pytest.mark.parametrize("side", [32, 17, 1])
+def test_alexnet_is_padded_as_tensorflow_pads(side: int) -> None:
+    for kernel, _ in STRIDED:
+        image = torch.randn(1, 2, side, side + 1)
+        assert torch.equal(Padding(kernel)(image), pad_same(image, (kernel, kernel), (2, 2)))
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ FAMILIES = {
     "WideResNet": ("Wide ResNet", "1605.07146"),
     "CifarVGG": ("VGG with BN", "1409.1556"),
     "HeadedVGG": ("VGG with BN", "1409.1556"),
+    "SnipVGG": ("SNIP's, CIFAR-10", "1810.02340"),
+    "StridedAlexNet": ("SNIP's, CIFAR-10", "1810.02340"),
     "MobileNetV1": ("MobileNet", "1704.04861"),
     "MobileNetV2": ("MobileNet", "1801.04381"),
     "ConvNet": ("small, ours", ""),
@@ -71,7 +73,7 @@ FAMILIES = {
 #   those with a larger fc (1,281,000) and without the 1x1 convolution of the first block, 32² + 64.
 # convnet_strided (3-16-32-64-128): 432 + 4,608 + 18,432 + 73,728 = 97,200; BN 2·240; fc 1,290.
 # convnet_small (3-16-16-32-32-64-64): 432 + 2,304 + 4,608 + 9,216 + 18,432 + 36,864 = 71,856; BN 2·224; fc 650.
-WIDE = ((16, 8), (22, 2), (28, 2), (28, 4), (28, 8), (28, 10))
+WIDE = ((16, 8), (16, 10), (22, 2), (22, 8), (28, 2), (28, 4), (28, 8), (28, 10))
 
 
 def wide_parameters(depth: int, k: int) -> int:
@@ -90,6 +92,10 @@ def hidden(units: int, pixels: int) -> int:
 
 
 RESNET = {depth: 97_216 * ((depth - 2) // 6) - 21_926 for depth in (8, 20, 32, 44, 56, 110)}
+# SNIP's AlexNet: convolutions of 96, 256, 384, 384 and 256 channels with bias and BN, as have two hidden layers of h:
+#   256h + 3h + h² + 3h + 10h + 10 = h² + 272h + 10. Its VGG has hidden layers of 512: 512² + 3·512 = 263,680.
+ALEXNET = 11**2 * 3 * 96 + 25 * 96 * 256 + 9 * (256 * 384 + 384 * 384 + 384 * 256)
+
 PARAMETERS = {
     **{f"resnet{depth}a_cifar": size for depth, size in RESNET.items()},
     **{f"resnet{depth}_cifar": size + 2_752 for depth, size in RESNET.items()},
@@ -109,6 +115,11 @@ PARAMETERS = {
     "vgg16_bn_4096_cifar": 14_710_464 + 3 * 4_224 + hidden(4096, 49),
     "vgg11_bn_1024_tiny": 9_217_728 + 3 * 2_752 + hidden(1024, 4),
     "vgg16_bn_1024_tiny": 14_710_464 + 3 * 4_224 + hidden(1024, 4),
+    "alexnet_s_cifar": ALEXNET + 3 * 1_376 + 1024**2 + 272 * 1024 + 10,  # SNIP, table 2: 5.1m
+    "alexnet_b_cifar": ALEXNET + 3 * 1_376 + 2048**2 + 272 * 2048 + 10,  # 8.5m
+    "vgg_c_cifar": 14_710_464 - 8 * (65_536 + 2 * 262_144) + 3 * 4_224 + 2 * 263_680 + 5_130,  # 10.5m
+    "vgg_d_cifar": 14_710_464 + 3 * 4_224 + 2 * 263_680 + 5_130,  # 15.2m
+    "vgg_like_cifar": 14_710_464 + 3 * 4_224 + 263_680 + 5_130,  # 15.0m
     "mobilenetv1_cifar": 3_185_088 + 21_888 + 10_250,
     "mobilenetv2_cifar": 3_504_872 - 1_281_000 + 12_810 + 1_024 + 64,
     "convnet_small": 71_856 + 448 + 650,
@@ -143,6 +154,7 @@ def wide_macs(depth: int, k: int) -> int:
     return 432 * 32**2 + first + 2 * later + 3 * (blocks - 1) * 18 * square + 640 * k
 
 
+ALEXNET_MACS = 363 * 96 * 256 + 2_400 * 256 * 64 + 2_304 * 384 * 16 + 3_456 * 384 * 4 + 3_456 * 256  # 16² to 1 pixels
 VGG11_MACS = 1_769_472 + W // 2 + (W // 2 + W) + (W // 2 + W) + W // 2
 
 RESNET_MACS = {depth: 442_368 + (depth - 3) * R + 640 for depth in RESNET}
@@ -165,6 +177,10 @@ MACS = {
     "vgg16_bn_4096_cifar": 313_196_544 + hidden(4096, 49) - 2 * 4096 - 10,
     "vgg11_bn_1024_tiny": VGG11_MACS + hidden(1024, 4) - 2 * 1024 - 10,
     "vgg16_bn_1024_tiny": 313_196_544 + hidden(1024, 4) - 2 * 1024 - 10,
+    **{f"alexnet_{size}_cifar": ALEXNET_MACS + 1024 * k * (256 + 1024 * k + 10) for size, k in (("s", 1), ("b", 2))},
+    "vgg_c_cifar": 313_196_544 - 8 * (65_536 * 64 + 262_144 * (16 + 4)) + 2 * 262_144 + 5_120,
+    "vgg_d_cifar": 313_196_544 + 2 * 262_144 + 5_120,
+    "vgg_like_cifar": 313_196_544 + 262_144 + 5_120,
     "mobilenetv1_cifar": 3_200 * 1024 + 26_304 * 256 + 101_760 * 64 + 1_467_136 * 16 + 1_586_688 * 4 + 10_240,
     "mobilenetv2_cifar": 59_136 * 1024 + 523_584 * 256 + 1_608_064 * 64 + 12_800,
     "convnet_strided": 432 * 256 + 4_608 * 64 + 18_432 * 16 + 73_728 * 4 + 1_280,
