@@ -120,6 +120,42 @@ class UniformPlus(Allocation):
 
 
 @dataclass(frozen=True, repr=False)
+class Smart(Allocation):
+    """Smart ratios (Su et al. 2020, arXiv:2009.11094; pruner/SmartRatio.py of the authors' code): sparser with depth.
+
+    The l-th of L layers, a convolution, keeps a fraction proportional to k² + k with k = L − l + 1, scaled to meet the
+    target with what linear layers keep. Where that is more than all, the layer is dense and the next ones get the rest.
+    The code's counts are ``Smart(rounding="down")``.
+
+    Attributes:
+        linear: the fraction of each linear layer that is kept.
+        vgg: whether fractions are divided by l², as in the code for networks that are no ResNets.
+    """
+
+    linear: float = 0.3
+    vgg: bool = False
+    bounds: ClassVar[dict[str, str]] = {"linear": "[0, 1]"}
+
+    def densities(self, shapes: Shapes, units: Mapping[str, int], sparsity: float) -> dict[str, float]:
+        """`linear` in matrices, a share that falls with depth in all other tensors; 1 everywhere at a target of 0."""
+        if not sparsity:
+            return dict.fromkeys(shapes, 1.0)
+        found = {name: self.linear for name, shape in shapes.items() if len(shape) == 2}
+        shares = {
+            name: ((k := len(shapes) - index) ** 2 + k) / ((index + 1) ** 2 if self.vgg else 1)
+            for index, name in enumerate(shapes)
+            if name not in found
+        }
+        budget = (1 - sparsity) * sum(units.values()) - sum(self.linear * units[name] for name in found)
+        scale = max(budget, 0.0) / max(sum(shares[name] * units[name] for name in shares), 1)
+        left = 0.0
+        for name, share in shares.items():
+            wanted = scale * share * units[name] + left
+            found[name], left = min(wanted / units[name], 1.0), max(wanted - units[name], 0.0)
+        return {name: found[name] for name in shapes}
+
+
+@dataclass(frozen=True, repr=False)
 class ERK(Allocation):
     """Erdős–Rényi-Kernel: density ∝ (sum of the tensor's dimensions) / (their product)  (RigL, arXiv:1911.11134, §3).
 

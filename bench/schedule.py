@@ -113,6 +113,26 @@ class Periodic(Schedule):
 
 
 @dataclass(frozen=True)
+class Listed(Schedule):
+    """At given positions, which a budget scales.
+
+    Attributes:
+        at: the positions.
+    """
+
+    at: tuple[float, ...] = (0.0,)
+    bounds: ClassVar[dict[str, str]] = {"at": "[0, 1)"}
+
+    def fires(self, step: int, timeline: Timeline) -> bool:
+        """True at each position; once, if several fall on one step."""
+        return step in {timeline.at(position) for position in self.at}
+
+    def passed(self, step: int, timeline: Timeline) -> int:
+        """How many positions lie at or before `step`."""
+        return sum(timeline.at(position) <= step for position in self.at)
+
+
+@dataclass(frozen=True)
 class Doubling(Periodic):
     """Periodic, with a period that doubles; the first update comes after one period.
 

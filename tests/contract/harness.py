@@ -28,7 +28,6 @@ from bench.spec import RunSpec
 from bench.training.run import execute
 from bench.training.stages import Workshop, is_shared
 from bench.training.train import Trainer
-from bench.zeros import Gone
 
 RESNET, VIT = NETWORKS = ("test_resnet", "test_vit")
 POINT, OTHER_POINT = 0.7, 0.75
@@ -67,6 +66,10 @@ def write_tiny_images(folder: Path) -> None:
     write_atomic(folder / "tiny.safetensors", save(tiny_images(), {"sha256": INFO.sha256}))
 
 
+FEW = {"fraction": 0.5, "images": 32, "members": 2, "probes": 2}
+"""Hyper-parameters of methods whose own defaults take long."""
+
+
 def quick(method: str) -> dict[str, Any]:
     """Hyper-parameters with which a method's masks move within a few steps, and it takes few rounds.
 
@@ -76,8 +79,7 @@ def quick(method: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if hasattr(made, "ramp"):
         fields["ramp.steps"] = 5
-    if hasattr(made, "fraction"):
-        fields["fraction"] = 0.5
+    fields |= {name: value for name, value in FEW.items() if hasattr(made, name)}
     if hasattr(made.schedule, "every"):
         fields |= {"of": f"{made.of}[schedule.every=4]"} if hasattr(made, "of") else {"schedule.every": 4}
     return fields
@@ -88,18 +90,24 @@ def suits(method: str, network: str) -> bool:
     return network != VIT or catalog.create(method, {}).meaning != "dynamic"
 
 
-EVERY_STEP = ("build", "effective", "penalty", "on_after_backward", "on_after_step")
+FORWARD = ("build", "effective", "penalty")
+"""Hooks of the loss."""
+
+EVERY_STEP = (*FORWARD, "on_after_backward", "on_after_step")
 """Hooks for work that is done in every step."""
 
 
-def default_or_long(method: str, network: str = RESNET) -> list[pytest.MarkDecorator]:
+def default_or_long(
+    method: str, network: str = RESNET, hooks: tuple[str, ...] = EVERY_STEP
+) -> list[pytest.MarkDecorator]:
     """The mark of a test that has a case for every method, and looks at what the engine does in a step.
 
     By default it is done for methods with work of their own in every step, whichever they are, for two that stand for
-    all others, and for these two on both networks.
+    all others, and for these two on both networks. Of a test of the loss alone, `hooks` are those that make it.
     """
     made = catalog.create(method, {})
-    own = made.zeros != Gone() or any(getattr(type(made), name) is not getattr(Method, name) for name in EVERY_STEP)
+    live = made.zeros.value == "live" or (made.zeros.gradient == "live" and hooks == EVERY_STEP)
+    own = live or any(getattr(type(made), name) is not getattr(Method, name) for name in hooks)
     stands_for_others = method in ("dense", "rigl")
     return [] if stands_for_others or (own and network == RESNET) else [pytest.mark.long]
 

@@ -87,7 +87,7 @@ def test_so_under_every_kind_of_optimizer(lab: Laboratory, tmp_path, monkeypatch
 def of_all_methods():
     """Every method, and variants whose state changes on the way."""
     for method in catalog.names():
-        yield pytest.param(method, {}, id=method)
+        yield pytest.param(method, {}, id=method, marks=default_or_long(method))
     for variant in (1, 2):
         yield pytest.param("greg", {"variant": variant, "every": 2}, id=f"greg-{variant}")
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from bench import catalog
-from tests.contract.harness import RESNET, VIT, Laboratory, default_or_long, spec_for
+from tests.contract.harness import FORWARD, RESNET, VIT, Laboratory, default_or_long, spec_for
 
 CASES = [
-    pytest.param(method, network, marks=default_or_long(method, network))
+    pytest.param(method, network, marks=default_or_long(method, network, FORWARD))
     for method in catalog.names()
     for network in (RESNET, VIT)
 ]

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench import catalog
 from bench.plan.lineage import identify
 from bench.training.train import Trainer
-from tests.contract.harness import Laboratory, spec_for
+from tests.contract.harness import Laboratory, default_or_long, spec_for
 
 VALUES = {"item", "tolist", "numpy", "cpu"}
 """Functions that bring values to the host."""
@@ -88,7 +88,7 @@ def test_what_waits_is_noticed(ask):
     assert count(lambda: torch.ones(1).add(1)) == (2, 0)
 
 
-@pytest.mark.parametrize("method", catalog.names())
+@pytest.mark.parametrize("method", [pytest.param(name, marks=default_or_long(name)) for name in catalog.names()])
 def test_no_value_is_asked_for_between_mask_updates(lab: Laboratory, tmp_path, monkeypatch, method):
     """Nor in updates that come with every step, but for the first: what it leaves behind is looked at."""
     workshop = lab.own(of_every_step(spec_for(method)), tmp_path)

@@ -57,7 +57,7 @@ def test_dead_links_are_found(tmp_path: Path) -> None:
 NAMED = re.compile(r"(?:bench|benchmarks|configs|docs|envs|methods|profiles|published|tests)/[\w./-]+[\w/]")
 """A path of the checkout in inline code; what has a placeholder in it is not one."""
 
-MADE = {"configs/lamp.yaml", "configs/my-table.yaml", "methods/lamp.py", "methods/my_idea.py", "docs/methods/lamp.md"}
+MADE = {"configs/my_lamp.yaml", "configs/my-table.yaml", "methods/my_lamp.py", "methods/my_idea.py"}
 """Files that a reader makes."""
 
 

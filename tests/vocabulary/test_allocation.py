@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.allocation import ER, ERK, ERDraws, Global, Uniform, UniformPlus, proportional
+from bench.allocation import ER, ERK, ERDraws, Global, Smart, Uniform, UniformPlus, proportional
 
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (2, 4)}
 UNITS = {name: math.prod(shape) for name, shape in SHAPES.items()}  # 108 and 8
@@ -43,6 +43,26 @@ def test_uniform_plus_leaves_the_first_layer_dense_and_spares_the_last(density, 
 def test_uniform_plus_keeps_no_less_than_nothing():
     units = {name: shape[0] for name, shape in RESNET20.items()}
     assert [group.keep for group in UniformPlus().groups(RESNET20, units, 0.999)] == [432, 0, 128]
+
+
+def test_smart_ratios_fall_with_depth_and_spare_linear_layers():
+    # The first two of three layers have shares 3² + 3 = 12 and 2² + 2 = 6. Of 1,400 weights 140 stay, of which the last
+    # layer has 60 of 200. 80 are left: 12 · 100 + 6 · 1,100 = 7,800, so 80/7,800 · 12 = 12.3 % and 6.15 %.
+    shapes = {"a": (100, 1, 1, 1), "b": (1100, 1, 1, 1), "fc": (10, 20)}
+    units = {"a": 100, "b": 1100, "fc": 200}
+    densities = Smart().densities(shapes, units, 0.9)
+    assert densities == pytest.approx({"a": 12 * 80 / 7800, "b": 6 * 80 / 7800, "fc": 0.3})
+    assert [group.keep for group in Smart(rounding="down").groups(shapes, units, 0.9)] == [12, 67, 60]
+    # Divided by 1 and 4: 12 · 100 + 1.5 · 1,100 = 2,850.
+    densities = Smart(vgg=True).densities(shapes, units, 0.9)
+    assert densities == pytest.approx({"a": 12 * 80 / 2850, "b": 1.5 * 80 / 2850, "fc": 0.3})
+
+
+def test_what_a_smart_ratio_has_above_one_goes_to_the_next_layers():
+    shapes, units = {"a": (10, 1, 1, 1), "b": (90, 1, 1, 1)}, {"a": 10, "b": 90}
+    # 50 of 100: x = 50 / (6 · 10 + 2 · 90) = .2083, so the first has 1.25: it keeps 10, the second the other 40.
+    assert Smart().densities(shapes, units, 0.5) == pytest.approx({"a": 1.0, "b": 40 / 90})
+    assert Smart().densities(shapes, units, 0.0) == {"a": 1.0, "b": 1.0}
 
 
 def test_erk_without_a_cap():

@@ -15,6 +15,7 @@ from bench.schedule import (
     Doubling,
     EndOfEpoch,
     Exponential,
+    Listed,
     Never,
     OneShot,
     Periodic,
@@ -53,6 +54,13 @@ def test_constant_one_shot_and_never():
 def test_periodic_is_a_half_open_interval():
     assert fired(Periodic(every=20, until=0.6)) == [0, 20, 40]
     assert Periodic(every=20).sparsity(40, 0.9, HUNDRED) == 0.9
+
+
+def test_listed_positions_scale_and_are_counted():
+    schedule = Listed((0.0, 0.05, 0.5, 0.504))
+    assert fired(schedule) == [0, 5, 50]
+    assert fired(schedule, Timeline(steps=1000)) == [0, 50, 500, 504]
+    assert [schedule.passed(step, HUNDRED) for step in (0, 4, 5, 49, 50, 99)] == [1, 1, 2, 2, 4, 4]
 
 
 def test_cubic_start_middle_end():
