@@ -24,6 +24,7 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 class _Normalised(Classifier):
     """Layers behind a first convolution, hidden linear layers with BN and ReLU, and the classifier ``fc``."""
 
+    conv1: nn.Module
     layers: nn.Sequential
 
     def finish_hidden(self, features: int, widths: tuple[int, ...], num_classes: int, drop_rate: float) -> None:

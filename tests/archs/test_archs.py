@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from timm.layers import pad_same
 from torch import nn
 
 from bench import archs
@@ -45,6 +44,8 @@ def test_lenet5_is_not_for_images_that_its_convolutions_use_up() -> None:
 
 @pytest.mark.parametrize("side", [32, 17, 1])
 def test_alexnet_is_padded_as_tensorflow_pads(side: int) -> None:
+    from timm.layers import pad_same  # once our package has seen to its imports
+
     for kernel, _ in STRIDED:
         image = torch.randn(1, 2, side, side + 1)
         assert torch.equal(Padding(kernel)(image), pad_same(image, (kernel, kernel), (2, 2)))
