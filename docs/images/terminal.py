@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PICTURE = Path(__file__).with_suffix(".svg")
 
 SCENES = (
-    ("reprune methods 'gr*'", 19),
+    ("reprune methods 'gr*'", 23),
     ("reprune report reports/reproductions/digits -o {folder}", 13),
 )
 """Commands, and how many lines of their output are drawn; an ellipsis stands for the others."""
