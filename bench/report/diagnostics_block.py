@@ -5,7 +5,7 @@ A method that runs another one (`bench.wrapper.Wrapper`) is also set against tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from bench import catalog
@@ -24,7 +24,7 @@ def blocks(results: Sequence[CellResult]) -> list[Block]:
     groups: dict[tuple[tuple[str, Diagnostic], ...], list[CellResult]] = {}
     for each in results:
         if each.diagnostics:
-            told = _stated(parse(each.method)[0]) or {name: Diagnostic(title=name) for name in each.diagnostics}
+            told = described(each.method, each.diagnostics)
             groups.setdefault(tuple(told.items()), []).append(each)
     return [_block(dict(told), own, results) for told, own in groups.items()]
 
@@ -38,7 +38,7 @@ def _block(told: Mapping[str, Diagnostic], own: Sequence[CellResult], results: S
         others = alone[each.cell.key]
         values: list[Value] = [each.method, _point(each, spelling), each.number]
         values += [_difference(each, others[label]) if label in others else "" for label in labels]
-        values += [_number(each.diagnostics, key, one.unit) for key, one in told.items()]
+        values += [number(each.diagnostics, key, one.unit) for key, one in told.items()]
         rows.append(tuple(map(Text, values)))
     against = tuple(f"− alone ({label})" if label else "− alone" for label in labels)
     notes = [_AGAINST] if against else []
@@ -56,11 +56,13 @@ _AGAINST = (
 )
 
 
-def _stated(name: str) -> dict[str, Diagnostic]:
+def described(method: str, measured: Iterable[str]) -> dict[str, Diagnostic]:
+    """What a method says of its numbers; of one that says nothing, the names of what was measured."""
     try:
-        return stated(catalog.method_class(name))
+        told = stated(catalog.method_class(parse(method)[0]))
     except UserError:  # a record may be of a method that is not here
-        return {}
+        told = {}
+    return told or {name: Diagnostic(title=name) for name in measured}
 
 
 def _point(each: CellResult, spelling: Spelling) -> Value:
@@ -69,7 +71,8 @@ def _point(each: CellResult, spelling: Spelling) -> Value:
     return Number(each.point, form=spelling.number)
 
 
-def _number(diagnostics: Mapping[str, float], name: str, unit: str) -> Value:
+def number(diagnostics: Mapping[str, float], name: str, unit: str) -> Value:
+    """A number with its unit; nothing where it was not measured."""
     return Number(diagnostics[name], form=_written, unit=unit) if name in diagnostics else ""
 
 
