@@ -14,7 +14,7 @@ import pandas as pd
 from bench.published import margins
 from bench.report.cell import Baseline, CellResult, Ended, Means
 from bench.report.per_input import is_target
-from bench.results.measurements import of_cell
+from bench.results.measurements import ended_well, of_cell
 from bench.statistics import interval
 from bench.statistics.standing import Place, Standing, standings
 
@@ -80,9 +80,8 @@ def _result(cell: Cell, runs: pd.DataFrame, spec: RunSpec | None, records: Mappi
 def _diagnostics(cell: Cell, records: Mapping[str, Source]) -> dict[str, float]:
     """The means of what a cell's methods measured of themselves, over the runs that ended well and have it."""
     values: dict[str, list[float]] = defaultdict(list)
-    for record in (records[run].record for _, run in cell.runs if run in records):
-        result = record.result(cell.point) if record.outcome == "ok" else None
-        for name, value in result.diagnostics.items() if result else ():
+    for result in ended_well(cell, records):
+        for name, value in result.diagnostics.items():
             if math.isfinite(value):
                 values[name].append(value)
     return {name: fmean(each) for name, each in values.items()}

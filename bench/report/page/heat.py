@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from bench.report.page.material import Material
+from bench.results.measurements import ended_well
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,8 @@ def heat(material: Material, numbers: Iterable[int]) -> Heat | None:
         if each.point is None:
             continue
         densities: dict[str, list[float]] = {}
-        for source in material.good(each.cell):
-            result = source.record.result(each.point)
-            for layer in result.layers if result else ():
+        for result in ended_well(each.cell, material.records):
+            for layer in result.layers:
                 if layer.prunable:
                     shapes.setdefault(layer.name, " × ".join(map(str, layer.shape)))
                     densities.setdefault(layer.name, []).append(100 * layer.density)

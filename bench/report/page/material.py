@@ -14,7 +14,7 @@ from bench.report.cell import CellResult
 from bench.report.layout import Number
 
 if TYPE_CHECKING:
-    from bench.plan.grid import Cell, Grid, Network, Plan
+    from bench.plan.grid import Grid, Network, Plan
     from bench.report.findings import Finding
     from bench.report.layout import Report
     from bench.results.measurements import Source
@@ -50,11 +50,6 @@ class Material:
     def point_name(self, result: CellResult) -> str:
         """A cell's point as the page calls it (`bench.report.per_input.point_name`)."""
         return per_input.point_name(result.method, result.point, self.plan.spelling)
-
-    def good(self, cell: Cell) -> list[Source]:
-        """The records of a cell's runs that ended well."""
-        found = [self.records[run] for _, run in cell.runs if run in self.records]
-        return [source for source in found if source.record.outcome == "ok"]
 
     def link(self, run: str) -> str:
         """Where a run's record lies, seen from the page; nothing if it has none."""
