@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.names import parse
 from bench.published import Protocol, Published, Row
 from bench.published.obstacles import Obstacle, counted, obstacles, reading, spelled
 from bench.published.outcomes import JUDGED, Outcome
@@ -243,5 +242,5 @@ def shares(compared: Iterable[Compared]) -> dict[str, Counter[Outcome]]:
     found: dict[str, Counter[Outcome]] = {}
     for each in compared:
         if each.anchor:
-            found.setdefault(parse(each.cell.method)[0], Counter())[each.outcome] += 1
+            found.setdefault(each.cell.method_name, Counter())[each.outcome] += 1
     return found

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from bench.base.spelling import Spelling
-from bench.names import parse
 from bench.plan.grid import Network
 from bench.published.comparison import Compared, shares
 from bench.published.obstacles import Kind
@@ -153,16 +152,15 @@ def _verdicts(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
 def _tally(method: str, counted: Mapping[Outcome, int], judged: Sequence[Compared]) -> tuple[Text, ...]:
     networks: dict[Network, list[float]] = defaultdict(list)
     for each in judged:
-        if parse(each.cell.method)[0] == method:
+        if each.cell.method_name == method:
             networks[each.cell.network].append(each.verdict.difference)
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
     whole = "{:.0f}".format
     cells = (
-        method,
         *(Number(counted[word], form=whole) for word in RETRAINED),
         known(Number(summarise(values).mean, form=signed), "–"),
         known(Span(low, high, signed), "–"),
         Number(len(networks), form=whole),
     )
-    return tuple(map(Text, cells))
+    return (Text(method, method=method), *map(Text, cells))

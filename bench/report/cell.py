@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.layout import Number, Span, Value, known, signed
+from bench.report.layout import Number, Span, Text, Value, known, signed
 from bench.statistics import Summary, interval, summarise
 from bench.statistics.standing import Place, Standing
 
@@ -127,6 +127,11 @@ class CellResult:
     def method(self) -> str:
         """As rows of tables are called."""
         return self.cell.method
+
+    @property
+    def named(self) -> Text:
+        """The beginning of a row about it."""
+        return Text(self.method, method=self.cell.method_name)
 
     @property
     def point(self) -> float | None:

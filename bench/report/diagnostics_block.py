@@ -24,7 +24,7 @@ def blocks(results: Sequence[CellResult]) -> list[Block]:
     groups: dict[tuple[tuple[str, Diagnostic], ...], list[CellResult]] = {}
     for each in results:
         if each.diagnostics:
-            told = described(each.method, each.diagnostics)
+            told = described(each.cell.method_name, each.diagnostics)
             groups.setdefault(tuple(told.items()), []).append(each)
     return [_block(dict(told), own, results) for told, own in groups.items()]
 
@@ -36,14 +36,14 @@ def _block(told: Mapping[str, Diagnostic], own: Sequence[CellResult], results: S
     rows = []
     for each in own:
         others = alone[each.cell.key]
-        values: list[Value] = [each.method, _point(each, spelling), each.number]
+        values: list[Value] = [_point(each, spelling), each.number]
         values += [_difference(each, others[label]) if label in others else "" for label in labels]
         values += [number(each.diagnostics, key, one.unit) for key, one in told.items()]
-        rows.append(tuple(map(Text, values)))
+        rows.append((each.named, *map(Text, values)))
     against = tuple(f"− alone ({label})" if label else "− alone" for label in labels)
     notes = [_AGAINST] if against else []
     return Block(
-        f"Diagnostics of {', '.join(dict.fromkeys(parse(each.method)[0] for each in own))} (means over seeds)",
+        f"Diagnostics of {', '.join(dict.fromkeys(each.cell.method_name for each in own))} (means over seeds)",
         ("Method", "Target", "Accuracy", *against, *(one.title for one in told.values())),
         tuple(rows),
         notes=(*notes, *(one.note for one in told.values() if one.note)),
@@ -59,7 +59,7 @@ _AGAINST = (
 def described(method: str, measured: Iterable[str]) -> dict[str, Diagnostic]:
     """What a method says of its numbers; of one that says nothing, the names of what was measured."""
     try:
-        told = stated(catalog.method_class(parse(method)[0]))
+        told = stated(catalog.method_class(method))
     except UserError:  # a record may be of a method that is not here
         told = {}
     return told or {name: Diagnostic(title=name) for name in measured}

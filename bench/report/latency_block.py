@@ -81,7 +81,8 @@ def _block(machine: Machine, measured: Sequence[tuple[CellResult, list[Timing]]]
             by_way = [_speedup(each for each in timings if (each.backend, each.batch) == (way, batch)) for way in ways]
             shares = [share(result.means.macs_kept), share(result.means.effective_macs_kept)]
             size = Number(batch, form="{:g}".format)
-            rows.append(tuple(map(Text, (result.method, target(result.point, spelling), *shares, size, *by_way))))
+            values = (target(result.point, spelling), *shares, size, *by_way)
+            rows.append((result.named, *map(Text, values)))
     head = ("Method", "Target", "MACs kept (theoretical)", "Effective MACs kept (theoretical)", "Batch", *ways)
     return Block(f"Measured speed-up over dense ({machine.describe()})", head, tuple(rows), terminal=True)
 

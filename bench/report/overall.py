@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.base.spelling import Spelling
+from bench.names import parse
 from bench.plan.grid import Network
 from bench.report.cell import CellResult
 from bench.report.layout import Block, Chapter, Number, Span, Text, known, signed
@@ -185,7 +186,7 @@ def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
     for index, one in enumerate(rank(family)):
         first = index == 0
         yield (
-            Text(one.method),
+            Text(one.method, method=parse(one.method)[0]),
             Text(Number(one.iqm, form=signed), best=first, open=one.open),
             Text(Span(*one.interval, form=signed)),
             Text(Number(one.mean, form=signed)),

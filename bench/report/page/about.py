@@ -9,7 +9,6 @@ from typing import Any
 
 from bench import catalog
 from bench.errors import UserError
-from bench.names import parse
 from bench.report.layout import Block, Text
 from bench.report.page.material import Material
 
@@ -22,14 +21,14 @@ def methods(material: Material) -> Block:
         if cell.method not in found or (sources and not found[cell.method][2].text):
             values = sources[0].record.hyperparameters if sources else {}
             shown = "; ".join(f"{name} = {_short(value)}" for name, value in values.items())
-            found[cell.method] = (Text(cell.method), Text(_card(cell.method)), Text(shown))
+            name = cell.method_name
+            found[cell.method] = (Text(cell.method, method=name), Text(_card(name)), Text(shown))
     return Block("Methods", ("Method", "What it is", "Hyper-parameters"), tuple(found.values()), numbers=False)
 
 
 def _card(method: str) -> str:
     try:
-        name, _ = parse(method)
-        return (catalog.method_class(name).__doc__ or "").strip().partition("\n")[0].replace("`", "")
+        return (catalog.method_class(method).__doc__ or "").strip().partition("\n")[0].replace("`", "")
     except UserError:  # a record may be of a method that is not here
         return "not among the methods here"
 
@@ -78,7 +77,7 @@ def runs(material: Material) -> list[dict[str, str]]:
                 "link": material.link(spec.id),
                 "outcome": record.outcome if record else "no record",
                 "seconds": f"{record.cost.seconds:.1f}" if record else "",
-                "method": spec.method_text,
+                "method": spec.method,
                 "command": spec.command,
             }
         )
