@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -55,10 +54,9 @@ def read(path: Path, root: Path | None = None) -> Record:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def all_in(results: Path) -> Iterator[Path]:
-    """The records of a folder of results, or of a kept folder, in the order of their runs' names."""
-    found = _in_results(results) | _in_kept(results)
-    yield from (found[name] for name in sorted(found))
+def all_in(results: Path) -> dict[str, Path]:
+    """The records of a folder of results, or of a kept folder, by their runs' names and in the order of these."""
+    return dict(sorted((_in_results(results) | _in_kept(results)).items()))
 
 
 def _in_results(results: Path) -> dict[str, Path]:

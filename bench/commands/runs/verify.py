@@ -211,7 +211,7 @@ def _looked_at(place: Path, fields: Sequence[str]) -> _Looked:
     kept = os.path.lexists(place / "grid.yaml")
     stages = sorted(path for path in (place / "stages").glob("*") if path.is_dir())
     tables = [partial(check_tables.of_kept, place)] if kept else []
-    return _Looked(place, kept or not (place / "runs").is_dir(), list(find.all_in(place)), stages, [*tables])
+    return _Looked(place, kept or not (place / "runs").is_dir(), list(find.all_in(place).values()), stages, [*tables])
 
 
 def _of_grid(file: Path, fields: Sequence[str]) -> _Looked:
