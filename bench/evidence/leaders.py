@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.base.grouping import grouped
 from bench.evidence.findings import KeptGrid
 from bench.plan.grid import Network
 from bench.results.measurements import ended_well
@@ -39,10 +40,8 @@ class Board:
     @property
     def methods(self) -> list[str]:
         """The best first, by the mean of their accuracies over the sparsities that they have."""
-        means: dict[str, list[float]] = {}
-        for (method, point), score in self.scores.items():
-            if point is not None:
-                means.setdefault(method, []).append(score.mean)
+        sparse = ((method, score.mean) for (method, point), score in self.scores.items() if point is not None)
+        means = grouped(sparse)
         return sorted(means, key=lambda method: (-len(means[method]), -sum(means[method]) / len(means[method]), method))
 
     @property

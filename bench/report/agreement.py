@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.plan.grid import Network
 from bench.published.comparison import Compared, shares
@@ -150,10 +151,8 @@ def _verdicts(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
 
 
 def _tally(method: str, counted: Mapping[Outcome, int], judged: Sequence[Compared]) -> tuple[Text, ...]:
-    networks: dict[Network, list[float]] = defaultdict(list)
-    for each in judged:
-        if each.cell.method_name == method:
-            networks[each.cell.network].append(each.verdict.difference)
+    own = (each for each in judged if each.cell.method_name == method)
+    networks = grouped((each.cell.network, each.verdict.difference) for each in own)
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
     whole = "{:.0f}".format

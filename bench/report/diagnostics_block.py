@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from bench import catalog
+from bench.base.grouping import grouped
 from bench.base.reported import Diagnostic, stated
 from bench.base.spelling import Spelling
 from bench.errors import UserError
@@ -21,11 +22,8 @@ from bench.wrapper import Wrapper
 
 def blocks(results: Sequence[CellResult]) -> list[Block]:
     """The tables of one network, one for methods that state the same; none if no method measured anything."""
-    groups: dict[tuple[tuple[str, Diagnostic], ...], list[CellResult]] = {}
-    for each in results:
-        if each.diagnostics:
-            told = described(each.cell.method_name, each.diagnostics)
-            groups.setdefault(tuple(told.items()), []).append(each)
+    measured = [each for each in results if each.diagnostics]
+    groups = grouped((tuple(described(each.cell.method_name, each.diagnostics).items()), each) for each in measured)
     return [_block(dict(told), own, results) for told, own in groups.items()]
 
 

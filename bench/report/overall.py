@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.names import parse
 from bench.plan.grid import Network
@@ -216,9 +217,7 @@ _RULE = (
 
 def _notes(family: Family) -> Iterator[str]:
     percent = Spelling.of(point for *_, point in family.places).percent
-    networks: dict[Network, list[float]] = defaultdict(list)
-    for network, point in family.places:
-        networks[network].append(point)
+    networks = grouped(family.places)
     where = "; ".join(f"{network} at {', '.join(map(percent, points))}" for network, points in networks.items())
     yield f"Cells under recipe {family.protocol[0]}: {where}."
     if family.left_out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.plan.grid import Grid
 from bench.report.cell import CellResult
@@ -30,10 +31,7 @@ def overridden(grid: Grid, results: Sequence[CellResult]) -> list[str]:
 
 def warnings(results: Sequence[CellResult], spelling: Spelling) -> list[str]:
     """The warnings of the records, each once per method."""
-    targets: dict[tuple[str, str], list[float | None]] = {}
-    for each in results:
-        if each.warnings:
-            targets.setdefault((each.method, each.warnings), []).append(each.point)
+    targets = grouped(((each.method, each.warnings), each.point) for each in results if each.warnings)
     return [f"{method}{spelling.at(*points)}: {text}." for (method, text), points in targets.items()]
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import data, published, recipe
+from bench.base.grouping import tallied
 from bench.base.printing import emit, fitting, is_pattern, looked_up, plain_table
 from bench.names import parse
 from bench.plan.files import configured
@@ -156,12 +157,8 @@ def _protocols(ours: Recipe) -> list[dict[str, Any]]:
 def _papers() -> dict[str, Counter[str]]:
     """The papers whose protocols a recipe states, perhaps with fields changed, by the recipe's name."""
     known = _published()
-    found: dict[str, Counter[str]] = {}
-    for row in known.rows:
-        text = known.protocols[row.protocol].recipe
-        if text and not row.duplicate_of:
-            found.setdefault(parse(text)[0], Counter())[row.paper] += 1
-    return found
+    rows = ((row, known.protocols[row.protocol].recipe) for row in known.rows if not row.duplicate_of)
+    return tallied((parse(text)[0], row.paper) for row, text in rows if text)
 
 
 @cache

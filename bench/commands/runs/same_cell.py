@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.base.grouping import grouped
 from bench.errors import UserError
 from bench.plan.grid import Cell, Plan
 from bench.results import record
@@ -65,10 +66,8 @@ def _akin(found: Record, path: Path) -> list[Record]:
 def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
     """The run's method at all its points, and the dense network, over the seeds that there are."""
     records = _akin(found, path)
-    cells: dict[tuple[str, float | None], list[tuple[int, str]]] = {}
-    for each in records:
-        for point in each.spec.points or (None,):
-            cells.setdefault((each.spec.method_text, point), []).append((each.spec.seed, each.id))
+    pointed = ((each, point) for each in records for point in each.spec.points or (None,))
+    cells = grouped(((each.spec.method_text, point), (each.spec.seed, each.id)) for each, point in pointed)
     spec = found.spec
     made = [
         Cell(spec.dataset, spec.architecture, method, point, tuple(sorted(runs)))

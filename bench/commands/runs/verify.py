@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bench.base.grouping import grouped
 from bench.base.printing import emit
 from bench.commands.runs import (
     check_files,
@@ -111,7 +112,7 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
         return int(bool(found.problems))
     for finding in found.problems:
         print(printable(f"{finding.path}: {finding.said}"))
-    for said, paths in _grouped(found.notes).items():
+    for said, paths in grouped((note.said, note.path) for note in found.notes).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         print(printable(f"note: {paths[0]}{more}: {said}"))
     for said in found.unchecked:
@@ -248,13 +249,6 @@ def summary(found: Verification) -> str:
 def _counted(count: int, noun: str) -> str:
     plural = "sets of tables" if noun == "set of tables" else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
-
-
-def _grouped(notes: Iterable[Finding]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for note in notes:
-        found.setdefault(note.said, []).append(note.path)
-    return found
 
 
 def _progress() -> Progress:
