@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from bench import catalog
+from bench.base.nesting import flat
 from bench.errors import UserError
+from bench.recipe import Recipe
 from bench.report.layout import Block, Text
 from bench.report.page.material import Material
 
@@ -40,20 +41,15 @@ def _short(value: Any) -> str:
 
 def recipes(material: Material) -> Block:
     """The recipes side by side, field by field, as they were resolved; fields without a value are left out."""
-    used = {spec.recipe_text: _flat(spec.recipe.model_dump(mode="json")) for spec in material.plan.runs}
+    used = {spec.recipe_text: _texts(spec.recipe) for spec in material.plan.runs}
     names = dict.fromkeys(name for values in used.values() for name in values)
     rows = [(Text(name), *(Text(values.get(name, "–")) for values in used.values())) for name in names]
     return Block("Recipes", ("Field", *used), tuple(rows), numbers=False)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        elif value is not None and value != []:
-            found[f"{prefix}{name}"] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return found
+def _texts(recipe: Recipe) -> dict[str, str]:
+    given = {name: value for name, value in flat(recipe.model_dump(mode="json")).items() if value not in (None, [])}
+    return {name: ", ".join(map(str, each)) if isinstance(each, list) else str(each) for name, each in given.items()}
 
 
 def commands(material: Material) -> list[tuple[str, str]]:
