@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench import recipe, statistics
-from bench.base.printing import emit, numbers_table, terminal
+from bench.base.printing import emit, numbers_table, terminal, without_nan
 from bench.base.spelling import Spelling
 from bench.commands.runs import differences
 from bench.errors import printable
@@ -121,7 +121,7 @@ def _cell(key: Key, mine: dict[int, Record], theirs: dict[int, Record]) -> dict[
     a, b = statistics.summarise(ours), statistics.summarise(other)
     told = {"a": {"n": a.n, "mean": a.mean, "std": a.std}, "b": {"n": b.n, "mean": b.mean, "std": b.std}}
     described = dict(zip(("dataset", "architecture", "method", "point"), key, strict=True))
-    found: dict[str, Any] = _finite(described | told | {"difference": b.mean - a.mean, "low": low, "high": high})
+    found: dict[str, Any] = without_nan(described | told | {"difference": b.mean - a.mean, "low": low, "high": high})
     return found
 
 
@@ -214,10 +214,3 @@ def _named(key: Key, spelling: Spelling) -> str:
 
 def _counted(lines: Counter[str]) -> list[str]:
     return [f"{line} ({count} runs)" for line, count in lines.items()]
-
-
-def _finite(values: Any) -> Any:
-    """NaN, which JSON has not, as None."""
-    if isinstance(values, dict):
-        return {name: _finite(value) for name, value in values.items()}
-    return None if isinstance(values, float) and math.isnan(values) else values

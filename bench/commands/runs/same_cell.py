@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.base.grouping import grouped
+from bench.base.printing import without_nan
 from bench.errors import UserError
 from bench.plan.grid import Cell, Plan
 from bench.results import record
@@ -36,8 +36,7 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
         return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
     return [
-        {name: _plain(value) for name, value in each.values().items()}
-        | {"obstacles": [asdict(obstacle) for obstacle in each.verdict.obstacles]}
+        without_nan(each.values()) | {"obstacles": [asdict(obstacle) for obstacle in each.verdict.obstacles]}
         for each in sorted(compared, key=lambda each: not each.anchor)
         if (each.cell.method, each.cell.point) in own
     ]
@@ -88,7 +87,3 @@ def _beside(found: Record, path: Path) -> list[Path]:
 def _protocol(each: Record) -> tuple[Any, ...]:
     spec = each.spec
     return spec.dataset, spec.architecture, spec.recipe, spec.budget, spec.prunable
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
