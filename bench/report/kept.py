@@ -8,24 +8,21 @@ identity, so tables can be rebuilt after the code has changed; how many records 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
 from bench import latency
 from bench.base import regular
 from bench.base.atomic import write_atomic, write_text
-from bench.base.schema import explain
 from bench.errors import UserError
+from bench.identity import file_digest
 from bench.plan.grid import Grid, Plan, expand, load
 from bench.plan.variants import MACHINE
-from bench.results import record
-from bench.results.record import Record
+from bench.results import find
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -156,14 +153,7 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
 def _read(path: Path) -> Source:
     from bench.results.measurements import Source
 
-    try:
-        content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)
-        found = record.parse(content)
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Record)) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    return Source(found, hashlib.sha256(content).hexdigest(), path)
+    return Source(find.read(path, path.parents[1]), file_digest(path), path)
 
 
 def _matched(plan: Plan, sources: Iterable[Source]) -> tuple[Plan, list[str]]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from bench.base.schema import explain
+from bench.base.schema import read_json
 from bench.errors import UserError
-from bench.results import record
 from bench.results.record import Record
 
 KEPT = Path("reports/reproductions")
@@ -46,12 +43,7 @@ def find(run: str, results: Path, kept: Path = KEPT) -> Path:
 
 def read(path: Path, root: Path | None = None) -> Record:
     """The record in a file; `root` is as in `record.read`. Raises `UserError` if it can't be read."""
-    try:
-        return record.read(path, root)
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Record)) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    return read_json(Record, path, root)
 
 
 def all_in(results: Path) -> dict[str, Path]:
