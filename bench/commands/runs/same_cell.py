@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from bench.base.grouping import grouped
 from bench.base.printing import without_nan
 from bench.errors import UserError
@@ -50,16 +48,10 @@ def seeds(found: Record, path: Path) -> list[Record]:
 
 def _akin(found: Record, path: Path) -> list[Record]:
     """The run's record, and those beside it of its method and of the dense network, at any point and seed."""
-    records = [found]
-    for file in _beside(found, path):
-        try:
-            other = record.read(file)
-        except (OSError, ValidationError):  # `reprune verify` names it
-            continue
-        akin = _protocol(other) == _protocol(found) and other.spec.method_text in (found.spec.method_text, "dense")
-        if akin and other.id != found.id:
-            records.append(other)
-    return records
+    others = [other for file in _beside(found, path) if (other := record.readable(file)) and other.id != found.id]
+    methods = (found.spec.method_text, "dense")
+    akin = [each for each in others if _protocol(each) == _protocol(found) and each.spec.method_text in methods]
+    return [found, *akin]
 
 
 def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
