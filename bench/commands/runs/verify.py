@@ -75,15 +75,14 @@ class Verification:
 def verify_all(places: Sequence[Path], fields: Sequence[str], *, as_json: bool = False, evaluate: bool = False) -> int:
     """`verify` of several places, and of every kept folder in a folder of them; 1 if anything is wrong anywhere."""
     found = [each for place in places for each in _inside(place)]
-    if len(found) == 1:
-        return verify(found[0], fields, as_json=as_json, evaluate=evaluate)
     if as_json:
         every = [values(place, examine(place, fields, evaluate=evaluate)) for place in found]
-        emit(every)
+        emit(every[0] if len(every) == 1 else every)
         return int(not all(each["ok"] for each in every))
     status = 0
     for place in found:
-        print(f"{printable(str(place))}:")
+        if len(found) > 1:
+            print(f"{printable(str(place))}:")
         status |= verify(place, fields, evaluate=evaluate)
     return status
 
@@ -101,15 +100,12 @@ def _is_ours(folder: Path) -> bool:
     return results or check_kept.is_recomputed(folder) or check_kept.is_counts(folder)
 
 
-def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = False, evaluate: bool = False) -> int:
+def verify(place: Path, fields: Sequence[str] = (), *, evaluate: bool = False) -> int:
     """Print what is wrong in a folder of results, a kept folder or a grid (with fields changed); 1 if anything is.
 
     With `evaluate`, stored networks classify the test images once more.
     """
     found = examine(place, fields, evaluate=evaluate)
-    if as_json:
-        emit(values(place, found))
-        return int(bool(found.problems))
     for finding in found.problems:
         print(printable(f"{finding.path}: {finding.said}"))
     for said, paths in grouped((note.said, note.path) for note in found.notes).items():
@@ -121,9 +117,9 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     return int(bool(found.problems))
 
 
-def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verification:
+def examine(place: Path, fields: Sequence[str] = (), *, evaluate: bool = False) -> Verification:
     """Look at everything. Raises `UserError` if there is nothing of ours at that place."""
-    looked = _looked_at(place, fields or [])
+    looked = _looked_at(place, fields)
     tasks = looked.tasks()
     if not tasks:
         raise UserError(f"{place} holds no runs; name a folder of results, a kept folder or a grid.")
