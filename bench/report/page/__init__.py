@@ -11,11 +11,11 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from bench.published.outcomes import Outcome
-from bench.report import origins
+from bench.report import origins, tables
 from bench.report.layout import Section
 from bench.report.page import about, charts, embed, overview, series
 from bench.report.page.details import details
@@ -112,9 +112,6 @@ def _breakable(text: str) -> Markup:
 @cache
 def environment() -> Environment:
     """The templates of pages, which escape what is put into them."""
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
-    )
-    environment.filters |= {"breakable": _breakable}
-    return environment
+    pages = tables.environment(autoescape=True)
+    pages.filters |= {"breakable": _breakable}
+    return pages
