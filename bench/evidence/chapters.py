@@ -16,13 +16,7 @@ from bench.published.search import short
 from bench.report.layout import Block, Chapter, Number, Text
 from bench.statistics import Summary
 
-DISAGREEING = (
-    Outcome.BELOW,
-    Outcome.ABOVE,
-    Outcome.DIFFERS,
-    Outcome.CONTRADICTS_ITSELF,
-    Outcome.OTHER_FILE,
-)
+DISAGREEING = (Outcome.BELOW, Outcome.ABOVE, Outcome.DIFFERS, Outcome.CONTRADICTS_ITSELF, Outcome.OTHER_FILE)
 """What readers should see first."""
 
 LARGEST = 30

@@ -25,15 +25,7 @@ from bench.statistics.ranking import Agreement, agreement
 
 FEWEST_METHODS = 3
 
-UNCLEAR = {
-    Kind.UNVERIFIED,
-    Kind.DATASET,
-    Kind.ARCHITECTURE,
-    Kind.METHOD,
-    Kind.METRIC,
-    Kind.SPARSITY,
-    Kind.VARIANT,
-}
+UNCLEAR = {Kind.UNVERIFIED, Kind.DATASET, Kind.ARCHITECTURE, Kind.METHOD, Kind.METRIC, Kind.SPARSITY, Kind.VARIANT}
 """Obstacles with which a number says nothing of our cell, not even its rank."""
 
 

@@ -14,14 +14,13 @@ from bench.statistics.standing import Place
 def overridden(grid: Grid, results: Sequence[CellResult]) -> list[str]:
     """Which methods are under another recipe or prunable set than the grid's."""
     run = [each for each in results if each.runs] if grid.overrides or grid.trainings else []
-    found: dict[str, dict[str, None]] = {}
-    for each in run:
-        for what, own, used in (
-            ("recipe", grid.recipe, each.recipe),
-            ("prunable set", grid.prunable, each.prunable),
-        ):
-            if used != own:
-                found.setdefault(f"{what} {used}", {})[each.method] = None
+    told = [
+        (f"{what} {used}", each.method)
+        for each in run
+        for what, own, used in (("recipe", grid.recipe, each.recipe), ("prunable set", grid.prunable, each.prunable))
+        if used != own
+    ]
+    found = {what: dict.fromkeys(methods) for what, methods in grouped(told).items()}
     everything = len({each.method for each in run})
     return [
         f"{'All methods here' if len(methods) == everything else ', '.join(methods)}: {what}."
