@@ -19,7 +19,7 @@ from bench.base import regular
 from bench.base.schema import explain
 from bench.base.spelling import exact
 from bench.results.last_words import unrecorded
-from bench.results.record import Record, Result, parse
+from bench.results.record import Cost, Counts, Record, Result, parse
 
 if TYPE_CHECKING:
     from bench.plan.grid import Cell, Plan
@@ -30,32 +30,10 @@ TEXTS = ("key", "run", "dataset", "architecture", "method", "outcome", "reason",
 KEYS = ("point", "seed")
 
 METRICS = (
-    "accuracy",
-    "loss",
-    "best_accuracy",
-    "best_epoch",
-    "selected_accuracy",
-    "validation_accuracy",
-    "test_images",
-    "prunable_weights",
-    "prunable_sparsity",
-    "global_sparsity",
-    "parameters",
-    "parameters_kept",
-    "active_zeros",
-    "macs_dense",
-    "macs",
-    "effective_sparsity",
-    "effective_macs",
+    *("accuracy", "loss", "best_accuracy", "best_epoch", "selected_accuracy", "validation_accuracy", "test_images"),
+    *(name for name in Counts.model_fields if name != "target"),
     "empty_layers",
-    "epochs",
-    "own_epochs",
-    "training_macs",
-    "training_macs_relative",
-    "mask_updates",
-    "seconds",
-    "images_per_second",
-    "peak_memory",
+    *(name for name in Cost.model_fields if name != "parents"),
 )
 """Columns of numbers, NaN where the run has none; `bench.results.record` says what they are.
 
