@@ -105,6 +105,11 @@ def method_class(name: str) -> type[Method]:
     return classes[0]
 
 
+def summary(method: type[Method]) -> str:
+    """The first paragraph of a method's docstring, on one line and without marks."""
+    return " ".join((method.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
+
+
 def ask(name: str, question: Callable[[], T]) -> T:
     """What a method answers while a grid is planned. Raises `UserError` naming its file if it raises anything."""
     try:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.base.grouping import grouped
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,10 +88,7 @@ def check_filters(model: torch.nn.Module, names: list[str], method: str) -> None
     """
     from torch.nn.modules.conv import _ConvTransposeNd
 
-    owners: dict[int, list[torch.nn.Module]] = {}
-    for module in model.modules():
-        for parameter in module._parameters.values():
-            owners.setdefault(id(parameter), []).append(module)
+    owners = grouped((id(each), module) for module in model.modules() for each in module._parameters.values())
     named = dict(model.named_parameters(remove_duplicate=False))
     for name in names:
         layer, _, leaf = name.rpartition(".")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -22,23 +21,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-class no_trace:  # noqa: N801 - reads as a statement
+@contextmanager
+def no_trace(model: nn.Module, training: bool) -> Iterator[None]:
     """Run forward passes in a given mode and leave buffers, mode and the default generator as they were."""
-
-    def __init__(self, model: nn.Module, training: bool) -> None:
-        self.model, self.training = model, training
-
-    def __enter__(self) -> None:
-        self.was_training = self.model.training
-        self.buffers = [buffer.clone() for buffer in self.model.buffers()]
-        devices = list({p.device.index for p in self.model.parameters() if p.device.type == "cuda"})
-        self.rng = torch.random.fork_rng(devices=devices)
-        self.rng.__enter__()
-        self.model.train(self.training)
-
-    def __exit__(self, *exception: Any) -> None:
-        self.rng.__exit__(*exception)
-        self.model.train(self.was_training)
+    was_training, before = model.training, [buffer.clone() for buffer in model.buffers()]
+    devices = list({p.device.index for p in model.parameters() if p.device.type == "cuda"})
+    try:
+        with torch.random.fork_rng(devices=devices):
+            model.train(training)
+            yield
+    finally:
+        model.train(was_training)
         with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), self.buffers, strict=True):
-                buffer.copy_(before)
+            for buffer, old in zip(model.buffers(), before, strict=True):
+                buffer.copy_(old)

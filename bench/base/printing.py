@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
@@ -29,6 +30,13 @@ def emit(what: Any) -> None:
         terminal(LISTS).print(what)
     else:
         print(json.dumps(what, indent=1, ensure_ascii=False))
+
+
+def without_nan(values: Any) -> Any:
+    """A value, or those inside dicts, with None for NaN, which JSON has not."""
+    if isinstance(values, dict):
+        return {name: without_nan(value) for name, value in values.items()}
+    return None if isinstance(values, float) and math.isnan(values) else values
 
 
 def plain_table(*heads: str, numbers: Iterable[str] = ()) -> Table:

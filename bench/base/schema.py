@@ -1,19 +1,22 @@
-"""The base of everything that is read from YAML: strict, immutable, with errors that a person can act on."""
+"""The base of everything that is read from YAML or JSON: strict, immutable, with errors that a person can act on."""
 
 from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self, get_args, get_origin
+from typing import Any, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.base import plain_yaml
+from bench.base import plain_yaml, regular
 from bench.base.nearest import hint
+from bench.base.visible import in_json
 from bench.base.wording import wanted
 from bench.errors import UserError, printable
+
+Model = TypeVar("Model", bound=BaseModel)
 
 LONGEST_FILE = 4 * plain_yaml.LONGEST
 """Bytes of a file that is opened at all."""
@@ -114,6 +117,19 @@ def _place(loc: tuple[int | str, ...], model: type[BaseModel] | None) -> tuple[l
 def _parts(annotation: Any) -> list[Any]:
     """A type and all that it is made of."""
     return [annotation, *(part for each in get_args(annotation) for part in _parts(each))]
+
+
+def read_json(model: type[Model], path: Path, root: Path | None = None) -> Model:
+    """A model from a JSON file that may be anybody's; `root` is as in `bench.base.regular.opened`.
+
+    Raises `UserError` naming the file, and what is wrong with it.
+    """
+    try:
+        return model.model_validate_json(in_json(regular.read_bytes(path, root, regular.LONGEST_TEXT)))
+    except ValidationError as error:
+        raise UserError(explain(error, str(path), model)) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 def read_yaml(path: Path) -> Any:

@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+LISTS = ("list", "tuple", "set", "frozen_set")
+
 SAID: dict[str, str] = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
     "finite_number": "a finite number",
     "string": "a text",
-    "list": "a list",
-    "tuple": "a list",
-    "set": "a list",
-    "frozen_set": "a list",
-    "dict": "a map from names to values",
-    "mapping": "a map from names to values",
-    "model": "a group of fields",
-    "model_attributes": "a group of fields",
-    "dataclass": "a group of fields",
+    **dict.fromkeys(LISTS, "a list"),
+    **dict.fromkeys(("dict", "mapping"), "a map from names to values"),
+    **dict.fromkeys(("model", "model_attributes", "dataclass"), "a group of fields"),
     "none_required": "null",
     "path": "a path",
 }
@@ -58,7 +54,7 @@ def _one(error: ErrorDetails) -> str:
         return _SPECIAL[kind](context)
     for ending in _ENDINGS:
         kind = kind.removesuffix(ending)
-    if kind in ("list", "tuple", "set", "frozen_set") and isinstance(value, int | float | str):
+    if kind in LISTS and isinstance(value, int | float | str):
         return f"a list, such as [{str(value)[:100]}]"
     return SAID.get(kind, "of another kind")
 
@@ -68,18 +64,10 @@ def _literal(context: dict[str, Any]) -> str:
     return str(context["expected"]).replace("'', ", "")
 
 
-def _entries(limit: str, word: str) -> Callable[[dict[str, Any]], str]:
+def _sized(limit: str, what: str, one: str, several: str) -> Callable[[dict[str, Any]], str]:
     def said(context: dict[str, Any]) -> str:
         number = context[limit]
-        return f"a list of {word} {number} {'entry' if number == 1 else 'entries'}"
-
-    return said
-
-
-def _letters(limit: str, word: str) -> Callable[[dict[str, Any]], str]:
-    def said(context: dict[str, Any]) -> str:
-        number = context[limit]
-        return f"a text of {word} {number} {'character' if number == 1 else 'characters'}"
+        return f"{what} {number} {one if number == 1 else several}"
 
     return said
 
@@ -93,10 +81,10 @@ def _pattern(context: dict[str, Any]) -> str:
 _SPECIAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "literal_error": _literal,
     "enum": _literal,
-    "too_short": _entries("min_length", "at least"),
-    "too_long": _entries("max_length", "at most"),
-    "string_too_short": _letters("min_length", "at least"),
-    "string_too_long": _letters("max_length", "at most"),
+    "too_short": _sized("min_length", "a list of at least", "entry", "entries"),
+    "too_long": _sized("max_length", "a list of at most", "entry", "entries"),
+    "string_too_short": _sized("min_length", "a text of at least", "character", "characters"),
+    "string_too_long": _sized("max_length", "a text of at most", "character", "characters"),
     "string_pattern_mismatch": _pattern,
     "multiple_of": lambda context: f"a multiple of {context['multiple_of']}",
 }

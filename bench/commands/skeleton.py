@@ -21,6 +21,7 @@ class {name}(Method):
     schedule = OneShot(after="pretrain")  # when: AtInit(), Cubic(every=100), Periodic(every=100), …
     strength: float = 1.0  # a hyper-parameter with the paper's value; a grid may say {module}[strength=2]
     bounds = {{"strength": "(0, 100]"}}  # what it may be: above 0 and at most 100; also [0, 1), [1, inf), …
+    # reports = {{"angle": {{"title": "Angle", "better": "lower"}}}}  # of a number that diagnostics(run) returns
 
     def saliency(self, run: Run) -> NamedTensors:
         """What matters most has the largest value: run.weights, run.gradients(batches=1), run.random(), …"""

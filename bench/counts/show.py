@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.text import Text
 
 from bench.base.atomic import write_text
+from bench.base.grouping import grouped, tallied
 from bench.base.printing import plain_table
 from bench.counts.conventions import CONVENTIONS
 from bench.counts.verdict import CountVerdict
@@ -51,11 +52,8 @@ class Lines:
 
 def summary(verdicts: Iterable[CountVerdict]) -> Lines:
     """A line per table of a source, and one for all."""
-    tables: dict[str, Counter[Outcome]] = {}
-    total: Counter[Outcome] = Counter()
-    for verdict in verdicts:
-        tables.setdefault(_table(verdict), Counter())[verdict.outcome] += 1
-        total[verdict.outcome] += 1
+    tables = tallied((_table(verdict), verdict.outcome) for verdict in verdicts)
+    total = sum(tables.values(), Counter[Outcome]())
     heads = ("Counts", *_HEADS.values())
     rows = [_tally(name, counted) for name, counted in [*tables.items(), ("all", total)]]
     return Lines(("Table", *heads), rows, heads)
@@ -188,10 +186,7 @@ def _csv(verdicts: Iterable[CountVerdict]) -> str:
 def markdown(verdicts: Sequence[CountVerdict]) -> str:
     """The page of a folder."""
     others = [verdict for verdict in verdicts if verdict.outcome is not Outcome.AGREES]
-    notes: dict[str, list[str]] = {}
-    for verdict in others:
-        if verdict.count.note:
-            notes.setdefault(verdict.count.note, []).append(f"`{verdict.count.id}`")
+    notes = grouped((each.count.note, f"`{each.count.id}`") for each in others if each.count.note)
     paragraphs = (
         f"# {TITLE[0].upper()}{TITLE[1:]}",
         "Parameters, multiply-adds, sizes and sparsities that papers print, counted again. `reprune counts -o FOLDER` "

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bench.base.grouping import grouped
 from bench.counts import Count, Printed
 from bench.counts.conventions import CONVENTIONS, Convention
 from bench.counts.measured import Measured
@@ -51,10 +52,8 @@ class CountVerdict:
 
 def judge(counts: Iterable[Count]) -> list[CountVerdict]:
     """The verdicts, in the order of the counts, on whole tables: an inferred convention has to explain all of one."""
-    tables: dict[tuple[str, str], list[Count]] = {}
     listed = list(counts)
-    for count in listed:
-        tables.setdefault((count.paper, count.table), []).append(count)
+    tables = grouped(((count.paper, count.table), count) for count in listed)
     inferred = {table: _inferred(rows) for table, rows in tables.items()}
     return [decide(count, CONVENTIONS[count.convention], inferred[count.paper, count.table]) for count in listed]
 

@@ -7,21 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.evidence.findings import Finding
-from bench.evidence.leaders import Board, Score
+from bench.evidence.leaders import Board
 from bench.evidence.papers import Paper
 from bench.evidence.replications import Replication
 from bench.published import Row
 from bench.published.outcomes import Evidence, Outcome
 from bench.published.search import short
 from bench.report.layout import Block, Chapter, Number, Text
+from bench.statistics import Summary
 
-DISAGREEING = (
-    Outcome.BELOW,
-    Outcome.ABOVE,
-    Outcome.DIFFERS,
-    Outcome.CONTRADICTS_ITSELF,
-    Outcome.OTHER_FILE,
-)
+DISAGREEING = (Outcome.BELOW, Outcome.ABOVE, Outcome.DIFFERS, Outcome.CONTRADICTS_ITSELF, Outcome.OTHER_FILE)
 """What readers should see first."""
 
 LARGEST = 30
@@ -196,7 +191,7 @@ def board_block(board: Board) -> Block:
     title = f"{board.architecture} on {board.dataset} ({board.folder}): {board.note}{dense}"
     head = ("Method", *(f"{100 * point:.5g} %" for point in board.points))
     best = {
-        point: max((score[1] for (_, at), score in board.scores.items() if at == point), default=None)
+        point: max((score.mean for (_, at), score in board.scores.items() if at == point), default=None)
         for point in board.points
     }
     rows = [
@@ -206,10 +201,9 @@ def board_block(board: Board) -> Block:
     return Block(title, head, tuple(rows))
 
 
-def _cell(score: Score | None, best: float | None) -> Text:
-    return Text(_score(score), best=score[1] == best) if score else Text("")
+def _cell(score: Summary | None, best: float | None) -> Text:
+    return Text(_score(score), best=score.mean == best) if score else Text("")
 
 
-def _score(score: Score) -> Number:
-    seeds, mean, std = score
-    return Number(mean, std, seeds)
+def _score(score: Summary) -> Number:
+    return Number(score.mean, score.std, score.n)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pandas as pd
-
+from bench.base.grouping import grouped
 from bench.evidence.findings import KeptGrid
-from bench.statistics import summarise
+from bench.plan.grid import Network
+from bench.results.measurements import ended_well
+from bench.statistics import Summary, summarise
 
-Score = tuple[int, float, float]
-"""How many seeds ended well, the mean of their accuracies in percent, and the standard deviation."""
+Scores = dict[tuple[str, float | None], Summary]
+"""The accuracies in percent of the seeds that ended well, by method and point; None is that of the dense network."""
 
 
 @dataclass(frozen=True)
@@ -21,54 +23,50 @@ class Board:
     Attributes:
         folder: the grid's.
         note: recipe, and what must be known before numbers are taken for more than they are.
-        scores: by method and point, NaN for the dense network.
+        scores: by method and point.
     """
 
     folder: str
     dataset: str
     architecture: str
     note: str
-    scores: dict[tuple[str, float], Score]
+    scores: Scores
 
     @property
     def points(self) -> list[float]:
         """The sparsities, ascending; the dense network is not among them."""
-        return sorted({point for _, point in self.scores if point == point})
+        return sorted({point for _, point in self.scores if point is not None})
 
     @property
     def methods(self) -> list[str]:
         """The best first, by the mean of their accuracies over the sparsities that they have."""
-        means: dict[str, list[float]] = {}
-        for (method, point), (seeds, mean, _) in self.scores.items():
-            if point == point and seeds:
-                means.setdefault(method, []).append(mean)
+        sparse = ((method, score.mean) for (method, point), score in self.scores.items() if point is not None)
+        means = grouped(sparse)
         return sorted(means, key=lambda method: (-len(means[method]), -sum(means[method]) / len(means[method]), method))
 
     @property
-    def dense(self) -> Score | None:
+    def dense(self) -> Summary | None:
         """Of the dense network."""
-        return next((score for (_, point), score in self.scores.items() if point != point), None)
+        return next((score for (_, point), score in self.scores.items() if point is None), None)
 
 
 def boards(found: Iterable[KeptGrid]) -> list[Board]:
     """Every board, by folder, data set and network."""
-    return [
-        _board(one, str(dataset), str(architecture), runs)
-        for one in found
-        for (dataset, architecture), runs in _ended(one).groupby(["dataset", "architecture"], sort=True)
-    ]
+    listed = [(one, network, scores) for one in found for network, scores in sorted(_scores(one).items())]
+    return [Board(one.name, *network, _note(one), scores) for one, network, scores in listed]
 
 
-def _ended(one: KeptGrid) -> pd.DataFrame:
-    return one.table[one.table["outcome"] == "ok"]
+def _scores(one: KeptGrid) -> dict[Network, Scores]:
+    """Of the cells in which a seed ended well, by method and point."""
+    found: dict[Network, Scores] = defaultdict(dict)
+    for cell in sorted(one.kept.plan.cells, key=lambda cell: (cell.method, cell.point is None, cell.point or 0.0)):
+        if accuracies := [result.accuracy for result in ended_well(cell, one.kept.records)]:
+            found[cell.network][cell.method, cell.point] = summarise(accuracies)
+    return found
 
 
-def _board(one: KeptGrid, dataset: str, architecture: str, runs: pd.DataFrame) -> Board:
+def _note(one: KeptGrid) -> str:
     grid, outdated = one.kept.grid, len(one.kept.outdated)
     scaled = f", SCALED DOWN to {grid.budget:g} of its length" if grid.budget != 1 else ""
     older = f"; {outdated} of {len(one.kept.records)} records are of older code" if outdated else ""
-    scores: dict[tuple[str, float], Score] = {}
-    for _, seeds in runs.groupby(["method", "point"], dropna=False, sort=True):
-        cell = str(seeds["method"].iloc[0]), float(seeds["point"].iloc[0])
-        scores[cell] = summarise(list(seeds["accuracy"]))
-    return Board(one.name, dataset, architecture, f"recipe {grid.recipe}{scaled}{older}", scores)
+    return f"recipe {grid.recipe}{scaled}{older}"

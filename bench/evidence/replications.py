@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from bench import names
+from bench.base.grouping import grouped
 from bench.published import Published, Row
 
 DIGITS = 3
@@ -29,12 +29,8 @@ def replications(published: Published) -> list[Replication]:
 
     Hyper-parameters count: RigL with ERK and with uniform layers are two methods. Protocols may differ, and mostly do.
     """
-    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in published.rows:
-        read = row.verified != "unverified" and row.metric == "top1" and not row.duplicate_of
-        if read and row.method and row.point is not None:
-            network = row.architecture or row.architecture_printed
-            groups[row.dataset, network, _method(row), round(row.point, DIGITS), row.variant].append(row)
+    read = (row for row in published.rows if row.is_read and row.method and row.point is not None)
+    groups = grouped((_about(row), row) for row in read)
     found = [
         Replication(tuple(sorted(rows, key=lambda row: (-row.value, row.id))))
         for rows in groups.values()
@@ -43,7 +39,8 @@ def replications(published: Published) -> list[Replication]:
     return sorted(found, key=lambda one: (-one.difference, one.rows[0].id))
 
 
-def _method(row: Row) -> str:
-    """Its name and allocation, which papers state; other hyper-parameters belong to a protocol."""
+def _about(row: Row) -> tuple[object, ...]:
+    """Of the method name and allocation, which papers state; other hyper-parameters belong to a protocol."""
     name, fields = names.parse(row.canonical_method)
-    return f"{name} {fields.get('allocation', '')}"
+    method, network = f"{name} {fields.get('allocation', '')}", row.architecture or row.architecture_printed
+    return row.dataset, network, method, round(row.point or 0.0, DIGITS), row.variant

@@ -101,7 +101,7 @@ def as_json(found: State) -> dict[str, Any]:
             {
                 **{name: getattr(board, name) for name in ("folder", "dataset", "architecture", "note")},
                 "scores": [
-                    {"method": method, "point": None if point != point else point, "seeds": seeds, "mean": mean,
+                    {"method": method, "point": point, "seeds": seeds, "mean": mean,
                      "std": None if std != std else std}
                     for (method, point), (seeds, mean, std) in board.scores.items()
                 ],

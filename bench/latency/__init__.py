@@ -8,15 +8,13 @@ weights, so that a measurement of other weights is noticed. Needs no torch.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from bench.base import regular
 from bench.base.atomic import write_text
-from bench.base.schema import Strict, explain
-from bench.base.visible import in_json
-from bench.errors import UserError
+from bench.base.schema import Strict, read_json
 from bench.results.record import Part, Result
 
 FORMAT = 1
@@ -112,12 +110,4 @@ def write(latency: Latency, path: Path) -> None:
 
 def read(path: Path) -> Latency | None:
     """Read the file; None if there is none. Raises `UserError` naming file and field if it is something else."""
-    try:
-        content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)
-        return Latency.model_validate_json(in_json(content))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Latency)) from None
+    return read_json(Latency, path, path.parents[1]) if os.path.lexists(path) else None

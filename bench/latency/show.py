@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.base import printing
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.latency import Latency, Network
 from bench.latency.backends import Setting
@@ -65,7 +66,5 @@ def table(network: Network, title: str) -> Table:
 
 def refusals(network: Network) -> list[str]:
     """What was not measured and why, one line for all batch sizes that have the same reason."""
-    batches: dict[tuple[str, str], list[int]] = {}
-    for each in network.refusals:
-        batches.setdefault((each.backend, each.reason), []).append(each.batch)
+    batches = grouped(((each.backend, each.reason), each.batch) for each in network.refusals)
     return [f"{name} (batch {', '.join(map(str, sizes))}): {reason}" for (name, reason), sizes in batches.items()]

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench import catalog, recipe
+from bench import catalog, names, recipe
 from bench.base.spelling import Spelling
 from bench.method import Dense
 from bench.plan.lineage import identify, skipped, stages_of
@@ -65,6 +65,11 @@ class Cell:
     def key(self) -> CellKey:
         """What tells it from all others."""
         return CellKey(self.dataset, self.architecture, self.method, self.point)
+
+    @property
+    def method_name(self) -> str:
+        """The method without hyper-parameters and label."""
+        return names.parse(self.method)[0]
 
     @property
     def network(self) -> Network:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bench import catalog, names, statistics
+from bench.base.grouping import grouped
 from bench.base.schema import Strict, read_yaml, shown
 from bench.errors import UNPRINTABLE, UserError
 
@@ -155,6 +156,11 @@ class Row(Strict):
         return self.sparsity if self.target is None else self.target
 
     @property
+    def is_read(self) -> bool:
+        """Whether it is an accuracy that somebody read in a source, and no duplicate."""
+        return self.metric == "top1" and self.verified != "unverified" and not self.duplicate_of
+
+    @property
     def seed_std(self) -> float | None:
         """The standard deviation over seeds, whatever the source printed; None if nothing is known of it."""
         if self.std is None or self.n_seeds is None:
@@ -214,27 +220,20 @@ class Published:
     @cached_property
     def spreads(self) -> list[tuple[Row, float]]:
         """Accuracies that somebody read and whose standard deviation over seeds is printed, with it."""
-        read = (row for row in self.rows if row.metric == "top1" and row.verified != "unverified")
-        known = (row for row in read if not row.duplicate_of and row.std_kind != "unknown" and row.n_seeds != 1)
+        known = (row for row in self.rows if row.is_read and row.std_kind != "unknown" and row.n_seeds != 1)
         return [(row, std) for row in known if (std := row.seed_std)]
 
     @cached_property
     def _tables(self) -> dict[tuple[str, ...], list[Row]]:
         """Accuracies that were read, by table and network, duplicates left out."""
-        tables: dict[tuple[str, ...], list[Row]] = {}
-        for row in self.rows:
-            if row.metric == "top1" and row.verified != "unverified" and not row.duplicate_of:
-                tables.setdefault(_table(row), []).append(row)
-        return tables
+        return grouped((_table(row), row) for row in self.rows if row.is_read)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], list[Row]]:
         """Accuracies by data set, architecture and name of the method, duplicates left out."""
-        index: dict[tuple[str, str, str], list[Row]] = {}
-        for row in self.rows:
-            if row.architecture and row.method and row.metric == "top1" and not row.duplicate_of:
-                index.setdefault((row.dataset, row.architecture, _name(row.method)), []).append(row)
-        return index
+        ours = (row for row in self.rows if row.architecture and row.method)
+        accuracies = (row for row in ours if row.metric == "top1" and not row.duplicate_of)
+        return grouped(((row.dataset, row.architecture, _name(row.method)), row) for row in accuracies)
 
 
 def _table(row: Row) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.names import parse
+from bench.base.grouping import tallied
 from bench.published import Protocol, Published, Row
 from bench.published.obstacles import Obstacle, counted, obstacles, reading, spelled
 from bench.published.outcomes import JUDGED, Outcome
@@ -240,8 +240,4 @@ def untested(compared: Sequence[Compared]) -> tuple[str, str] | None:
 
 def shares(compared: Iterable[Compared]) -> dict[str, Counter[Outcome]]:
     """How often the anchors of each method (whatever its hyper-parameters) got each verdict."""
-    found: dict[str, Counter[Outcome]] = {}
-    for each in compared:
-        if each.anchor:
-            found.setdefault(parse(each.cell.method)[0], Counter())[each.outcome] += 1
-    return found
+    return tallied((each.cell.method_name, each.outcome) for each in compared if each.anchor)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import names
+from bench.base.grouping import grouped
 from bench.base.nearest import beginning, meant
 from bench.errors import UserError
 from bench.published import SAME_SPARSITY, Published, Row
@@ -120,9 +121,7 @@ def near(text: str, known: Iterable[str]) -> str:
 def overview(published: Published) -> Table:
     """A line per paper: how many numbers, how well they were read, how many a run of ours can be compared with."""
     table = _table("paper", "arXiv", "rows", *TRUST, "comparable")
-    papers: dict[tuple[str, str], list[Row]] = {}
-    for row in published.rows:
-        papers.setdefault((row.paper, row.arxiv), []).append(row)
+    papers = grouped(((row.paper, row.arxiv), row) for row in published.rows)
     for (paper, arxiv), rows in sorted(papers.items()):
         read = Counter[str](row.verified for row in rows)
         comparable = sum(not hindrances(published, row) for row in rows)

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from bench import names
 from bench.base.nearest import hint
+from bench.base.nesting import flat
 from bench.base.schema import Strict, explain
 from bench.errors import UserError
 from bench.recipe import files as recipe_files
@@ -283,11 +284,3 @@ def differences(ours: Recipe, theirs: Recipe) -> list[Difference]:
         for key in sorted(left.keys() | right.keys())
         if left.get(key) != right.get(key)
     ]
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested fields by their dotted names, ``train.lr``."""
-    dotted: dict[str, Any] = {}
-    for key, value in values.items():
-        dotted |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return dotted

@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from bench.base import regular
 from bench.base.atomic import write_text
-from bench.base.schema import explain
-from bench.base.visible import in_json
-from bench.errors import UserError
+from bench.base.schema import read_json
 from bench.recompute.metric import Metric
 from bench.recompute.metrics import Measurement
 from bench.results.record import Amount, Count, Part
@@ -65,12 +60,7 @@ class Record(Part):
 
 def read(path: Path) -> Record:
     """Read a record. Raises `UserError` naming the file and what is wrong with it."""
-    try:
-        return Record.model_validate_json(in_json(regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)))
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Record)) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    return read_json(Record, path, path.parents[1])
 
 
 def read_all(folder: Path) -> list[Record]:

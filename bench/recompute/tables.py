@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.base.grouping import tallied
 from bench.published.outcomes import RECOMPUTED, Outcome
 from bench.recompute.cells import SEPARATOR, Cell, Source
 from bench.recompute.metric import Metric
@@ -53,10 +54,7 @@ def lines(source: Source, records: Iterable[Record]) -> list[Line]:
 
 def counts(judged: Sequence[Line]) -> dict[str, Counter[Outcome]]:
     """How often each outcome came out, by the source's table."""
-    tables: dict[str, Counter[Outcome]] = {}
-    for line in judged:
-        tables.setdefault(line.cell.table, Counter())[line.verdict.outcome] += 1
-    return tables
+    return tallied((line.cell.table, line.verdict.outcome) for line in judged)
 
 
 def aside(source: Source, judged: Sequence[Line]) -> dict[Metric, Counter[Outcome]]:

@@ -14,6 +14,7 @@ from typing import Any
 from bench import data
 from bench.base import packages
 from bench.base.determinism import cpu_capability
+from bench.base.grouping import grouped
 from bench.errors import UserError
 from bench.identity import digest
 from bench.recompute import records
@@ -62,9 +63,7 @@ class Task:
 def tasks(source: Source) -> list[Task]:
     """The parts of a source, in the order of its cells."""
     of_source = code(source.name)
-    parts: dict[str, list[Question]] = {}
-    for cell in source.cells:
-        parts.setdefault(of_source.part(cell.question), []).append(cell.question)
+    parts = grouped((of_source.part(cell.question), cell.question) for cell in source.cells)
     return [Task(source, name, tuple(questions), of_source) for name, questions in parts.items()]
 
 

@@ -90,10 +90,7 @@ def write(
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
     versions = timm_versions.read(plan, measured.records)
-    chapters = [
-        *overall.chapter(overall.families(results)),
-        *agreement.chapters(compared),
-    ]
+    chapters = [*overall.chapter(overall.families(results)), *agreement.chapters(compared)]
     report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters)
     paths = tables.write(report, results, folder)
     if figures:

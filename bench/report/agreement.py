@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
-from bench.names import parse
 from bench.plan.grid import Network
 from bench.published.comparison import Compared, shares
 from bench.published.obstacles import Kind
@@ -25,15 +25,7 @@ from bench.statistics.ranking import Agreement, agreement
 
 FEWEST_METHODS = 3
 
-UNCLEAR = {
-    Kind.UNVERIFIED,
-    Kind.DATASET,
-    Kind.ARCHITECTURE,
-    Kind.METHOD,
-    Kind.METRIC,
-    Kind.SPARSITY,
-    Kind.VARIANT,
-}
+UNCLEAR = {Kind.UNVERIFIED, Kind.DATASET, Kind.ARCHITECTURE, Kind.METHOD, Kind.METRIC, Kind.SPARSITY, Kind.VARIANT}
 """Obstacles with which a number says nothing of our cell, not even its rank."""
 
 
@@ -151,18 +143,15 @@ def _verdicts(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
 
 
 def _tally(method: str, counted: Mapping[Outcome, int], judged: Sequence[Compared]) -> tuple[Text, ...]:
-    networks: dict[Network, list[float]] = defaultdict(list)
-    for each in judged:
-        if parse(each.cell.method)[0] == method:
-            networks[each.cell.network].append(each.verdict.difference)
+    own = (each for each in judged if each.cell.method_name == method)
+    networks = grouped((each.cell.network, each.verdict.difference) for each in own)
     values = [value for group in networks.values() for value in group]
     low, high = bootstrap.clusters(list(networks.values()), method)
     whole = "{:.0f}".format
     cells = (
-        method,
         *(Number(counted[word], form=whole) for word in RETRAINED),
         known(Number(summarise(values).mean, form=signed), "–"),
         known(Span(low, high, signed), "–"),
         Number(len(networks), form=whole),
     )
-    return tuple(map(Text, cells))
+    return (Text(method, method=method), *map(Text, cells))

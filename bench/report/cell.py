@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.layout import Number, Span, Value, known, signed
+from bench.base.grouping import grouped
+from bench.report.layout import Number, Span, Text, Value, known, signed
 from bench.statistics import Summary, interval, summarise
 from bench.statistics.standing import Place, Standing
 
@@ -129,6 +129,11 @@ class CellResult:
         return self.cell.method
 
     @property
+    def named(self) -> Text:
+        """The beginning of a row about it."""
+        return Text(self.method, method=self.cell.method_name)
+
+    @property
     def point(self) -> float | None:
         """None for the dense network."""
         return self.cell.point
@@ -200,10 +205,7 @@ class CellResult:
         """What went wrong, by outcome and reason; empty if nothing did."""
         if self.cell.skipped:
             return (Failure("skipped", self.cell.skipped),)
-        seeds: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for run in self.runs:
-            if run.outcome != "ok":
-                seeds[run.outcome, run.reason].append(run.seed)
+        seeds = grouped(((run.outcome, run.reason), run.seed) for run in self.runs if run.outcome != "ok")
         return tuple(Failure(*what, tuple(which)) for what, which in seeds.items())
 
     @property

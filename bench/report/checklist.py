@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.base.spelling import Spelling
-from bench.names import parse
 from bench.report import latency_block
 from bench.report.layout import Block, Text
+from bench.results.measurements import ended_well
 from bench.results.record import Record
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Checklist:
 
     def _points(self) -> Item:
         pruned = [cell for cell in self.cells if cell.point is not None]
-        reached = Counter(_curve(cell) for cell in pruned if self._ended_well(cell))
+        reached = Counter(_curve(cell) for cell in pruned if ended_well(cell, self.sources))
         counts = [reached[curve] for curve in dict.fromkeys(map(_curve, pruned))]
         targets = sorted({cell.point for cell in pruned if cell.point is not None})
         enough, each = sum(count >= POINTS for count in counts), _range(counts)
@@ -82,7 +82,7 @@ class Checklist:
         return Item(f"At least {POINTS} operating points per pruning method", _share(enough, len(counts)), fact)
 
     def _baselines(self) -> Item:
-        methods = {parse(cell.method)[0] for cell in self.cells}
+        methods = {cell.method_name for cell in self.cells}
         there = [name for name in BASELINES if name in methods]
         missing = [name for name in BASELINES if name not in methods]
         fact = ", ".join(there) + (f"; not there: {', '.join(missing)}." if missing else ".")
@@ -112,7 +112,7 @@ class Checklist:
         return Item(question, "partly" if others else "yes", fact)
 
     def _trainings(self) -> Item:
-        counts = [len(self._ended_well(cell)) for cell in self.cells]
+        counts = [len(ended_well(cell, self.sources)) for cell in self.cells]
         each = _range(counts)
         answer = _share(sum(count >= SEEDS for count in counts), len(counts))
         fact = f"{each} training{'s' * (each != '1')} that ended well in each cell"
@@ -173,11 +173,6 @@ class Checklist:
         cost = f"{hours:.2f} hours of training in {len(self.records)} runs, at most {memory:,.0f} MiB"
         fact = f"{cost}, on: {_listed(machines) or 'none'}."
         return Item("Compute and hardware stated", _share(known, len(self.records)), fact)
-
-    def _ended_well(self, cell: Cell) -> list[Record]:
-        """The records of a cell's runs that ended well."""
-        records = [self.sources[run].record for _, run in cell.runs if run in self.sources]
-        return [record for record in records if record.outcome == "ok"]
 
 
 def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:

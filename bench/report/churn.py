@@ -212,8 +212,8 @@ def block(results: Sequence[CellResult], churn: Churn) -> Block:
         key = each.cell.key
         seeds, dense = (churn.shares.get((key, against), []) for against in ("seed", "dense"))
         if seeds or dense:
-            values = [each.method, target(each.point, spelling), each.number]
-            rows.append(tuple(map(Text, (*values, *_shown(seeds), *_shown(dense)))))
+            values = (target(each.point, spelling), each.number, *_shown(seeds), *_shown(dense))
+            rows.append((each.named, *map(Text, values)))
     title = (
         "Churn: test images on which two networks disagree, in % (pairs of networks), and as a multiple of their error"
     )

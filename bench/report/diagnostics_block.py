@@ -5,10 +5,11 @@ A method that runs another one (`bench.wrapper.Wrapper`) is also set against tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from bench import catalog
+from bench.base.grouping import grouped
 from bench.base.reported import Diagnostic, stated
 from bench.base.spelling import Spelling
 from bench.errors import UserError
@@ -21,11 +22,8 @@ from bench.wrapper import Wrapper
 
 def blocks(results: Sequence[CellResult]) -> list[Block]:
     """The tables of one network, one for methods that state the same; none if no method measured anything."""
-    groups: dict[tuple[tuple[str, Diagnostic], ...], list[CellResult]] = {}
-    for each in results:
-        if each.diagnostics:
-            told = _stated(parse(each.method)[0]) or {name: Diagnostic(title=name) for name in each.diagnostics}
-            groups.setdefault(tuple(told.items()), []).append(each)
+    measured = [each for each in results if each.diagnostics]
+    groups = grouped((tuple(described(each.cell.method_name, each.diagnostics).items()), each) for each in measured)
     return [_block(dict(told), own, results) for told, own in groups.items()]
 
 
@@ -36,14 +34,14 @@ def _block(told: Mapping[str, Diagnostic], own: Sequence[CellResult], results: S
     rows = []
     for each in own:
         others = alone[each.cell.key]
-        values: list[Value] = [each.method, _point(each, spelling), each.number]
+        values: list[Value] = [_point(each, spelling), each.number]
         values += [_difference(each, others[label]) if label in others else "" for label in labels]
-        values += [_number(each.diagnostics, key, one.unit) for key, one in told.items()]
-        rows.append(tuple(map(Text, values)))
+        values += [number(each.diagnostics, key, one.unit) for key, one in told.items()]
+        rows.append((each.named, *map(Text, values)))
     against = tuple(f"− alone ({label})" if label else "− alone" for label in labels)
     notes = [_AGAINST] if against else []
     return Block(
-        f"Diagnostics of {', '.join(dict.fromkeys(parse(each.method)[0] for each in own))} (means over seeds)",
+        f"Diagnostics of {', '.join(dict.fromkeys(each.cell.method_name for each in own))} (means over seeds)",
         ("Method", "Target", "Accuracy", *against, *(one.title for one in told.values())),
         tuple(rows),
         notes=(*notes, *(one.note for one in told.values() if one.note)),
@@ -56,11 +54,13 @@ _AGAINST = (
 )
 
 
-def _stated(name: str) -> dict[str, Diagnostic]:
+def described(method: str, measured: Iterable[str]) -> dict[str, Diagnostic]:
+    """What a method says of its numbers; of one that says nothing, the names of what was measured."""
     try:
-        return stated(catalog.method_class(name))
+        told = stated(catalog.method_class(method))
     except UserError:  # a record may be of a method that is not here
-        return {}
+        told = {}
+    return told or {name: Diagnostic(title=name) for name in measured}
 
 
 def _point(each: CellResult, spelling: Spelling) -> Value:
@@ -69,7 +69,8 @@ def _point(each: CellResult, spelling: Spelling) -> Value:
     return Number(each.point, form=spelling.number)
 
 
-def _number(diagnostics: Mapping[str, float], name: str, unit: str) -> Value:
+def number(diagnostics: Mapping[str, float], name: str, unit: str) -> Value:
+    """A number with its unit; nothing where it was not measured."""
     return Number(diagnostics[name], form=_written, unit=unit) if name in diagnostics else ""
 
 

@@ -8,24 +8,21 @@ identity, so tables can be rebuilt after the code has changed; how many records 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
 from bench import latency
 from bench.base import regular
 from bench.base.atomic import write_atomic, write_text
-from bench.base.schema import explain
 from bench.errors import UserError
+from bench.identity import file_digest
 from bench.plan.grid import Grid, Plan, expand, load
 from bench.plan.variants import MACHINE
-from bench.results import record
-from bench.results.record import Record
+from bench.results import find
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -63,6 +60,9 @@ def keep(grid: Grid, folder: Path) -> str:
     Records of an earlier call that are no longer the grid's are removed. Returns one sentence on what was done; raises
     `UserError` if there is nothing to keep or the folder holds something else.
     """
+    from bench.report import churn
+    from bench.results import measurements
+
     if folder.exists() and any(folder.iterdir()) and not (folder / GRID).is_file():
         raise UserError(f"{folder} is not empty and has no {GRID}, so it is not a kept folder; name another one.")
     plan = expand(grid)
@@ -71,15 +71,21 @@ def keep(grid: Grid, folder: Path) -> str:
     found = {name: content for name, path in sources.items() if (content := _content(path)) is not None}
     if not found:
         raise UserError(f"none of the {len(runs)} runs of this grid has a record in {grid.results}/runs yet.")
-    measured = {name: _content(latency.beside(path)) for name, path in sources.items()}
+    beside = {latency.beside(folder / RECORDS / name): latency.beside(path) for name, path in sources.items()}
+    more = {copy: _content(path) for copy, path in beside.items()}
     old = {path.name for path in (folder / RECORDS).glob("*.json")} - set(found)
     for name in old:
         (folder / RECORDS / name).unlink()
         latency.beside(folder / RECORDS / name).unlink(missing_ok=True)
     for name, content in found.items():
         write_atomic(folder / RECORDS / name, content)
-    _keep_latency(measured, folder)
-    _keep_churn(plan, grid, folder)
+    # What was measured beside the records, and on how many images networks disagree while their predictions are there.
+    counts = churn.keep(plan, measurements.read_records(plan, Path(grid.results))[0])
+    for path, content in (more | {folder / churn.FILE: counts or None}).items():
+        if content is not None:
+            write_atomic(path, content)
+        else:
+            path.unlink(missing_ok=True)  # it no longer is
     write_text(folder / GRID, description(grid))
     removed = f", {len(old)} earlier ones removed" if old else ""
     return f"{len(found)} of {len(runs)} records kept in {folder}{removed}."
@@ -93,28 +99,6 @@ def _content(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-
-
-def _keep_latency(measured: Mapping[str, bytes | None], folder: Path) -> None:
-    """Write what was measured beside the records (`bench.latency`), and remove what no longer is."""
-    for name, content in measured.items():
-        copy = latency.beside(folder / RECORDS / name)
-        if content is not None:
-            write_atomic(copy, content)
-        else:
-            copy.unlink(missing_ok=True)
-
-
-def _keep_churn(plan: Plan, grid: Grid, folder: Path) -> None:
-    """Count on how many images networks disagree, while their predictions are there."""
-    from bench.report import churn
-    from bench.results import measurements
-
-    counts = churn.keep(plan, measurements.read_records(plan, Path(grid.results))[0])
-    if counts:
-        write_atomic(folder / churn.FILE, counts)
-    else:
-        (folder / churn.FILE).unlink(missing_ok=True)
 
 
 def description(grid: Grid) -> str:
@@ -156,14 +140,7 @@ def rebuild(folder: Path, output: Path | None = None, *, figures: bool = True) -
 def _read(path: Path) -> Source:
     from bench.results.measurements import Source
 
-    try:
-        content = regular.read_bytes(path, path.parents[1], regular.LONGEST_TEXT)
-        found = record.parse(content)
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Record)) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    return Source(found, hashlib.sha256(content).hexdigest(), path)
+    return Source(find.read(path, path.parents[1]), file_digest(path), path)
 
 
 def _matched(plan: Plan, sources: Iterable[Source]) -> tuple[Plan, list[str]]:

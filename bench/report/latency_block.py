@@ -9,6 +9,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from bench import latency
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.errors import UserError
 from bench.latency import Machine, Timing
@@ -65,10 +66,8 @@ def blocks(results: Sequence[CellResult], speeds: Speeds) -> list[Block]:
         results: from `bench.report.summary.cells`, all of one network.
         speeds: from `read`.
     """
-    found: dict[Machine, list[tuple[CellResult, list[Timing]]]] = defaultdict(list)
-    for each in results:
-        for machine, timings in speeds.timings.get(each.cell.key, {}).items():
-            found[machine].append((each, timings))
+    of_cells = ((each, speeds.timings.get(each.cell.key, {})) for each in results)
+    found = grouped((machine, (each, timings)) for each, of_cell in of_cells for machine, timings in of_cell.items())
     spelling = Spelling.of(each.point for each in results)
     return [_block(machine, measured, spelling) for machine, measured in found.items()]
 
@@ -81,7 +80,8 @@ def _block(machine: Machine, measured: Sequence[tuple[CellResult, list[Timing]]]
             by_way = [_speedup(each for each in timings if (each.backend, each.batch) == (way, batch)) for way in ways]
             shares = [share(result.means.macs_kept), share(result.means.effective_macs_kept)]
             size = Number(batch, form="{:g}".format)
-            rows.append(tuple(map(Text, (result.method, target(result.point, spelling), *shares, size, *by_way))))
+            values = (target(result.point, spelling), *shares, size, *by_way)
+            rows.append((result.named, *map(Text, values)))
     head = ("Method", "Target", "MACs kept (theoretical)", "Effective MACs kept (theoretical)", "Batch", *ways)
     return Block(f"Measured speed-up over dense ({machine.describe()})", head, tuple(rows), terminal=True)
 

@@ -127,6 +127,7 @@ class Text:
     Attributes:
         letter: of the verdict on a published number.
         notes: numbers of notes below the table.
+        method: the name of the one that the row is about, if this text begins a row about one.
     """
 
     value: Value
@@ -135,6 +136,7 @@ class Text:
     open: bool = False
     letter: str = ""
     notes: tuple[str, ...] = ()
+    method: str = ""
 
     @property
     def text(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
+from bench.base.nesting import flat
 from bench.plan import lineage
 from bench.report.layout import Block, Text
 from bench.report.tables import template
@@ -37,9 +38,9 @@ def page(grid: Grid, plan: Plan, records: Mapping[str, Source]) -> str:
 
 def blocks(records: Mapping[str, Source]) -> tuple[Block, Block]:
     """What the records say of code, versions and hardware: what is common to all, and what is not."""
-    facts = [_flat(source.record.provenance) for source in records.values()]
-    for fact in facts:
-        fact.pop("command", None)  # it stands with its run
+    told = [flat(source.record.provenance) for source in records.values()]
+    # A run's command stands with it.
+    facts = [{name: str(fact) for name, fact in each.items() if name != "command"} for each in told]
     names = list(dict.fromkeys(name for fact in facts for name in fact))
     values = {name: Counter(fact.get(name, "not recorded") for fact in facts) for name in names}
     common = [(name, next(iter(counts))) for name, counts in values.items() if len(counts) == 1]
@@ -96,13 +97,6 @@ def _run(name: str, command: str, source: Source | None) -> dict[str, str]:
         "seconds": f"{record.cost.seconds:.1f}",
         "command": command,
     }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": str(value)}
-    return flat
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
+from bench.names import parse
 from bench.plan.grid import Network
 from bench.report.cell import CellResult
 from bench.report.layout import Block, Chapter, Number, Span, Text, known, signed
@@ -185,7 +187,7 @@ def _rows(family: Family) -> Iterator[tuple[Text, ...]]:
     for index, one in enumerate(rank(family)):
         first = index == 0
         yield (
-            Text(one.method),
+            Text(one.method, method=parse(one.method)[0]),
             Text(Number(one.iqm, form=signed), best=first, open=one.open),
             Text(Span(*one.interval, form=signed)),
             Text(Number(one.mean, form=signed)),
@@ -215,9 +217,7 @@ _RULE = (
 
 def _notes(family: Family) -> Iterator[str]:
     percent = Spelling.of(point for *_, point in family.places).percent
-    networks: dict[Network, list[float]] = defaultdict(list)
-    for network, point in family.places:
-        networks[network].append(point)
+    networks = grouped(family.places)
     where = "; ".join(f"{network} at {', '.join(map(percent, points))}" for network, points in networks.items())
     yield f"Cells under recipe {family.protocol[0]}: {where}."
     if family.left_out:

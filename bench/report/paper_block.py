@@ -41,7 +41,8 @@ def paper_block(paper: str, results: Sequence[CellResult], accuracy: Mapping[Cel
     for method, at in cells.items():
         theirs = {column: _of_paper(paper, each) for column, each in at.items()}
         five = [_five(theirs[column], accuracy[at[column].cell.key]) if column in at else _BLANK for column in columns]
-        heads = (_name(method, theirs), *[Text("")] * (len(_ROWS) - 1))
+        name = next(iter(at.values())).cell.method_name
+        heads = [Text(text, method=name) for text in (_title(method, theirs), *[""] * (len(_ROWS) - 1))]
         rows += [(heads[index], Text(what), *(texts[index] for texts in five)) for index, what in enumerate(_ROWS)]
     title = f"As the paper prints it ({paper})"
     return Block(title, ("Method", "", *columns), tuple(rows), accuracies=True)
@@ -58,10 +59,10 @@ def _of_paper(paper: str, result: CellResult) -> Compared | None:
     return next((each for each in result.published if each.row.paper.startswith(paper)), None)
 
 
-def _name(method: str, theirs: Mapping[str, Compared | None]) -> Text:
+def _title(method: str, theirs: Mapping[str, Compared | None]) -> str:
     """Our name, and the paper's in brackets if it is another."""
     printed = next((each.row.method_printed for each in theirs.values() if each), method)
-    return Text(method if printed.lower() == method else f"{method} ({printed})")
+    return method if printed.lower() == method else f"{method} ({printed})"
 
 
 def _five(theirs: Compared | None, accuracy: Text) -> tuple[Text, ...]:

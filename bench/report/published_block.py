@@ -42,8 +42,8 @@ def _compared(each: Compared, spelling: Spelling) -> tuple[Text, ...]:
     cell, row, verdict = each.cell, each.row, each.verdict
     best = {"best": ", best epoch", "best_validation": ", best epoch on validation"}.get(row.report or "", "")
     seeds = "?" if row.n_seeds is None else str(row.n_seeds)
+    named = f"{cell.method}{spelling.at(cell.point)}, {cell.architecture}, {cell.dataset}"
     values = (
-        f"{cell.method}{spelling.at(cell.point)}, {cell.architecture}, {cell.dataset}",
         f"{_paper(row)}, {row.table}: {row.method_printed} [{row.id}]",
         f"{theirs(each)} ({seeds}){best}, {row.verified}{', pilot' if row.pilot else ''}",
         f"{known(ours(each), 'no result')}{best}",
@@ -54,7 +54,7 @@ def _compared(each: Compared, spelling: Spelling) -> tuple[Text, ...]:
         each.printed,
         brief(verdict.obstacles) or each.reason,
     )
-    return tuple(map(Text, values))
+    return (Text(named, method=cell.method_name), *map(Text, values))
 
 
 def _paper(row: Row) -> str:

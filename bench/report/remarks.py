@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.base.grouping import grouped
 from bench.base.spelling import Spelling
 from bench.plan.grid import Grid
 from bench.report.cell import CellResult
@@ -13,14 +14,13 @@ from bench.statistics.standing import Place
 def overridden(grid: Grid, results: Sequence[CellResult]) -> list[str]:
     """Which methods are under another recipe or prunable set than the grid's."""
     run = [each for each in results if each.runs] if grid.overrides or grid.trainings else []
-    found: dict[str, dict[str, None]] = {}
-    for each in run:
-        for what, own, used in (
-            ("recipe", grid.recipe, each.recipe),
-            ("prunable set", grid.prunable, each.prunable),
-        ):
-            if used != own:
-                found.setdefault(f"{what} {used}", {})[each.method] = None
+    told = [
+        (f"{what} {used}", each.method)
+        for each in run
+        for what, own, used in (("recipe", grid.recipe, each.recipe), ("prunable set", grid.prunable, each.prunable))
+        if used != own
+    ]
+    found = {what: dict.fromkeys(methods) for what, methods in grouped(told).items()}
     everything = len({each.method for each in run})
     return [
         f"{'All methods here' if len(methods) == everything else ', '.join(methods)}: {what}."
@@ -30,10 +30,7 @@ def overridden(grid: Grid, results: Sequence[CellResult]) -> list[str]:
 
 def warnings(results: Sequence[CellResult], spelling: Spelling) -> list[str]:
     """The warnings of the records, each once per method."""
-    targets: dict[tuple[str, str], list[float | None]] = {}
-    for each in results:
-        if each.warnings:
-            targets.setdefault((each.method, each.warnings), []).append(each.point)
+    targets = grouped(((each.method, each.warnings), each.point) for each in results if each.warnings)
     return [f"{method}{spelling.at(*points)}: {text}." for (method, text), points in targets.items()]
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bench import recipe
 from bench.base.spelling import Spelling
-from bench.names import parse
 from bench.published.comparison import Compared
 from bench.published.outcomes import RETRAINED
 from bench.report import churn, diagnostics_block, findings, latency_block, per_input, remarks
@@ -206,12 +205,12 @@ def _accuracies(
     """Methods × sparsities; methods whose points are none of these are only in the next block."""
     columns = {0.0, *grid.sparsities}
     knobs = {name for name, chosen in grid.points.items() if not columns.issuperset(chosen)}
-    shown = [each for each in results if parse(each.method)[0] not in knobs and per_input.is_target(each.method)]
+    shown = [each for each in results if each.cell.method_name not in knobs and per_input.is_target(each.method)]
     targets = sorted({each.point or 0.0 for each in shown} | {0.0})
-    found: dict[str, dict[float, Text]] = {}
+    found: dict[Text, dict[float, Text]] = {}
     for each in shown:
-        found.setdefault(each.method, {})[each.point or 0.0] = accuracy[each.cell.key]
-    rows = tuple((Text(method), *(at.get(point, NOT_ASKED) for point in targets)) for method, at in found.items())
+        found.setdefault(each.named, {})[each.point or 0.0] = accuracy[each.cell.key]
+    rows = tuple((named, *(at.get(point, NOT_ASKED) for point in targets)) for named, at in found.items())
     return Block("Accuracy by sparsity", ("Method", *map(spelling.percent, targets)), rows, accuracies=True)
 
 
@@ -234,7 +233,6 @@ def _remains(results: Sequence[CellResult], spelling: Spelling) -> Block:
     for each in (one for one in results if one.n):
         means = each.means
         values = (
-            each.method,
             target(each.point, spelling),
             each.number,
             each.interval,
@@ -245,7 +243,7 @@ def _remains(results: Sequence[CellResult], spelling: Spelling) -> Block:
             share(means.macs_kept),
             share(means.effective_macs_kept),
         )
-        rows.append(tuple(map(Text, values)))
+        rows.append((each.named, *map(Text, values)))
     return Block("What is left (MACs are theoretical; drop from our dense network in points)", _HEAD, tuple(rows))
 
 
@@ -254,7 +252,6 @@ def _costs(results: Sequence[CellResult], spelling: Spelling) -> Block:
     rows = []
     for each in (one for one in results if one.n):
         values = (
-            each.method,
             target(each.point, spelling),
             Number(each.means.epochs, form="{:.6g}".format),
             known(Number(each.epochs_relative)),  # dense may not have been trained
@@ -262,7 +259,7 @@ def _costs(results: Sequence[CellResult], spelling: Spelling) -> Block:
             Number(each.means.mask_updates, form="{:.6g}".format),
             Number(each.means.seconds, form="{:.1f}".format),
         )
-        rows.append(tuple(map(Text, values)))
+        rows.append((each.named, *map(Text, values)))
     return Block(
         "What training cost (shared pretraining included in epochs and MACs, not in seconds)", head, tuple(rows)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from statistics import fmean
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.base.grouping import grouped
 from bench.published import margins
 from bench.report.cell import Baseline, CellResult, Ended, Means
 from bench.report.per_input import is_target
-from bench.results.measurements import of_cell
+from bench.results.measurements import ended_well, of_cell
 from bench.statistics import interval
 from bench.statistics.standing import Place, Standing, standings
 
 if TYPE_CHECKING:
-    from bench.plan.grid import Cell, CellKey, Network, Plan
+    from bench.plan.grid import Cell, Plan
     from bench.published.comparison import Compared
     from bench.results.measurements import Source
     from bench.spec import RunSpec
@@ -46,9 +46,7 @@ def cells(
         for cell in plan.cells
     ]
     dense = {each.network: Baseline(each.mean, each.means.epochs) for each in found if each.method == "dense"}
-    rows: dict[CellKey, list[Compared]] = defaultdict(list)
-    for row in sorted(compared, key=lambda row: not row.anchor):
-        rows[row.cell.key].append(row)
+    rows = grouped((row.cell.key, row) for row in sorted(compared, key=lambda row: not row.anchor))
     marked = _standings(found)
     return [
         replace(
@@ -56,7 +54,7 @@ def cells(
             dense=dense.get(each.network, Baseline()),
             best=index in marked and marked[index] is None,
             standing=marked.get(index),
-            published=tuple(rows[each.cell.key]),
+            published=tuple(rows.get(each.cell.key, ())),
         )
         for index, each in enumerate(found)
     ]
@@ -79,12 +77,8 @@ def _result(cell: Cell, runs: pd.DataFrame, spec: RunSpec | None, records: Mappi
 
 def _diagnostics(cell: Cell, records: Mapping[str, Source]) -> dict[str, float]:
     """The means of what a cell's methods measured of themselves, over the runs that ended well and have it."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for record in (records[run].record for _, run in cell.runs if run in records):
-        result = record.result(cell.point) if record.outcome == "ok" else None
-        for name, value in result.diagnostics.items() if result else ():
-            if math.isfinite(value):
-                values[name].append(value)
+    measured = (pair for result in ended_well(cell, records) for pair in result.diagnostics.items())
+    values = grouped((name, value) for name, value in measured if math.isfinite(value))
     return {name: fmean(each) for name, each in values.items()}
 
 
@@ -95,10 +89,11 @@ def _standings(found: Sequence[CellResult]) -> dict[int, Standing | None]:
     mean rests on fewer than `FEWEST` seeds or has no rival that does not; rivals with fewer are open. Points that are
     no sparsities (filters chosen per input, thresholds that are learned) are no column: what they cost is an outcome.
     """
-    columns: dict[tuple[Network, str, str, float], list[int]] = defaultdict(list)
-    for index, each in enumerate(found):
-        if each.n and each.point is not None and is_target(each.method):
-            columns[each.network, each.recipe, each.prunable, each.point].append(index)
+    columns = grouped(
+        ((each.network, each.recipe, each.prunable, each.point), index)
+        for index, each in enumerate(found)
+        if each.n and each.point is not None and is_target(each.method)
+    )
     marked: dict[int, Standing | None] = {}
     for (network, _, _, point), column in columns.items():
         top = max(column, key=lambda index: found[index].mean)

@@ -83,25 +83,26 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _environment(**settings: Any) -> Environment:
+def environment(**settings: Any) -> Environment:
+    """Where templates of reports are found, which refuse a name that they are not given."""
     loader = FileSystemLoader(TEMPLATES)
     return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **settings)
 
 
 @cache
 def _plain() -> Environment:
-    environment = _environment(autoescape=False)
-    environment.filters |= {"pipes": pipes, "prose": prose, "fenced": fenced, "code": code}
-    return environment
+    plain = environment(autoescape=False)
+    plain.filters |= {"pipes": pipes, "prose": prose, "fenced": fenced, "code": code}
+    return plain
 
 
 @cache
 def _latex() -> Environment:
     # Braces belong to LaTeX here.
     marks = {"variable_start_string": "<<", "variable_end_string": ">>", "block_start_string": "<%"}
-    environment = _environment(autoescape=False, block_end_string="%>", comment_start_string="<#", **marks)
-    environment.filters |= {"comment": printable}
-    return environment
+    made = environment(autoescape=False, block_end_string="%>", comment_start_string="<#", **marks)
+    made.filters |= {"comment": printable}
+    return made
 
 
 # --- Markdown -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Line
 
+from bench.base.grouping import grouped
 from bench.errors import printable
 from bench.report.layout import Block, Report, Text
 from bench.report.tables import facts
@@ -53,10 +54,7 @@ def show(report: Report, paths: Iterable[Path], console: Console) -> None:
     _say(console, " ".join(facts(report, "txt")), "dim")
     for note in report.comparison_notes[:1]:
         _say(console, note, "")
-    folders: dict[Path, list[str]] = {}
-    for path in paths:
-        folders.setdefault(path.parent, []).append(path.name)
-    for folder, names in folders.items():
+    for folder, names in grouped((path.parent, path.name) for path in paths).items():
         _say(console, f"{folder}: {', '.join(sorted(names))}", "")
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from bench.base.schema import explain
+from bench.base.schema import read_json
 from bench.errors import UserError
-from bench.results import record
 from bench.results.record import Record
 
 KEPT = Path("reports/reproductions")
@@ -47,18 +43,12 @@ def find(run: str, results: Path, kept: Path = KEPT) -> Path:
 
 def read(path: Path, root: Path | None = None) -> Record:
     """The record in a file; `root` is as in `record.read`. Raises `UserError` if it can't be read."""
-    try:
-        return record.read(path, root)
-    except ValidationError as error:
-        raise UserError(explain(error, str(path), Record)) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    return read_json(Record, path, root)
 
 
-def all_in(results: Path) -> Iterator[Path]:
-    """The records of a folder of results, or of a kept folder, in the order of their runs' names."""
-    found = _in_results(results) | _in_kept(results)
-    yield from (found[name] for name in sorted(found))
+def all_in(results: Path) -> dict[str, Path]:
+    """The records of a folder of results, or of a kept folder, by their runs' names and in the order of these."""
+    return dict(sorted((_in_results(results) | _in_kept(results)).items()))
 
 
 def _in_results(results: Path) -> dict[str, Path]:

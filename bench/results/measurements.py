@@ -19,7 +19,7 @@ from bench.base import regular
 from bench.base.schema import explain
 from bench.base.spelling import exact
 from bench.results.last_words import unrecorded
-from bench.results.record import Record, parse
+from bench.results.record import Cost, Counts, Record, Result, parse
 
 if TYPE_CHECKING:
     from bench.plan.grid import Cell, Plan
@@ -30,32 +30,10 @@ TEXTS = ("key", "run", "dataset", "architecture", "method", "outcome", "reason",
 KEYS = ("point", "seed")
 
 METRICS = (
-    "accuracy",
-    "loss",
-    "best_accuracy",
-    "best_epoch",
-    "selected_accuracy",
-    "validation_accuracy",
-    "test_images",
-    "prunable_weights",
-    "prunable_sparsity",
-    "global_sparsity",
-    "parameters",
-    "parameters_kept",
-    "active_zeros",
-    "macs_dense",
-    "macs",
-    "effective_sparsity",
-    "effective_macs",
+    *("accuracy", "loss", "best_accuracy", "best_epoch", "selected_accuracy", "validation_accuracy", "test_images"),
+    *(name for name in Counts.model_fields if name != "target"),
     "empty_layers",
-    "epochs",
-    "own_epochs",
-    "training_macs",
-    "training_macs_relative",
-    "mask_updates",
-    "seconds",
-    "images_per_second",
-    "peak_memory",
+    *(name for name in Cost.model_fields if name != "parents"),
 )
 """Columns of numbers, NaN where the run has none; `bench.results.record` says what they are.
 
@@ -146,6 +124,12 @@ def from_records(plan: Plan, records: Mapping[str, Source], problems: Mapping[st
 def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """The lines of a cell's runs, by seed."""
     return table[table["key"].isin({key(run, cell.point) for _, run in cell.runs})]
+
+
+def ended_well(cell: Cell, records: Mapping[str, Source]) -> list[Result]:
+    """What the runs of a cell measured that ended well, by seed."""
+    found = (records[run].record for _, run in cell.runs if run in records)
+    return [result for record in found if record.outcome == "ok" and (result := record.result(cell.point))]
 
 
 def identity_of(slot: Slot) -> dict[str, Any]:

@@ -140,6 +140,12 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+def machine(facts: Mapping[str, Any]) -> str:
+    """The graphics card, or else the processor, of which a record's provenance tells."""
+    gpu, cpu = facts.get("gpu") or {}, facts.get("cpu") or {}
+    return str(gpu.get("name") or cpu.get("model") or "a machine that was not recorded")
+
+
 def processor() -> str:
     """The processor's name; platform.processor() alone is empty on most Linux systems."""
     try:

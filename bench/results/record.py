@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench.base import regular
 from bench.base.atomic import write_text
@@ -258,6 +258,14 @@ def read(path: Path, root: Path | None = None) -> Record:
     It may be anybody's: raises OSError for what is no regular file, see `bench.base.regular.opened` also for `root`.
     """
     return parse(regular.read_bytes(path, root, regular.LONGEST_TEXT))
+
+
+def readable(path: Path, root: Path | None = None) -> Record | None:
+    """The record in a file; None if it is none, of which `reprune verify` says why."""
+    try:
+        return read(path, root)
+    except (OSError, ValidationError):
+        return None
 
 
 def parse(data: bytes) -> Record:

@@ -16,6 +16,7 @@ from bench.base.spelling import exact
 from bench.data.catalog import DataInfo
 from bench.errors import UserError
 from bench.report.layout import Block, Text
+from bench.results.provenance import machine
 from bench.results.record import Record, Result
 from bench.sharing import papers
 from bench.spec import RunSpec
@@ -74,7 +75,7 @@ def page(found: Record, result: Result, folder: Path, weights: str, sha256: str)
         cited=[f"{name}, {papers.address(number)}" for number, name in papers.of_method(spec.method).items()],
         git=found.provenance.get("git") or {},
         packages=found.provenance.get("packages") or {},
-        machine=_machine(found),
+        machine=machine(found.provenance),
     )
     return text.strip() + "\n"
 
@@ -203,12 +204,6 @@ def _normalisation(spec: RunSpec, info: DataInfo) -> str:
 
 def _listed(values: tuple[float, ...]) -> str:
     return f"({', '.join(map(exact, values))})"
-
-
-def _machine(found: Record) -> str:
-    facts = found.provenance
-    gpu, cpu = facts.get("gpu"), facts.get("cpu") or {}
-    return str(gpu["name"] if gpu else cpu.get("model") or "a machine that was not recorded")
 
 
 def _share(fraction: float) -> str:

@@ -63,24 +63,17 @@ def readme(found: Kept, what: dict[str, str], folder: Path) -> str:
     """The page, with a line for each file or folder of `what` that is there."""
     from bench.report.tables import template
 
-    datasets = []
-    for name in found.grid.datasets:
-        info = data.info(name)
-        datasets.append(
-            f"{name}: {info.train_images:,} + {info.test_images:,} images, SHA-256 {info.sha256 or 'unknown'}"
-        )
-    return (
-        template("crate.md.j2")
-        .render(
-            title=found.grid.title or found.grid.name,
-            summary=summary(found),
-            there={name: text for name, text in what.items() if (folder / name).exists() or name == "README.md"},
-            datasets=datasets,
-            runs=len(found.records),
-            outdated=len(found.outdated),
-            environments=environments(found),
-            version=version(),
-        )
-        .strip()
-        + "\n"
+    page = template("crate.md.j2").render(
+        title=found.grid.title or found.grid.name,
+        summary=summary(found),
+        there={name: text for name, text in what.items() if (folder / name).exists() or name == "README.md"},
+        datasets=[
+            f"{each.name}: {each.train_images:,} + {each.test_images:,} images, SHA-256 {each.sha256 or 'unknown'}"
+            for each in map(data.info, found.grid.datasets)
+        ],
+        runs=len(found.records),
+        outdated=len(found.outdated),
+        environments=environments(found),
+        version=version(),
     )
+    return page.strip() + "\n"

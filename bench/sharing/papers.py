@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from functools import cache
 
@@ -21,10 +20,9 @@ def address(arxiv: str) -> str:
 def stated(method: str) -> str:
     """The first paragraph of a method's docstring; empty if the method is not there any more."""
     try:
-        doc = inspect.getdoc(catalog.method_class(method)) or ""
+        return catalog.summary(catalog.method_class(method))
     except UserError:
         return ""
-    return " ".join(doc.partition("\n\n")[0].replace("``", "").split())
 
 
 def of_method(method: str) -> dict[str, str]:

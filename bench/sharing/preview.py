@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from bench.report import tables
 from bench.report.kept import Kept
-from bench.report.tables import TEMPLATES
 from bench.sharing import environment, papers
 
 FIRST = {"report.html": "The report", "README.md": "How to run it again", "checklist.md": "The checklist"}
@@ -25,24 +23,26 @@ def render(found: Kept, folder: Path, what: Mapping[str, str], cited: Mapping[st
         cited: papers by their numbers at arXiv.
         published: the date.
     """
-    loader = FileSystemLoader(TEMPLATES)
-    pages = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
     records = [source.record for source in found.records.values()]
-    return pages.get_template("crate.html.j2").render(
-        title=found.grid.title or found.grid.name,
-        summary=environment.summary(found),
-        published=published,
-        first={name: label for name, label in FIRST.items() if (folder / name).is_file()},
-        there={name: text for name, text in what.items() if (folder / name).exists()},
-        cited=sorted((title, papers.address(number)) for number, title in cited.items()),
-        runs=[
-            {
-                "record": record,
-                "cell": f"{record.spec.architecture} on {record.spec.dataset}",
-                "method": f"{record.spec.method_text}{record.spec.spelling.at(*record.spec.points)}",
-                "accuracies": ", ".join(f"{result.accuracy:.2f}" for result in record.results) or "–",
-            }
-            for record in records
-        ],
-        version=environment.version(),
+    return (
+        tables.environment(autoescape=True)
+        .get_template("crate.html.j2")
+        .render(
+            title=found.grid.title or found.grid.name,
+            summary=environment.summary(found),
+            published=published,
+            first={name: label for name, label in FIRST.items() if (folder / name).is_file()},
+            there={name: text for name, text in what.items() if (folder / name).exists()},
+            cited=sorted((title, papers.address(number)) for number, title in cited.items()),
+            runs=[
+                {
+                    "record": record,
+                    "cell": f"{record.spec.architecture} on {record.spec.dataset}",
+                    "method": f"{record.spec.method_text}{record.spec.spelling.at(*record.spec.points)}",
+                    "accuracies": ", ".join(f"{result.accuracy:.2f}" for result in record.results) or "–",
+                }
+                for record in records
+            ],
+            version=environment.version(),
+        )
     )

@@ -13,6 +13,7 @@ from rocrate.rocrate import ROCrate
 from bench import data, names
 from bench.base.spelling import exact
 from bench.report.kept import GRID, RECORDS, Kept
+from bench.results.provenance import machine
 from bench.results.record import Record
 
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
@@ -126,7 +127,5 @@ class Runs:
 def _description(record: Record) -> str:
     accuracies = ", ".join(f"{result.accuracy:.2f} %" for result in record.results)
     ended = f"{record.outcome}{f' ({record.reason})' if record.reason else ''}"
-    gpu, cpu = record.provenance.get("gpu") or {}, record.provenance.get("cpu") or {}
-    machine = gpu.get("name") or cpu.get("model") or "a machine that was not recorded"
-    cost = f"{record.cost.seconds:.1f} s of training on {machine}"
+    cost = f"{record.cost.seconds:.1f} s of training on {machine(record.provenance)}"
     return f"{ended}; accuracy {accuracies or 'none'}; {cost}. {record.spec.command}"

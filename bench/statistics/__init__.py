@@ -63,19 +63,6 @@ def equivalence(interval: Interval, margin: float) -> Relation:
     return "above" if low > margin else "below" if high < -margin else "open"
 
 
-def pooled_std(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """The common standard deviation of groups with different means, and its degrees of freedom Σ(n − 1).
-
-    Groups of one value add nothing. (NaN, 0) if no group has two.
-    """
-    usable = [group for group in groups if len(group) > 1]
-    degrees = sum(len(group) - 1 for group in usable)
-    if not degrees:
-        return math.nan, 0
-    squares = sum((len(group) - 1) * _std(group) ** 2 for group in usable)
-    return math.sqrt(squares / degrees), degrees
-
-
 def welch_degrees(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of two squared standard errors (Welch–Satterthwaite).
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
+from bench.base.grouping import grouped
 from bench.base.stores import store_uri as store_uri
 from bench.base.stores import view
 from bench.errors import UserError, discreet
@@ -70,9 +71,7 @@ def collect(grid: Grid, plan: Plan) -> Collected:
     logged = unchanged = 0
     with _failing(uri), single_writer(results, uri), _store(uri) as client:
         experiments = {dataset: _experiment(client, uri, dataset, results) for dataset in grid.datasets}
-        known: dict[str, list[Logged]] = {}
-        for run in rows.logged(uri, _experiments(grid)):
-            known.setdefault(run.key, []).append(run)
+        known = grouped((run.key, run) for run in rows.logged(uri, _experiments(grid)))
         for slot in measurements.slots(plan):
             if (source := records.get(slot.run)) is None:
                 continue

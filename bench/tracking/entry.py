@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.base import nesting
 from bench.results import measurements
 from bench.results.measurements import LONGEST_TEXT, Slot, Source
 from bench.results.record import Curve, Record, Result
@@ -137,15 +138,9 @@ def tags_of(slot: Slot, source: Source) -> dict[str, Any]:
     )
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(values: Mapping[str, Any]) -> dict[str, str]:
     """Nested dicts as ``outer.inner``; every value as text MLflow takes."""
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[_legal(f"{prefix}{name}")[:200]] = _text(value)
-    return found
+    return {_legal(name)[:200]: _text(value) for name, value in nesting.flat(values).items()}
 
 
 def _text(value: object) -> str:

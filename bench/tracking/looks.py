@@ -62,9 +62,10 @@ def of_run(slot: Slot, record: Record) -> dict[str, str]:
 
 def name(slot: Slot, spelling: Spelling) -> str:
     """What tells runs of an experiment apart comes first, since columns are narrow: ``gmp 95 % s1 · resnet8_cifar``."""
-    method, bracket, options = slot.cell.method.partition("[")
-    point = "" if slot.cell.point is None else f" {spelling.percent(slot.cell.point)}"
-    name = f"{method}{point} s{slot.seed} · {slot.cell.architecture}{f' {bracket}{options}' if bracket else ''}"
+    cell = slot.cell
+    options = cell.method.removeprefix(cell.method_name)
+    point = "" if cell.point is None else f" {spelling.percent(cell.point)}"
+    name = f"{cell.method_name}{point} s{slot.seed} · {cell.architecture} {options}".rstrip()
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 

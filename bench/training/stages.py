@@ -258,10 +258,8 @@ class Workshop:
     def _remember(self, stage: Stage, state: dict[str, Any]) -> None:
         self._states[stage.name] = state
         self.progress[stage.name] = Tally(**state["progress"])
-        curve = state["progress"]["curve"] | {
-            "stage": stage.name
-        }  # whoever trained a shared stage may name it otherwise
-        self.curves[stage.name] = Curve(**curve)
+        # Whoever trained a shared stage may name it otherwise.
+        self.curves[stage.name] = Curve(**state["progress"]["curve"] | {"stage": stage.name})
         self._tell(stage, parents_in(state), checkpoint.content_digest(state))
 
     def _tell(self, stage: Stage, parents: tuple[Parent, ...] | None, sha256: str | None = None) -> None:

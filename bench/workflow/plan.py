@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.base.grouping import grouped
 from bench.base.printing import emit, numbers_table, terminal
 from bench.plan.grid import Grid, expand
 from bench.workflow import estimate, verdicts
@@ -75,9 +76,7 @@ def totals(found: dict[str, Any]) -> list[str]:
 
 def _skipped(found: dict[str, Any]) -> list[str]:
     """The skipped cells, one line per reason."""
-    cells: dict[str, list[str]] = {}
-    for each in found["skipped"]:
-        cells.setdefault(each["reason"], []).append(each["cell"])
+    cells = grouped((each["reason"], each["cell"]) for each in found["skipped"])
     return [
         f"skipped: {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {reason}"
         for reason, names in cells.items()

@@ -9,6 +9,7 @@ import pytest
 
 import methods
 from bench import catalog
+from bench.base import reported
 from bench.commands.skeleton import create
 from bench.errors import UserError
 
@@ -28,6 +29,13 @@ def test_the_skeleton_is_short_and_a_method(folder: Path) -> None:
     assert len(path.read_text().splitlines()) <= 17
     assert "my_own_idea" not in catalog.problems()
     assert catalog.create("my_own_idea", {"strength": 2}).hyperparameters["strength"] == 2.0
+
+
+def test_the_line_on_diagnostics_needs_only_its_mark_taken_away(folder: Path) -> None:
+    path = create("told_of_angles")
+    path.write_text(path.read_text().replace("# reports", "reports"))
+    (told,) = reported.stated(catalog.method_class("told_of_angles")).values()
+    assert (told.title, told.better) == ("Angle", "lower")
 
 
 @pytest.mark.parametrize("name", ["", "My", "two words", "2nd", "class", "a-b", "_hidden", "../up"])

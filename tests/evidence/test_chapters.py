@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.evidence.chapters import State, board_block, chapters, headline
-from bench.evidence.findings import Finding
-from bench.evidence.leaders import Board
+from bench.evidence.findings import Finding, KeptGrid
+from bench.evidence.leaders import Board, boards
 from bench.evidence.replications import replications
 from bench.published import Protocol, Published, Row
 from bench.published.outcomes import Evidence, Outcome
+from bench.report.kept import Kept
+from bench.results.measurements import Source, from_records
+from bench.statistics import Summary
+from tests import factories
 from tests.published.test_verdict import ROW
 
 NAN = float("nan")
@@ -82,11 +89,26 @@ def test_papers_are_compared_where_they_print_the_same_thing() -> None:
 
 
 def test_a_board_has_the_best_method_first_and_marks_the_best_of_a_column() -> None:
-    scores = {("dense", NAN): (3, 93.0, 0.1), ("snip", 0.9): (3, 90.0, 0.2), ("gmp", 0.9): (3, 91.0, NAN)}
+    dense, snip, gmp = Summary(3, 93.0, 0.1), Summary(3, 90.0, 0.2), Summary(3, 91.0, NAN)
+    scores = {("dense", None): dense, ("snip", 0.9): snip, ("gmp", 0.9): gmp}
     block = board_block(Board("here", "digits", "resnet8_cifar", "recipe digits", scores))
     assert block.title == "resnet8_cifar on digits (here): recipe digits, dense 93.00 ± 0.10 (3)"
     assert [[cell.text for cell in row] for row in block.rows] == [["gmp", "91.00 (3)"], ["snip", "90.00 ± 0.20 (3)"]]
     assert [row[1].best for row in block.rows] == [True, False]
+
+
+def test_a_board_is_made_of_the_seeds_that_ended_well(tmp_path: Path) -> None:
+    plan, made = factories.plan({("snip", 0.9): [90.0, 92.0, 20.0], ("gmp", 0.5): [11.0], ("dense", None): [93.0]})
+    made[2].outcome = made[3].outcome = "diverged"
+    records = {record.id: Source(record, "0" * 64, tmp_path / "record.json") for record in made}
+    grid = factories.grid(tmp_path, budget=0.1)
+    kept = Kept(grid, plan, records, [made[0].id])
+    (board,) = boards([KeptGrid("here", kept, from_records(plan, records, {}))])
+    assert (board.dataset, board.architecture) == ("cifar10", "resnet20_cifar")
+    assert (board.methods, board.points, list(board.scores)) == (["snip"], [0.9], [("dense", None), ("snip", 0.9)])
+    assert board.scores["snip", 0.9] == pytest.approx((2, 91.0, 2**0.5))
+    assert board.dense == pytest.approx((1, 93.0, NAN), nan_ok=True)
+    assert board.note == "recipe cifar10, SCALED DOWN to 0.1 of its length; 1 of 5 records are of older code"
 
 
 def test_a_source_that_most_numbers_are_of_is_named() -> None:

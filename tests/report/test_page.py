@@ -62,6 +62,14 @@ def test_a_cell_says_that_seeds_failed(material: Material) -> None:
     ]
 
 
+def test_the_filter_of_methods_finds_the_rows_that_are_about_one(html: str) -> None:
+    """Rows about facts, recipes or claims stay."""
+    filtered = re.findall(r'<tr(?: data-method="[^"]*")? data-family="([^"]*)"', html)
+    offered = re.findall("<option>(dense|gmp|snip)</option>", html)
+    assert set(filtered) == {"dense", "gmp", "snip"} == set(offered)
+    assert '<tr><th scope="row">git.commit' in html
+
+
 def test_the_first_screen_counts_runs_verdicts_and_claims(material: Material) -> None:
     runs, published, claims = overview.cards(material)
     assert runs.headline == "19 of 21 runs ended well"

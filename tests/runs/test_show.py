@@ -49,6 +49,28 @@ def test_numbers_layers_curves_and_the_command_are_shown():
     assert found.spec.command in text
 
 
+def test_diagnostics_are_shown_as_the_method_states_them():
+    found = factories.record(factories.spec("force", 0.9))
+    assert "Diagnostics" not in printed(found)
+    (result,) = found.results
+    told = printed(found.model_copy(update={"results": [with_diagnostics(result, sensitivity=-1234.6)]}))
+    assert re.search(r"^Diagnostics\nNumber +90 % *\nSensitivity +−1,235 *\n", told, re.MULTILINE)
+    sentence = "Sensitivity: the objective at initialisation, under the masks that were trained; higher is better."
+    assert sentence in " ".join(told.split())
+
+
+def test_diagnostics_of_a_method_that_is_gone_are_shown_by_their_names():
+    found = factories.record(factories.spec("force", 0.9))
+    spec = found.spec.model_copy(update={"method": "gone"})
+    results = [with_diagnostics(found.results[0], turns=3.0, angle=0.25)]
+    told = printed(found.model_copy(update={"spec": spec, "results": results}))
+    assert re.search(r"^turns +3 *\nangle +0.25 *\n", told, re.MULTILINE)
+
+
+def with_diagnostics(result, **values):
+    return result.model_copy(update={"diagnostics": values})
+
+
 def test_a_run_without_results_is_shown_with_its_reason():
     found = factories.record(factories.spec(), outcome="error", reason="ValueError: \x1b[2Jno", results=[], curves=[])
     text = printed(found)

@@ -161,7 +161,7 @@ def test_without_data_or_weights_that_is_said_and_is_no_problem(copy, capsys):
     assert verify.verify(copy) == 0
     out = capsys.readouterr().out
     assert check_run.NO_WEIGHTS in out and check_predictions.NO_LABELS in out and " and 2 more: " in out
-    assert verify.verify(copy, as_json=True) == 0
+    assert verify.verify_all([copy], [], as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["checked"]) == (True, {"record": 3, "stage": 4, "network": 1})
     assert (len(found["notes"]), len(found["not_checked"])) == (5, 3)

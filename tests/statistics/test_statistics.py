@@ -51,19 +51,6 @@ def test_difference_without_spread_is_exact() -> None:
     assert statistics.difference([12, 12], [10, 10]) == (2, 2)
 
 
-def test_pooled_by_hand() -> None:
-    # variances 1 (2 degrees) and 4 (1 degree: values 0 and √8): (2·1 + 1·4)/3 = 2
-    std, degrees = statistics.pooled_std([[1, 2, 3], [0, math.sqrt(8)], [7]])
-    assert degrees == 3
-    assert std == pytest.approx(math.sqrt(2))
-
-
-def test_nothing_to_pool() -> None:
-    std, degrees = statistics.pooled_std([[1.0], []])
-    assert math.isnan(std)
-    assert degrees == 0
-
-
 def test_welch_degrees_by_hand() -> None:
     # equal squared errors 1/3 with 2 degrees each: (2/3)² / (2·(1/9)/2) = (4/9)/(1/9) = 4
     assert statistics.welch_degrees((1 / 3, 2), (1 / 3, 2)) == pytest.approx(4)
@@ -83,11 +70,6 @@ def test_difference_is_antisymmetric(ours: list[float], theirs: list[float]) -> 
     low, high = statistics.difference(ours, theirs)
     other = statistics.difference(theirs, ours)
     assert (low, high) == pytest.approx((-other[1], -other[0]), nan_ok=True)
-
-
-@given(accuracies)
-def test_pooling_one_group_is_its_own_spread(values: list[float]) -> None:
-    assert statistics.pooled_std([values]) == pytest.approx((statistics.summarise(values).std, len(values) - 1))
 
 
 @given(accuracies, st.floats(0.5, 0.94))

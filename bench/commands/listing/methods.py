@@ -51,7 +51,7 @@ def describe(name: str) -> dict[str, Any]:
     card = _card(name)
     return {
         "name": name,
-        "summary": _summary(method),
+        "summary": catalog.summary(method),
         "hyperparameters": method().hyperparameters,
         "meaning": method.meaning,
         "joint": method.joint,
@@ -75,7 +75,7 @@ def overview(methods: list[str]) -> Table:
         }
         listed = "\n".join(f"{field} = {brief(value)}" for field, value in own.items())
         joint = "\nall in one run" if method.joint else ""
-        table.add_row(name, Text(_summary(method)), TARGETS[method.meaning] + joint, Text(listed))
+        table.add_row(name, Text(catalog.summary(method)), TARGETS[method.meaning] + joint, Text(listed))
     return table
 
 
@@ -134,10 +134,6 @@ def _defaults(choice: Any) -> list[tuple[str, Any]]:
 def _type(hint: Any) -> str:
     text = hint.__name__ if isinstance(hint, type) else inspect.formatannotation(hint)
     return text.removeprefix("typing.")
-
-
-def _summary(method: type[Method]) -> str:
-    return " ".join((method.__doc__ or "").partition("\n\n")[0].replace("``", "").split())
 
 
 def _flowing(doc: str) -> str:

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import data, published, recipe
+from bench.base.grouping import tallied
+from bench.base.nesting import flat
 from bench.base.printing import emit, fitting, is_pattern, looked_up, plain_table
 from bench.names import parse
 from bench.plan.files import configured
@@ -77,8 +79,8 @@ def describe(text: str) -> dict[str, Any]:
     ``differences`` from this recipe; without any, runs under it are compared with the protocol's numbers.
     """
     found = recipe.load(text)
-    fields = recipe.flat(found.model_dump(mode="json", exclude={"name", "source"}))
-    default = recipe.flat(Recipe(batch_size=1, train=Phase(epochs=1, lr=1)).model_dump(mode="json"))
+    fields = flat(found.model_dump(mode="json", exclude={"name", "source"}))
+    default = flat(Recipe(batch_size=1, train=Phase(epochs=1, lr=1)).model_dump(mode="json"))
     return {
         "name": found.name,
         "text": text,
@@ -103,7 +105,7 @@ def page(found: dict[str, Any]) -> Group:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("Field", "Value"):
         table.add_column(head, overflow="fold")
-    for field, value in recipe.flat(found["recipe"]).items():
+    for field, value in flat(found["recipe"]).items():
         table.add_row(Text(field), Text(_yaml(value)), style="" if field in found["changed"] else "dim")
     parts: list[RenderableType] = [
         Text(found["text"], "bold cyan"),
@@ -156,12 +158,8 @@ def _protocols(ours: Recipe) -> list[dict[str, Any]]:
 def _papers() -> dict[str, Counter[str]]:
     """The papers whose protocols a recipe states, perhaps with fields changed, by the recipe's name."""
     known = _published()
-    found: dict[str, Counter[str]] = {}
-    for row in known.rows:
-        text = known.protocols[row.protocol].recipe
-        if text and not row.duplicate_of:
-            found.setdefault(parse(text)[0], Counter())[row.paper] += 1
-    return found
+    rows = ((row, known.protocols[row.protocol].recipe) for row in known.rows if not row.duplicate_of)
+    return tallied((parse(text)[0], row.paper) for row, text in rows if text)
 
 
 @cache

@@ -10,7 +10,7 @@ one that ended otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,11 @@ from bench.base import disk
 from bench.base.atomic import sweep
 from bench.base.locks import held
 from bench.commands.merging import copying
-from bench.commands.merging.copying import Damaged
 from bench.commands.merging.machines import Conflict, conflict
 from bench.errors import UserError
 from bench.plan.lineage import is_outdated
 from bench.report.kept import GRID
 from bench.results import find
-from bench.results.record import Record
 
 
 @dataclass
@@ -64,10 +62,6 @@ class Merged:
         return not (self.conflicts or self.refused or self.busy)
 
 
-class _Busy(Exception):
-    """Another process has the lock of a run or a stage."""
-
-
 def merge(sources: Iterable[Path], to: Path, *, dry: bool = False, stages: bool = False) -> Merged:
     """Bring the runs of `sources`, folders of results or kept folders, into the results in `to`.
 
@@ -76,21 +70,17 @@ def merge(sources: Iterable[Path], to: Path, *, dry: bool = False, stages: bool 
     tells. Raises `UserError` if a source is neither, or is `to` itself, before anything is done.
     """
     folders = list(sources)
-    for folder in folders:
-        _check(folder, to)
+    for source in folders:
+        if not (source / "runs").is_dir() and not (source / GRID).is_file():
+            raise UserError(f"{source} is no folder of results (no runs/ in it) and no kept one (no {GRID}).")
+        if source.resolve() == to.resolve():
+            raise UserError(f"{source} is the folder that the results go to; name another one with --to.")
     if not dry:
         disk.check(to)
     merging = _Merging(to, dry, stages)
-    for folder in folders:
-        merging.bring(folder)
+    for source in folders:
+        merging.bring(source)
     return merging.done
-
-
-def _check(source: Path, to: Path) -> None:
-    if not (source / "runs").is_dir() and not (source / GRID).is_file():
-        raise UserError(f"{source} is no folder of results (no runs/ in it) and no kept one (no {GRID}).")
-    if source.resolve() == to.resolve():
-        raise UserError(f"{source} is the folder that the results go to; name another one with --to.")
 
 
 class _Merging:
@@ -104,22 +94,27 @@ class _Merging:
     def bring(self, source: Path) -> None:
         """Everything of one source."""
         disputed: set[str] = set()
-        for path in find.all_in(source):
-            run = path.parent.name if path.name == "record.json" else path.stem
+        for run, path in find.all_in(source).items():
             self._alone(run, self.to / "runs" / run, partial(self._run, run, path, source, disputed))
         for stage in copying.stages_in(source):
-            there = (self.to / "stages" / stage.name / copying.FINISHED).exists() or stage.name in self.done.stages
-            if stage.name not in disputed and not there:
-                self._stage(stage, source)
+            target = self.to / "stages" / stage.name
+            if stage.name in disputed or stage.name in self.done.stages or (target / copying.FINISHED).exists():
+                continue
+            if self.stages:
+                self._alone(f"stages/{stage.name}", target, partial(self._stage, stage, target, source))
+            else:
+                self.done.left += 1
 
     def _run(self, run: str, path: Path, source: Path, disputed: set[str]) -> None:
         """Take a run of a source if it brings something. If what is here differs from it, and stays, stages do, too."""
         there = copying.read(path, run, source)
         mine = self._taken.get(run, self.to / "runs" / run / "record.json")
-        here = _readable(mine, run)
+        existed, here = mine.exists(), None
+        with suppress(copying.Damaged):
+            here = copying.read(mine, run) if existed else None
         if here is None or (here.outcome == "error" and there.outcome != "error"):
-            existed = mine.exists()
-            copying.take(there, path, mine.parent, source, dry=self.dry)
+            files = [*copying.of_run(there, path), copying.File(path, "record.json")]
+            copying.copy(files, mine.parent, source, dry=self.dry)
             (self.done.replaced if existed else self.done.copied).append(run)
             self.done.outdated += [run] if is_outdated(there.spec) else []
             self._taken |= {run: path} if self.dry else {}
@@ -128,42 +123,28 @@ class _Merging:
             disputed |= copying.stages_of(there)
         else:
             self.done.same.append(run)
-            alike = there.outcome == here.outcome
-            if alike and copying.take(here, path, mine.parent, source, dry=self.dry, missing=True):
-                self.done.completed.append(run)
+            files = copying.of_run(here, path) if there.outcome == here.outcome else []
+            lacking = [each for each in files if not (mine.parent / each.name).exists()]
+            copying.copy(lacking, mine.parent, source, dry=self.dry)
+            self.done.completed += [run] if lacking else []
 
-    def _stage(self, stage: Path, source: Path) -> None:
-        if not self.stages:
-            self.done.left += 1
-            return
-        target = self.to / "stages" / stage.name
-
-        def take() -> None:
-            copying.take_stage(stage, target, source, dry=self.dry)
-            self.done.stages.append(stage.name)
-
-        self._alone(f"stages/{stage.name}", target, take)
+    def _stage(self, stage: Path, target: Path, source: Path) -> None:
+        copying.copy(copying.of_stage(stage), target, source, dry=self.dry)
+        self.done.stages.append(stage.name)
 
     def _alone(self, name: str, folder: Path, work: Callable[[], None]) -> None:
         """Take a run or a stage, unless it is damaged, while nobody else writes into its folder."""
         try:
-            with ExitStack() as stack:
+            with nullcontext() if self.dry else held(folder / "lock", _busy):
                 if not self.dry:
-                    stack.enter_context(held(folder / "lock", _busy))
                     sweep(folder)
                 work()
-        except Damaged as error:
+        except copying.Damaged as error:
             self.done.refused[name] = str(error)
-        except _Busy:
+        except BlockingIOError:
             self.done.busy.append(name)
 
 
 def _busy() -> None:
-    raise _Busy
-
-
-def _readable(path: Path, run: str) -> Record | None:
-    try:
-        return copying.read(path, run) if path.exists() else None
-    except Damaged:
-        return None
+    """Another process has the lock of a run or a stage."""
+    raise BlockingIOError

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import latency
 from bench.base import regular
@@ -22,12 +23,18 @@ from bench.results.record import Record
 FINISHED = "final.pt"
 """What a stage has that is finished; what is not is trained anew."""
 
-SNAPSHOTS = "snapshot-*.pt"
-
 LOG = "log.txt"
 
 TAKEN = {"record.json", latency.FILE, LOG, "lock"}
 """Names in a run's folder that no record may give to its weights or predictions."""
+
+
+class File(NamedTuple):
+    """A file to be copied, the name that it gets, and its recorded checksum, if there is one."""
+
+    path: Path
+    name: str
+    sha256: str = ""
 
 
 class Damaged(Exception):
@@ -45,37 +52,15 @@ def read(path: Path, run: str, root: Path | None = None) -> Record:
     return record
 
 
-def take(record: Record, source: Path, folder: Path, root: Path, *, dry: bool, missing: bool = False) -> bool:
-    """Copy a run: its files as far as there are any, and then its record, without which they mean nothing.
-
-    Args:
-        record: its record.
-        source: the record's file.
-        folder: where the run goes.
-        root: the folder above the source that the user named.
-        dry: whether nothing is written.
-        missing: whether only files are copied that are missing beside the record in `folder`, and not the record.
-
-    Returns whether anything was copied. Raises `Damaged` if weights are not those that the record names, or something
-    is no regular file.
-    """
-    files = [each for each in _files(record, source) if not (missing and (folder / each[1]).exists())]
-    for path, name, digest in [*files, *([] if missing else [(source, "record.json", "")])]:
-        _copy(path, folder / name, root, dry, digest)
-    return bool(files) or not missing
-
-
-def stages_in(source: Path) -> Iterator[Path]:
+def stages_in(source: Path) -> list[Path]:
     """The finished trainings of a folder of results; a kept folder has none."""
-    for path in sorted((source / "stages").glob(f"*/{FINISHED}")):
-        if re.fullmatch("[0-9a-f]{32}", path.parent.name):
-            yield path.parent
+    found = (path.parent for path in sorted((source / "stages").glob(f"*/{FINISHED}")))
+    return [stage for stage in found if re.fullmatch("[0-9a-f]{32}", stage.name)]
 
 
-def take_stage(source: Path, folder: Path, root: Path, *, dry: bool) -> None:
-    """Copy a finished training and its snapshots. Whether they are whole is looked at when they are used."""
-    for path in [*sorted(source.glob(SNAPSHOTS)), source / FINISHED]:
-        _copy(path, folder / path.name, root, dry)
+def of_stage(stage: Path) -> list[File]:
+    """A finished training and its snapshots. Whether they are whole is looked at when they are used."""
+    return [File(path, path.name) for path in [*sorted(stage.glob("snapshot-*.pt")), stage / FINISHED]]
 
 
 def stages_of(record: Record) -> set[str]:
@@ -86,8 +71,8 @@ def stages_of(record: Record) -> set[str]:
         return set()
 
 
-def _files(record: Record, source: Path) -> list[tuple[Path, str, str]]:
-    """A run's files that are there, each with the name that it gets, and the recorded checksum or an empty text."""
+def of_run(record: Record, source: Path) -> list[File]:
+    """A run's files that are there, all but its record; `source` is the record's. Raises `Damaged`."""
     named = {name: "" for each in record.results for name in (each.predictions, each.extras) if name is not None}
     named |= {each.weights: each.weights_sha256 for each in record.results}
     for name in named:
@@ -96,18 +81,28 @@ def _files(record: Record, source: Path) -> list[tuple[Path, str, str]]:
         if name in TAKEN:
             raise Damaged(f"{source} gives its weights or predictions the name {name}, which another file has.")
     kept = source.name != "record.json"  # in a folder of records, which has no other files of theirs but this one
-    beside = [] if kept else [(source.parent / name, name, digest) for name, digest in (named | {LOG: ""}).items()]
-    return [each for each in [*beside, (latency.beside(source), latency.FILE, "")] if os.path.lexists(each[0])]
+    beside = [] if kept else [File(source.parent / name, name, digest) for name, digest in (named | {LOG: ""}).items()]
+    return [each for each in [*beside, File(latency.beside(source), latency.FILE)] if os.path.lexists(each.path)]
 
 
-def _copy(source: Path, target: Path, root: Path, dry: bool, digest: str = "") -> None:
-    """Write a file's content, with its date: the tracking store tells it as the time when a run ended."""
-    try:
-        content, status = regular.read_bytes(source, root), source.lstat()
-    except OSError as error:
-        raise Damaged(f"{source} cannot be read ({error.strerror}).") from None
-    if digest and hashlib.sha256(content).hexdigest() != digest:
-        raise Damaged(f"{source} is damaged: it has not the checksum that its record tells.")
-    if not dry:
-        write_atomic(target, content)
-        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+def copy(files: Iterable[File], folder: Path, root: Path, *, dry: bool) -> None:
+    """Write the content of files to a folder, with their dates: the tracking store tells when a run ended by them.
+
+    Args:
+        files: the record last, without which the others mean nothing.
+        folder: where they go.
+        root: the folder above them that the user named.
+        dry: whether nothing is written.
+
+    Raises `Damaged` if weights are not those that the record names, or something is no regular file.
+    """
+    for path, name, digest in files:
+        try:
+            content, status = regular.read_bytes(path, root), path.lstat()
+        except OSError as error:
+            raise Damaged(f"{path} cannot be read ({error.strerror}).") from None
+        if digest and hashlib.sha256(content).hexdigest() != digest:
+            raise Damaged(f"{path} is damaged: it has not the checksum that its record tells.")
+        if not dry:
+            write_atomic(folder / name, content)
+            os.utime(folder / name, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from bench.base import regular
 from bench.commands.runs.finding import Finding
@@ -34,9 +33,7 @@ CHANGED = "was not evaluated, for the code has changed since: the run has anothe
 
 def run(path: Path, results: Path) -> list[Finding]:
     """Evaluate the networks of a run's record once more, if their weights are there."""
-    try:
-        found = record.read(path, results)
-    except (OSError, ValidationError):  # which `check_run` says
+    if (found := record.readable(path, results)) is None:  # which `check_run` says
         return []
     there = [each for each in found.results if regular.is_there(path.parent / each.weights, results)]
     if path.name != "record.json" or not there:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from bench.base import regular
+from bench.base.grouping import grouped
 from bench.commands.runs import hardware
 from bench.commands.runs.finding import Finding
 from bench.results import record
@@ -63,11 +61,8 @@ class States:
     def __init__(self, folder: Path, records: Iterable[Path]) -> None:
         self.folder = folder
         self.lying = cache(self._lying)
-        self._told: dict[Key, list[Told]] = {}
-        for path in records:
-            with suppress(OSError, ValidationError):
-                for each in told_by(record.read(path)):
-                    self._told.setdefault(each.key, []).append(each)
+        readable = (found for path in records if (found := record.readable(path)))
+        self._told = grouped((each.key, each) for found in readable for each in told_by(found))
 
     def findings(self, found: Record, path: Path) -> Iterator[Finding]:
         """What is wrong with the states that a record tells of, and what could not be compared."""

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import ValidationError
-
 from bench import names
 from bench.base import regular
 from bench.commands.runs.finding import Finding
@@ -92,9 +90,7 @@ def _run(results: Path, store: Path, run: str, logged: Logged) -> Iterator[Findi
     path = results / "runs" / name / "record.json"
     if not name or not path.exists():
         return
-    try:
-        found = record.read(path, results)
-    except (OSError, ValidationError):  # which `check_run` says
+    if (found := record.readable(path, results)) is None:  # which `check_run` says
         return
     places = {measurements.key(name, point): point for point in found.spec.points or (None,)}
     source = Source(found, file_digest(path), path)

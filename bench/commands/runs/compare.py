@@ -96,8 +96,9 @@ def _numbers(a: Record, b: Record) -> Any:
     table = numbers_table("Point", ("", "A", "B", "B − A"))
     spelling = _spelling(a, b)
     for point in dict.fromkeys(each.point for found in (a, b) for each in found.results):
-        name = spelling.name(point)
-        for what, (left, right) in _measured(a.result(point), b.result(point)).items():
+        name, mine, theirs = spelling.name(point), _measured(a.result(point)), _measured(b.result(point))
+        for what in mine or theirs:
+            left, right = mine.get(what), theirs.get(what)
             table.add_row(name, what, _number(left), _number(right), _difference(left, right))
             name = ""
     if a.outcome != b.outcome:
@@ -111,18 +112,14 @@ def _difference(left: float | None, right: float | None) -> Text:
     return Text("=", "dim") if left == right else Text(f"{right - left:+.4g}".replace("-", "−"))
 
 
-def _measured(a: Result | None, b: Result | None) -> dict[str, tuple[float | None, float | None]]:
+def _measured(result: Result | None) -> dict[str, float | None]:
     """What is compared at a point, in the unit in which it is shown."""
-    return {what: (_of(a, what), _of(b, what)) for what in ("accuracy, %", "loss", "sparsity, %", "MACs kept, %")}
-
-
-def _of(result: Result | None, what: str) -> float | None:
     if result is None:
-        return None
+        return {}
     counts = result.counts
     macs = 100 * counts.macs / counts.macs_dense if counts.macs_dense else None
     sparsity = 100 * counts.prunable_sparsity
-    return {"accuracy, %": result.accuracy, "loss": result.loss, "sparsity, %": sparsity, "MACs kept, %": macs}[what]
+    return {"accuracy, %": result.accuracy, "loss": result.loss, "sparsity, %": sparsity, "MACs kept, %": macs}
 
 
 def _pairs(title: str, pairs: Mapping[str, tuple[Any, Any]], console: Console, nothing: str) -> None:

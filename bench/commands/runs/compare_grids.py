@@ -12,16 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from bench import recipe, statistics
-from bench.base.printing import emit, numbers_table, terminal
+from bench.base.printing import emit, numbers_table, terminal, without_nan
 from bench.base.spelling import Spelling
 from bench.commands.runs import differences
 from bench.errors import printable
-from bench.plan.grid import Cell, Plan, expand, load
+from bench.plan.grid import Cell, CellKey, Plan, expand, load
 from bench.report.layout import signed
 from bench.results.record import Record
-
-Key = tuple[str, str, str, float | None]
-"""Data set, architecture, method and point."""
 
 LISTED = 5
 """Cells that are named; of more only the number is said."""
@@ -40,13 +37,9 @@ class Collection:
     plan: Plan
     records: dict[str, Record]
 
-    def cells(self) -> dict[Key, Cell]:
+    def cells(self) -> dict[CellKey, Cell]:
         """The cells that at least one record belongs to."""
-        return {
-            (cell.dataset, cell.architecture, cell.method, cell.point): cell
-            for cell in self.plan.cells
-            if any(run in self.records for _, run in cell.runs)
-        }
+        return {cell.key: cell for cell in self.plan.cells if any(run in self.records for _, run in cell.runs)}
 
     def seeds(self, cell: Cell) -> dict[int, Record]:
         """The records of a cell by seed."""
@@ -94,7 +87,7 @@ def values(a: Collection, b: Collection) -> dict[str, Any]:
     pairs = {key: _seeds(a.seeds(mine[key]), b.seeds(theirs[key])) for key in both}
     runs = {(one.id, other.id): (one, other) for each in pairs.values() for one, other in each}
     equal = sum(not differences.unequal(one, other) for one, other in runs.values())
-    spelling = Spelling.of(key[3] for key in (*mine, *theirs))
+    spelling = Spelling.of(key.point for key in (*mine, *theirs))
     only = [
         [_named(key, spelling) for key in one if key not in other] for one, other in ((mine, theirs), (theirs, mine))
     ]
@@ -115,13 +108,12 @@ def _seeds(mine: dict[int, Record], theirs: dict[int, Record]) -> list[tuple[Rec
     return [(mine[seed], theirs[seed]) for seed in mine if seed in theirs]
 
 
-def _cell(key: Key, mine: dict[int, Record], theirs: dict[int, Record]) -> dict[str, Any]:
-    ours, other = (_accuracies(records, key[3]) for records in (mine, theirs))
+def _cell(key: CellKey, mine: dict[int, Record], theirs: dict[int, Record]) -> dict[str, Any]:
+    ours, other = (_accuracies(records, key.point) for records in (mine, theirs))
     low, high = statistics.difference(other, ours)
     a, b = statistics.summarise(ours), statistics.summarise(other)
-    told = {"a": {"n": a.n, "mean": a.mean, "std": a.std}, "b": {"n": b.n, "mean": b.mean, "std": b.std}}
-    described = dict(zip(("dataset", "architecture", "method", "point"), key, strict=True))
-    found: dict[str, Any] = _finite(described | told | {"difference": b.mean - a.mean, "low": low, "high": high})
+    told = {"a": a._asdict(), "b": b._asdict(), "difference": b.mean - a.mean, "low": low, "high": high}
+    found: dict[str, Any] = without_nan(key._asdict() | told)
     return found
 
 
@@ -207,17 +199,10 @@ def _mean(side: dict[str, Any]) -> str:
     return f"{side['mean']:.2f}" + (f" ± {side['std']:.2f}" if side["std"] is not None else "")
 
 
-def _named(key: Key, spelling: Spelling) -> str:
-    dataset, architecture, method, point = key
-    return " · ".join([dataset, architecture, method, *([] if point is None else [spelling.percent(point)])])
+def _named(key: CellKey, spelling: Spelling) -> str:
+    point = [] if key.point is None else [spelling.percent(key.point)]
+    return " · ".join([key.dataset, key.architecture, key.method, *point])
 
 
 def _counted(lines: Counter[str]) -> list[str]:
     return [f"{line} ({count} runs)" for line, count in lines.items()]
-
-
-def _finite(values: Any) -> Any:
-    """NaN, which JSON has not, as None."""
-    if isinstance(values, dict):
-        return {name: _finite(value) for name, value in values.items()}
-    return None if isinstance(values, float) and math.isnan(values) else values

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pydantic import ValidationError
-
+from bench.base.grouping import grouped
 from bench.commands.runs.activity import Activity
 from bench.plan.grid import Plan
 from bench.results import record
@@ -65,16 +63,9 @@ Paces = dict[Any, list[float]]
 def _paces(plan: Plan, results: Path, done: set[str]) -> tuple[Paces, Paces]:
     """Seconds per epoch of finished runs, by (network, method) and by network."""
     rows = {run: cell.method for cell in plan.cells for _, run in cell.runs}
-    by_method: Paces = defaultdict(list)
-    by_network: Paces = defaultdict(list)
-    for spec in plan.runs:
-        if spec.id not in done:
-            continue
-        try:
-            cost = record.read(results / "runs" / spec.id / "record.json").cost
-        except (OSError, ValidationError):
-            continue
-        if cost.own_epochs and cost.seconds:
-            by_method[workload.network(spec), rows[spec.id]].append(cost.seconds / cost.own_epochs)
-            by_network[workload.network(spec)].append(cost.seconds / cost.own_epochs)
-    return by_method, by_network
+    specs = [spec for spec in plan.runs if spec.id in done]
+    found = [(spec, record.readable(results / "runs" / spec.id / "record.json")) for spec in specs]
+    costs = [(spec, each.cost) for spec, each in found if each and each.cost.own_epochs and each.cost.seconds]
+    paces = [(workload.network(spec), rows[spec.id], cost.seconds / cost.own_epochs) for spec, cost in costs]
+    by_method = grouped(((network, method), pace) for network, method, pace in paces)
+    return by_method, grouped((network, pace) for network, _, pace in paces)

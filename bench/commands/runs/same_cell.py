@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from bench.base.grouping import grouped
+from bench.base.printing import without_nan
 from bench.errors import UserError
 from bench.plan.grid import Cell, Plan
 from bench.results import record
@@ -35,8 +34,7 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
         return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}
     return [
-        {name: _plain(value) for name, value in each.values().items()}
-        | {"obstacles": [asdict(obstacle) for obstacle in each.verdict.obstacles]}
+        without_nan(each.values()) | {"obstacles": [asdict(obstacle) for obstacle in each.verdict.obstacles]}
         for each in sorted(compared, key=lambda each: not each.anchor)
         if (each.cell.method, each.cell.point) in own
     ]
@@ -50,25 +48,17 @@ def seeds(found: Record, path: Path) -> list[Record]:
 
 def _akin(found: Record, path: Path) -> list[Record]:
     """The run's record, and those beside it of its method and of the dense network, at any point and seed."""
-    records = [found]
-    for file in _beside(found, path):
-        try:
-            other = record.read(file)
-        except (OSError, ValidationError):  # `reprune verify` names it
-            continue
-        akin = _protocol(other) == _protocol(found) and other.spec.method_text in (found.spec.method_text, "dense")
-        if akin and other.id != found.id:
-            records.append(other)
-    return records
+    others = [other for file in _beside(found, path) if (other := record.readable(file)) and other.id != found.id]
+    methods = (found.spec.method_text, "dense")
+    akin = [each for each in others if _protocol(each) == _protocol(found) and each.spec.method_text in methods]
+    return [found, *akin]
 
 
 def _plan(found: Record, path: Path) -> tuple[Plan, list[Record]]:
     """The run's method at all its points, and the dense network, over the seeds that there are."""
     records = _akin(found, path)
-    cells: dict[tuple[str, float | None], list[tuple[int, str]]] = {}
-    for each in records:
-        for point in each.spec.points or (None,):
-            cells.setdefault((each.spec.method_text, point), []).append((each.spec.seed, each.id))
+    pointed = ((each, point) for each in records for point in each.spec.points or (None,))
+    cells = grouped(((each.spec.method_text, point), (each.spec.seed, each.id)) for each, point in pointed)
     spec = found.spec
     made = [
         Cell(spec.dataset, spec.architecture, method, point, tuple(sorted(runs)))
@@ -89,7 +79,3 @@ def _beside(found: Record, path: Path) -> list[Path]:
 def _protocol(each: Record) -> tuple[Any, ...]:
     spec = each.spec
     return spec.dataset, spec.architecture, spec.recipe, spec.budget, spec.prunable
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

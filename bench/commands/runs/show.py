@@ -15,6 +15,7 @@ from bench.base.printing import emit, numbers_table, terminal
 from bench.base.spelling import Spelling
 from bench.commands.runs import numbers, same_cell
 from bench.errors import printable
+from bench.report import diagnostics_block
 from bench.report.layout import signed
 from bench.results import find
 from bench.results.record import Curve, Record
@@ -56,6 +57,7 @@ def render(found: Record, path: Path, published: Sequence[Mapping[str, Any]], co
     if found.results:
         _titled("Results", numbers.results(found.results), console)
         console.print(numbers.dense(found.results[0]))
+        _diagnostics(found, console)
         _titled("Layers: weights kept", layers(found), console)
     if any(curve.epoch for curve in found.curves):
         _titled("Curves: first to last evaluation", curves(found.curves), console)
@@ -67,6 +69,20 @@ def render(found: Record, path: Path, published: Sequence[Mapping[str, Any]], co
     numbers.facts(
         [("cost", numbers.cost(found)), *origin(found), ("record", str(path)), ("again", found.spec.command)], console
     )
+
+
+def _diagnostics(found: Record, console: Console) -> None:
+    """What the method measured of itself: a line per number, a column per point; below, what it says of them."""
+    measured = [name for result in found.results for name in result.diagnostics]
+    told = diagnostics_block.described(found.spec.method, measured) if measured else {}
+    table = numbers_table("Number", [found.spec.spelling.name(result.point) for result in found.results])
+    for name, one in told.items():
+        values = [diagnostics_block.number(result.diagnostics, name, one.unit) for result in found.results]
+        table.add_row(*(Text(printable(str(each))) for each in (one.title, *values)))
+    if told:
+        _titled("Diagnostics", table, console)
+    for note in (one.note for one in told.values() if one.note):
+        console.print(Text(printable(note), "dim"))
 
 
 def layers(found: Record) -> Table:

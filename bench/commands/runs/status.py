@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from rich.text import Text
 
 from bench.base.printing import emit, numbers_table, terminal
 from bench.commands.runs import activity, remaining_time
-from bench.commands.runs.activity import Activity
 from bench.plan.grid import Grid, expand
 from bench.workflow.progress import duration
 
@@ -58,13 +58,8 @@ def values(grid: Grid) -> dict[str, Any]:
             | {state.replace(" ", "_"): sum(runs[run].state == state for run in set(ids)) for state in STATES}
             for name, ids in methods.items()
         ],
-        "each": [_each(run) for run in runs.values()],
+        "each": [asdict(run) for run in runs.values()],
     }
-
-
-def _each(run: Activity) -> dict[str, Any]:
-    told = {"run": run.run, "label": run.label, "state": run.state, "outcome": run.outcome, "reason": run.reason}
-    return told | {"where": run.where, "stage": run.stage, "epoch": run.epoch, "epochs": run.epochs}
 
 
 def render(found: dict[str, Any], console: Console) -> None:

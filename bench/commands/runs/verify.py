@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bench.base.grouping import grouped
 from bench.base.printing import emit
 from bench.commands.runs import (
     check_files,
@@ -74,15 +75,14 @@ class Verification:
 def verify_all(places: Sequence[Path], fields: Sequence[str], *, as_json: bool = False, evaluate: bool = False) -> int:
     """`verify` of several places, and of every kept folder in a folder of them; 1 if anything is wrong anywhere."""
     found = [each for place in places for each in _inside(place)]
-    if len(found) == 1:
-        return verify(found[0], fields, as_json=as_json, evaluate=evaluate)
     if as_json:
         every = [values(place, examine(place, fields, evaluate=evaluate)) for place in found]
-        emit(every)
+        emit(every[0] if len(every) == 1 else every)
         return int(not all(each["ok"] for each in every))
     status = 0
     for place in found:
-        print(f"{printable(str(place))}:")
+        if len(found) > 1:
+            print(f"{printable(str(place))}:")
         status |= verify(place, fields, evaluate=evaluate)
     return status
 
@@ -100,18 +100,15 @@ def _is_ours(folder: Path) -> bool:
     return results or check_kept.is_recomputed(folder) or check_kept.is_counts(folder)
 
 
-def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = False, evaluate: bool = False) -> int:
+def verify(place: Path, fields: Sequence[str] = (), *, evaluate: bool = False) -> int:
     """Print what is wrong in a folder of results, a kept folder or a grid (with fields changed); 1 if anything is.
 
     With `evaluate`, stored networks classify the test images once more.
     """
     found = examine(place, fields, evaluate=evaluate)
-    if as_json:
-        emit(values(place, found))
-        return int(bool(found.problems))
     for finding in found.problems:
         print(printable(f"{finding.path}: {finding.said}"))
-    for said, paths in _grouped(found.notes).items():
+    for said, paths in grouped((note.said, note.path) for note in found.notes).items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         print(printable(f"note: {paths[0]}{more}: {said}"))
     for said in found.unchecked:
@@ -120,9 +117,9 @@ def verify(place: Path, fields: Sequence[str] | None = None, *, as_json: bool = 
     return int(bool(found.problems))
 
 
-def examine(place: Path, fields: Sequence[str] | None = None, *, evaluate: bool = False) -> Verification:
+def examine(place: Path, fields: Sequence[str] = (), *, evaluate: bool = False) -> Verification:
     """Look at everything. Raises `UserError` if there is nothing of ours at that place."""
-    looked = _looked_at(place, fields or [])
+    looked = _looked_at(place, fields)
     tasks = looked.tasks()
     if not tasks:
         raise UserError(f"{place} holds no runs; name a folder of results, a kept folder or a grid.")
@@ -211,7 +208,7 @@ def _looked_at(place: Path, fields: Sequence[str]) -> _Looked:
     kept = os.path.lexists(place / "grid.yaml")
     stages = sorted(path for path in (place / "stages").glob("*") if path.is_dir())
     tables = [partial(check_tables.of_kept, place)] if kept else []
-    return _Looked(place, kept or not (place / "runs").is_dir(), list(find.all_in(place)), stages, [*tables])
+    return _Looked(place, kept or not (place / "runs").is_dir(), list(find.all_in(place).values()), stages, [*tables])
 
 
 def _of_grid(file: Path, fields: Sequence[str]) -> _Looked:
@@ -248,13 +245,6 @@ def summary(found: Verification) -> str:
 def _counted(count: int, noun: str) -> str:
     plural = "sets of tables" if noun == "set of tables" else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
-
-
-def _grouped(notes: Iterable[Finding]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for note in notes:
-        found.setdefault(note.said, []).append(note.path)
-    return found
 
 
 def _progress() -> Progress:

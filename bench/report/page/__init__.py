@@ -11,13 +11,11 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from bench.errors import UserError
-from bench.names import parse
 from bench.published.outcomes import Outcome
-from bench.report import origins
+from bench.report import origins, tables
 from bench.report.layout import Section
 from bench.report.page import about, charts, embed, overview, series
 from bench.report.page.details import details
@@ -33,13 +31,13 @@ SCRIPTS = ("page.js", "detail.js", "charts.js")
 
 def render(material: Material, library: str) -> str:
     """The page, with `library` (`bench.report.page.embed.library`) in it to draw the charts."""
-    methods = overview.methods(material)
+    names = {each.method: each.cell.method_name for each in material.results}
     trainings, where = series.trainings(material)
     sections = [
         _section(material, number, numbers, layout)
         for number, (numbers, layout) in enumerate(zip(material.sections(), material.report.sections, strict=True))
     ]
-    looks = charts.looks(methods)
+    looks = charts.looks(list(names))
     data = {
         "cells": details(material, where),
         "looks": looks,
@@ -70,7 +68,7 @@ def render(material: Material, library: str) -> str:
             sections=sections,
             failures=overview.failures(material),
             missing=overview.missing(material),
-            families=sorted({family for family in map(_family, methods) if family}),
+            names=names,
             outcomes={str(outcome): outcome for outcome in Outcome},
             methods=about.methods(material),
             recipes=about.recipes(material),
@@ -106,15 +104,6 @@ def _section(material: Material, number: int, numbers: Sequence[int], layout: Se
     }
 
 
-def _family(text: str) -> str:
-    """The method that a row's first text begins with, without its hyper-parameters."""
-    head = text.partition("[")[0].partition(" ")[0].rstrip(",")
-    try:
-        return parse(head)[0] if head else ""
-    except UserError:
-        return ""
-
-
 def _breakable(text: str) -> Markup:
     """A method's name that may be broken behind its commas and brackets."""
     return Markup("<wbr>").join(re.split(r"(?<=[,\[=])", text))
@@ -123,9 +112,6 @@ def _breakable(text: str) -> Markup:
 @cache
 def environment() -> Environment:
     """The templates of pages, which escape what is put into them."""
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
-    )
-    environment.filters |= {"family": _family, "breakable": _breakable}
-    return environment
+    pages = tables.environment(autoescape=True)
+    pages.filters |= {"breakable": _breakable}
+    return pages

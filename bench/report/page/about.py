@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from bench import catalog
+from bench.base.nesting import flat
 from bench.errors import UserError
-from bench.names import parse
+from bench.recipe import Recipe
 from bench.report.layout import Block, Text
 from bench.report.page.material import Material
 
@@ -22,14 +22,14 @@ def methods(material: Material) -> Block:
         if cell.method not in found or (sources and not found[cell.method][2].text):
             values = sources[0].record.hyperparameters if sources else {}
             shown = "; ".join(f"{name} = {_short(value)}" for name, value in values.items())
-            found[cell.method] = (Text(cell.method), Text(_card(cell.method)), Text(shown))
+            name = cell.method_name
+            found[cell.method] = (Text(cell.method, method=name), Text(_card(name)), Text(shown))
     return Block("Methods", ("Method", "What it is", "Hyper-parameters"), tuple(found.values()), numbers=False)
 
 
 def _card(method: str) -> str:
     try:
-        name, _ = parse(method)
-        return (catalog.method_class(name).__doc__ or "").strip().partition("\n")[0].replace("`", "")
+        return (catalog.method_class(method).__doc__ or "").strip().partition("\n")[0].replace("`", "")
     except UserError:  # a record may be of a method that is not here
         return "not among the methods here"
 
@@ -41,20 +41,15 @@ def _short(value: Any) -> str:
 
 def recipes(material: Material) -> Block:
     """The recipes side by side, field by field, as they were resolved; fields without a value are left out."""
-    used = {spec.recipe_text: _flat(spec.recipe.model_dump(mode="json")) for spec in material.plan.runs}
+    used = {spec.recipe_text: _texts(spec.recipe) for spec in material.plan.runs}
     names = dict.fromkeys(name for values in used.values() for name in values)
     rows = [(Text(name), *(Text(values.get(name, "–")) for values in used.values())) for name in names]
     return Block("Recipes", ("Field", *used), tuple(rows), numbers=False)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        elif value is not None and value != []:
-            found[f"{prefix}{name}"] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return found
+def _texts(recipe: Recipe) -> dict[str, str]:
+    given = {name: value for name, value in flat(recipe.model_dump(mode="json")).items() if value not in (None, [])}
+    return {name: ", ".join(map(str, each)) if isinstance(each, list) else str(each) for name, each in given.items()}
 
 
 def commands(material: Material) -> list[tuple[str, str]]:
@@ -78,7 +73,7 @@ def runs(material: Material) -> list[dict[str, str]]:
                 "link": material.link(spec.id),
                 "outcome": record.outcome if record else "no record",
                 "seconds": f"{record.cost.seconds:.1f}" if record else "",
-                "method": spec.method_text,
+                "method": spec.method,
                 "command": spec.command,
             }
         )

@@ -55,19 +55,15 @@ def looks(methods: Sequence[str]) -> list[dict[str, Any]]:
     """Colour, shape and stroke of each method: no two have the same three before 256 of them. Dense stands out."""
     return [
         DENSE,
-        *_looks([method for method in methods if method != "dense"]),
-    ]
-
-
-def _looks(methods: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "method": method,
-            "colour": f"var(--c{index % len(PALETTE)})",
-            "shape": SHAPES[(index + index // len(PALETTE)) % len(SHAPES)],
-            "stroke": STROKES[(index // len(PALETTE)) % len(STROKES)],
-        }
-        for index, method in enumerate(methods)
+        *(
+            {
+                "method": method,
+                "colour": f"var(--c{index % len(PALETTE)})",
+                "shape": SHAPES[(index + index // len(PALETTE)) % len(SHAPES)],
+                "stroke": STROKES[(index // len(PALETTE)) % len(STROKES)],
+            }
+            for index, method in enumerate(method for method in methods if method != "dense")
+        ),
     ]
 
 
@@ -95,7 +91,8 @@ def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[st
     ]
     sparse = [{"filter": f"!datum.dense && isValid(datum.{field}) && {SHOWN}"}]
     y = _accuracy("mean")
-    lines = {"x": x, "color": _colour(methods), "detail": {"field": "method"}}
+    lines = {"x": x, "color": _scale(methods, "colour"), "detail": {"field": "method"}}
+    marks = {**lines, "y": y}
     return _chart(
         [
             {
@@ -112,12 +109,12 @@ def trade_off(field: str, sparsities: Sequence[float], methods: Sequence[dict[st
             {
                 "transform": sparse,
                 "mark": {"type": "line", "strokeWidth": 1.6, "clip": CUT},
-                "encoding": {**lines, "y": y, "strokeDash": _stroke(methods), "opacity": _faded(0.08)},
+                "encoding": {**marks, "strokeDash": _scale(methods, "stroke"), "opacity": _faded(0.08)},
             },
             {
                 "transform": sparse,
                 "mark": {"type": "point", "filled": True, "size": 46, "cursor": "pointer", "clip": CUT},
-                "encoding": {**lines, "y": y, "shape": _shape(methods), "opacity": _faded(0.12), "tooltip": tooltip},
+                "encoding": {**marks, "shape": _scale(methods, "shape"), "opacity": _faded(0.12), "tooltip": tooltip},
             },
         ],
         340,
@@ -153,13 +150,13 @@ def training(field: str, methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
         {"field": "accuracy", "type": "quantitative", "title": "Accuracy (%)", "format": ".2f"},
         {"field": "flips", "type": "quantitative", "title": "Flips per epoch (%)", "format": ".3~r"},
     ]
-    lines = {"x": x, "color": _colour(methods), "detail": {"field": "method"}}
+    lines = {"x": x, "color": _scale(methods, "colour"), "detail": {"field": "method"}}
     shown = [{"filter": SHOWN}]
     layers: list[dict[str, Any]] = [
         {
             "transform": shown,
             "mark": {"type": "line", "strokeWidth": 1.5, "clip": CUT},
-            "encoding": {**lines, "y": y, "strokeDash": _stroke(methods), "opacity": _faded(0.07)},
+            "encoding": {**lines, "y": y, "strokeDash": _scale(methods, "stroke"), "opacity": _faded(0.07)},
         },
         {
             "transform": shown,
@@ -187,7 +184,7 @@ def _band(transform: list[dict[str, str]], lines: dict[str, Any]) -> dict[str, A
 
 
 def _chart(layers: list[dict[str, Any]], height: int) -> dict[str, Any]:
-    crowded = {"name": "crowded", "value": False}
+    values = {"chosen": [], "hidden": [], "along": "Epoch", "floor": 0, "crowded": False}
     bands = {"name": "bands", "expr": "crowded && !length(chosen) ? 0 : 0.16"}
     return {
         "$schema": SCHEMA,
@@ -196,14 +193,7 @@ def _chart(layers: list[dict[str, Any]], height: int) -> dict[str, Any]:
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": CONFIG,
         "data": {"name": "rows"},
-        "params": [
-            {"name": "chosen", "value": []},
-            {"name": "hidden", "value": []},
-            {"name": "along", "value": "Epoch"},
-            {"name": "floor", "value": 0},
-            crowded,
-            bands,
-        ],
+        "params": [*({"name": name, "value": value} for name, value in values.items()), bands],
         "layer": layers,
     }
 
@@ -221,15 +211,3 @@ def _faded(least: float) -> dict[str, Any]:
 def _scale(methods: Sequence[dict[str, Any]], what: str) -> dict[str, Any]:
     scale = {"domain": [each["method"] for each in methods], "range": [each[what] for each in methods]}
     return {"field": "method", "type": "nominal", "scale": scale, "legend": None}
-
-
-def _colour(methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return _scale(methods, "colour")
-
-
-def _shape(methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return _scale(methods, "shape")
-
-
-def _stroke(methods: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return _scale(methods, "stroke")

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
+from bench.base.grouping import grouped
 from bench.report.page.material import Material
+from bench.results.measurements import ended_well
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,10 @@ def heat(material: Material, numbers: Iterable[int]) -> Heat | None:
         each = material.results[number]
         if each.point is None:
             continue
-        densities: dict[str, list[float]] = {}
-        for source in material.good(each.cell):
-            result = source.record.result(each.point)
-            for layer in result.layers if result else ():
-                if layer.prunable:
-                    shapes.setdefault(layer.name, " × ".join(map(str, layer.shape)))
-                    densities.setdefault(layer.name, []).append(100 * layer.density)
+        measured = [layer for result in ended_well(each.cell, material.records) for layer in result.layers]
+        layers = [layer for layer in measured if layer.prunable]
+        shapes |= {layer.name: " × ".join(map(str, layer.shape)) for layer in layers if layer.name not in shapes}
+        densities = grouped((layer.name, 100 * layer.density) for layer in layers)
         if densities and any(value < 100 for values in densities.values() for value in values):
             means = {name: fmean(values) for name, values in densities.items()}
             rows.append((each.method, material.point_name(each), means))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bench.base.grouping import grouped
 from bench.report import per_input
 from bench.report.cell import CellResult
 from bench.report.layout import Number
 
 if TYPE_CHECKING:
-    from bench.plan.grid import Cell, Grid, Network, Plan
+    from bench.plan.grid import Grid, Plan
     from bench.report.findings import Finding
     from bench.report.layout import Report
     from bench.results.measurements import Source
@@ -42,19 +43,11 @@ class Material:
 
     def sections(self) -> list[list[int]]:
         """The numbers of the cells of each network."""
-        found: dict[Network, list[int]] = {}
-        for number, each in enumerate(self.results):
-            found.setdefault(each.network, []).append(number)
-        return list(found.values())
+        return list(grouped((each.network, number) for number, each in enumerate(self.results)).values())
 
     def point_name(self, result: CellResult) -> str:
         """A cell's point as the page calls it (`bench.report.per_input.point_name`)."""
         return per_input.point_name(result.method, result.point, self.plan.spelling)
-
-    def good(self, cell: Cell) -> list[Source]:
-        """The records of a cell's runs that ended well."""
-        found = [self.records[run] for _, run in cell.runs if run in self.records]
-        return [source for source in found if source.record.outcome == "ok"]
 
     def link(self, run: str) -> str:
         """Where a run's record lies, seen from the page; nothing if it has none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.base.grouping import grouped
 from bench.published.outcomes import Outcome
 from bench.report import per_input
 from bench.report.cell import CellResult
@@ -51,9 +52,7 @@ class Matrix:
 
 def matrices(material: Material, numbers: Iterable[int]) -> list[Matrix]:
     """The tables of a section: one for sparsities, and one for each set of points that has none of the grid's."""
-    by_method: dict[str, list[int]] = {}
-    for number in numbers:
-        by_method.setdefault(material.results[number].method, []).append(number)
+    by_method = grouped((material.results[number].method, number) for number in numbers)
     shared = set(material.grid.sparsities)
     groups: dict[tuple[float, ...], dict[str, list[int]]] = {}
     for method, own in by_method.items():

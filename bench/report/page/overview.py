@@ -134,16 +134,12 @@ def _open(each: CellResult) -> str:
     return f"{each.method} ({f'about {seeds}' if seeds else 'no number of'} seeds)"
 
 
-def methods(material: Material) -> list[str]:
-    """All methods, in the grid's order."""
-    return list(dict.fromkeys(each.method for each in material.results))
-
-
 @dataclass(frozen=True)
 class Failed:
     """A line of the table of failures."""
 
     cell: int
+    method: str
     name: str
     network: str
     outcome: str
@@ -156,10 +152,11 @@ def failures(material: Material) -> list[Failed]:
     found = []
     for number, each in enumerate(material.results):
         name = f"{each.method}, {material.point_name(each)}"
+        place = number, each.cell.method_name, name, str(each.network)
         for failure in each.failures:
             if failure.outcome != "missing":
                 seeds = ", ".join(map(str, failure.seeds))
-                found.append(Failed(number, name, str(each.network), failure.outcome, failure.reason, seeds))
+                found.append(Failed(*place, failure.outcome, failure.reason, seeds))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
+from bench.base.grouping import grouped
 from bench.report import per_input
 from bench.report.cell import CellResult
 from bench.report.page.material import Material, share
@@ -76,10 +77,8 @@ class Training:
 
 def trainings(material: Material) -> tuple[list[Training], dict[tuple[str, float | None], int]]:
     """The training curves of a grid, and where that of a run at a point is."""
-    cells: dict[tuple[str, ...], list[int]] = {}
-    for number, cell in enumerate(material.plan.cells):
-        if cell.runs:
-            cells.setdefault(tuple(run for _, run in cell.runs), []).append(number)
+    numbered = ((number, cell) for number, cell in enumerate(material.plan.cells) if cell.runs)
+    cells = grouped((tuple(run for _, run in cell.runs), number) for number, cell in numbered)
     found: list[Training] = []
     where: dict[tuple[str, float | None], int] = {}
     for runs, numbers in cells.items():
