@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.evidence.findings import KeptGrid
+from bench.published import looks
+from bench.results import measurements
 from bench.statistics import summarise
 
 Score = tuple[int, float, float]
@@ -60,7 +62,10 @@ def boards(found: Iterable[KeptGrid]) -> list[Board]:
 
 
 def _ended(one: KeptGrid) -> pd.DataFrame:
-    return one.table[one.table["outcome"] == "ok"]
+    """The runs that ended well, of seeds that all methods of a column have."""
+    shared = looks.shared(one.kept.grid, one.kept.plan, one.table)
+    keys = {slot.key for slot in measurements.slots(shared)}
+    return one.table[(one.table["outcome"] == "ok") & one.table["key"].isin(keys)]
 
 
 def _board(one: KeptGrid, dataset: str, architecture: str, runs: pd.DataFrame) -> Board:
