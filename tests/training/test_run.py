@@ -111,6 +111,14 @@ def test_a_record_that_was_lost_is_made_again_without_training(lab, monkeypatch)
     assert again.cost.training_macs == first.cost.training_macs
 
 
+def test_a_record_says_whether_its_grid_adds_seeds_at_looks(lab):
+    job = asked([*words(method="raises", budget="0.02"), "--results", str(lab.results)])
+    for looks in (True, False):
+        assert main([job.model_copy(update={"looks": looks}).text]) == 0
+        written = record.read(lab.results / "runs" / job.spec().id / "record.json")
+        assert (written.looks, "looks" in written.provenance) == (looks, looks)
+
+
 def test_an_error_is_tried_again(lab, monkeypatch):
     spec = spec_for("raises")
     execute(spec, lab.results)

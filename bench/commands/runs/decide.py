@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from bench import published
 from bench.base.checkout import CHECKOUT
 from bench.base.printing import emit, numbers_table, terminal
 from bench.errors import UserError
 from bench.plan import resolved, variants
 from bench.plan.files import locate
 from bench.plan.resolved import Resolved
-from bench.published import load
 from bench.published.looks import LAST, RULE, SEEDS
 from bench.published.rule import LOOKS
 from bench.workflow import estimate, final_rule
@@ -88,7 +88,7 @@ def _uncommitted(path: Path) -> bool:
 
 
 def _survey(call: Resolved) -> Survey:
-    return survey(call.grid, call.plan, load())
+    return survey(call.grid, call.plan, published.load())
 
 
 def decide(call: Resolved, cores: str, profile: Path | None, *, as_json: bool = False) -> int:
