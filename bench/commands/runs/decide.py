@@ -19,6 +19,7 @@ from bench.errors import UserError
 from bench.plan import resolved, variants
 from bench.plan.files import locate
 from bench.plan.resolved import Resolved
+from bench.published.comparison import matched
 from bench.published.looks import LAST, RULE, SEEDS
 from bench.published.rule import LOOKS
 from bench.workflow import estimate, final_rule
@@ -66,10 +67,10 @@ def _fixed(call: Resolved) -> str:
 def _check_runs(call: Resolved) -> None:
     from bench.results import measurements
 
-    states = [state for state in _survey(call).states if state.verdict]
-    if not states:
+    numbers = matched(call.plan, published.load())
+    judged = {run for cell, _, blocked, anchor in numbers if anchor and not blocked for _, run in cell.runs}
+    if not judged:
         raise UserError(f"{call.source}: none of its published numbers can be compared, so there is nothing to decide.")
-    judged = {run for state in states for _, run in state.cell.runs}
     records, _ = measurements.read_records(call.plan, Path(call.grid.results))
     if before := [run for run in sorted(judged & set(records)) if not records[run].record.looks]:
         raise UserError(
