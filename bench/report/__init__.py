@@ -96,7 +96,7 @@ def write(
     versions = timm_versions.read(plan, measured.records)
     chapters = [
         *overall.chapter(overall.families(results)),
-        *agreement.chapters(alike),
+        *agreement.chapters(compared, alike),
     ]
     report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters, left_aside)
     paths = tables.write(report, results, folder)

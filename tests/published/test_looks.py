@@ -53,7 +53,7 @@ def grid(counts: Mapping[str, int]) -> tuple[Plan, dict[str, Source]]:
     plan, records = factories.plan({("dense", None): [93.0] * 20} | cells, **RECIPE)
     there = {"dense": 5} | dict(counts)
     kept = [made(record) for record in records if record.spec.seed < there[record.spec.method]]
-    return plan, {record.id: Source(record, "", Path("record.json")) for record in kept}
+    return plan, {record.id: Source(record, "", Path("results/runs") / record.id / "record.json") for record in kept}
 
 
 def judged(plan: Plan, records: Mapping[str, Source]) -> tuple[pd.DataFrame, dict[str, Compared]]:
