@@ -79,8 +79,8 @@ def shared(grid: Grid, plan: Plan, table: pd.DataFrame) -> Plan:
     reached: dict[tuple[Network, float], int] = {}
     for cell in plan.cells:
         if cell.runs:
-            seeds = max(looked(cell, table), FIRST)
-            reached[_column(cell)] = min(seeds, reached.get(_column(cell), seeds))
+            own = max(looked(cell, table), FIRST)
+            reached[_column(cell)] = min(own, reached.get(_column(cell), own))
     seeds = {cell.key: reached.get(_column(cell), FIRST) for cell in plan.cells}
     return cut(plan, seeds, table.loc[table["outcome"] != "missing", "run"])
 

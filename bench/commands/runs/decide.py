@@ -138,13 +138,13 @@ def workflow(words: Sequence[str], *, quiet: bool) -> int:
         def passed_on(number: int, frame: FrameType | None) -> None:
             process.send_signal(number)
 
-        handlers = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: passed_on}
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ended = signal.signal(signal.SIGTERM, passed_on)
         try:
             return process.wait()
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            signal.signal(signal.SIGINT, interrupted)
+            signal.signal(signal.SIGTERM, ended)
 
 
 def foretell(call: Resolved, *, probe: bool, as_json: bool) -> None:
