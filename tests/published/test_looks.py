@@ -120,6 +120,18 @@ def test_runs_that_went_wrong_are_made_up_for_at_the_next_look() -> None:
     assert needed("error") == (5, four)  # it is to be run again first
 
 
+def test_a_cell_stops_at_what_is_decided_under_its_reading_though_another_one_is_open() -> None:
+    plan, records = grid({"gmp": 5})
+    table = measurements.from_records(plan, records, {})
+    unclear = PROTOCOLS["p"].model_copy(update={"readings": {"B": "cifar10[train.epochs=10]"}})
+    far = PUBLISHED.rows[0].model_copy(update={"value": 93.0})
+    rows = Published((far,), {"p": unclear})
+    (found,) = comparison.compare(plan, table, rows, looks=looks.made_so(records))
+    assert (found.outcome, found.verdict.look) == ("inconclusive", 5)
+    assert found.reason == "below under reading A; decided at the look of 5 seeds, not under B"
+    assert looks.still_open([found]) == set()
+
+
 def test_columns_use_the_seeds_that_all_of_their_methods_have(tmp_path: Path) -> None:
     plan, records = grid({"gmp": 5, "snip": 10, "random": 20})
     table, _ = judged(plan, records)
