@@ -32,7 +32,7 @@ def decide(
 
     Examples:
         reprune decide configs/papers/snip_mnist_conv.yaml --dry-run
-        reprune decide configs/papers/snip_mnist_conv.yaml --cores 1
+        reprune decide configs/papers/snip_mnist_conv.yaml --cores 2
     """
     from bench.commands.runs.decide import decide, foretell, opened
 

@@ -123,7 +123,7 @@ def test_runs_that_went_wrong_are_made_up_for_at_the_next_look() -> None:
 def test_a_cell_stops_at_what_is_decided_under_its_reading_though_another_one_is_open() -> None:
     plan, records = grid({"gmp": 5})
     table = measurements.from_records(plan, records, {})
-    unclear = PROTOCOLS["p"].model_copy(update={"readings": {"B": "cifar10[train.epochs=10]"}})
+    unclear = PROTOCOLS["p"].model_copy(update={"readings": {"B": "cifar10[batch_size=64]"}})
     far = PUBLISHED.rows[0].model_copy(update={"value": 93.0})
     rows = Published((far,), {"p": unclear})
     (found,) = comparison.compare(plan, table, rows, looks=looks.made_so(records))

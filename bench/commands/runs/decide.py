@@ -129,8 +129,8 @@ def _options(cores: str, profile: Path | None) -> list[str]:
 def workflow(words: Sequence[str], *, quiet: bool) -> int:
     """A call of Snakemake, whose output goes to standard error if it shall be `quiet`; returns its exit status.
 
-    Ctrl-C reaches all processes of a terminal and is left to it; SIGTERM is passed on. It stops its runs at their
-    checkpoints, and this process goes on to say what is there.
+    Ctrl-C reaches all processes of a terminal and is left to it, which stops its runs at their checkpoints. SIGTERM is
+    passed on; Snakemake then starts no other run. This process goes on to say what is there.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), *words]
     with subprocess.Popen(command, stdout=sys.stderr if quiet else None) as process:
