@@ -15,6 +15,7 @@ from bench import published, report
 from bench.commands.cli import call
 from bench.commands.runs import decide
 from bench.plan import grid as grids
+from bench.plan import resolved
 from tests import factories
 from tests.published.test_looks import OFFSETS, PUBLISHED, accuracies, made
 
@@ -124,6 +125,18 @@ def test_beforehand_it_says_what_is_likely(place: Place, capsys: pytest.CaptureF
     found = json.loads(capsys.readouterr().out)
     assert (len(found["to_run"]), found["estimate"]["runs"], found["looks"]) == (20, 20, [5, 10, 20])
     assert not place.asked and not Path("results").exists()
+
+
+def test_snakemake_is_asked_for_the_runs_of_a_look_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("added.yaml").write_text(yaml.safe_dump(FIELDS))
+    found = resolved.resolve(Path("added.yaml"), {})
+    found.write()
+    records = [f"results/runs/{spec.id}/record.json" for spec in found.plan.runs[3:5]]
+    assert decide.workflow(["--configfile", str(found.path), "-n", "--cores", "1", *records], quiet=False) == 0
+    assert "2 of 80 runs would be trained" in capfd.readouterr().out
 
 
 def fixed(place: Place) -> None:
