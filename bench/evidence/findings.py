@@ -14,6 +14,7 @@ from bench.counts.verdict import judge
 from bench.plan.grid import Cell
 from bench.published import Published
 from bench.published.comparison import compare
+from bench.published.looks import made_so
 from bench.published.outcomes import UNDECIDED, Evidence, Outcome
 from bench.recompute import keeping, tables
 from bench.recompute.cells import load, sources
@@ -92,7 +93,7 @@ def retrained(published: Published, found: Iterable[KeptGrid]) -> list[Finding]:
     """
     best: dict[str, Finding] = {}
     for one in found:
-        compared = compare(one.kept.plan, one.table, published, looks=one.kept.grid.looks)
+        compared = compare(one.kept.plan, one.table, published, looks=made_so(one.kept.records))
         for each in compared:
             if each.outcome is Outcome.NOT_COMPARABLE:
                 continue

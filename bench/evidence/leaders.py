@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.base.grouping import grouped
 from bench.evidence.findings import KeptGrid
 from bench.plan.grid import Network
+from bench.published import looks
 from bench.results.measurements import ended_well
 from bench.statistics import Summary, summarise
 
@@ -57,9 +58,10 @@ def boards(found: Iterable[KeptGrid]) -> list[Board]:
 
 
 def _scores(one: KeptGrid) -> dict[Network, Scores]:
-    """Of the cells in which a seed ended well, by method and point."""
+    """Of the cells in which a seed ended well that all methods of a column have, by method and point."""
     found: dict[Network, Scores] = defaultdict(dict)
-    for cell in sorted(one.kept.plan.cells, key=lambda cell: (cell.method, cell.point is None, cell.point or 0.0)):
+    shared = looks.shared(one.kept.grid, one.kept.plan, one.table)
+    for cell in sorted(shared.cells, key=lambda cell: (cell.method, cell.point is None, cell.point or 0.0)):
         if accuracies := [result.accuracy for result in ended_well(cell, one.kept.records)]:
             found[cell.network][cell.method, cell.point] = summarise(accuracies)
     return found

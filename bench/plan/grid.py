@@ -48,8 +48,8 @@ class Grid(Strict):
         sparsities: targets in [0, 1).
         points: operating points of methods that have a knob of their own, instead of `sparsities`.
         seeds: one run of every cell for each; what a run draws depends on its seed alone.
-        looks: whether seeds are added until verdicts on published numbers come; the first 5, 10 and 20 are then looked
-            at, at levels that allow for it (`bench.published.rule.LOOKS`).
+        looks: whether seeds are added until verdicts on published numbers come, as `reprune decide` does; the first 5,
+            10 and 20 are then looked at, at levels that allow for it (`bench.published.rule.LOOKS`).
         prunable: the tensors a method may zero, ``all``, ``conv`` or ``all[exclude=…]``.
         overrides: where recipe, points or prunable set are others (`bench.plan.overrides`).
         trainings: methods that are in the table once more, under another recipe (`bench.plan.overrides`).

@@ -29,6 +29,7 @@ class Job(Strict):
         workers: processes that decode the photographs of an image folder.
         checkpoint_seconds: what a killed job loses at most.
         resolved: the call's grid (`bench.plan.resolved`), if it is a job of the workflow.
+        looks: whether that grid adds seeds at looks; the record says so.
         rank_on: ``cuda`` or ``cpu`` for one of a run's several processes (`bench.base.launch`).
     """
 
@@ -47,6 +48,7 @@ class Job(Strict):
     workers: int = Field(default=2, ge=0, le=1024)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=1e9)
     resolved: Path | None = None
+    looks: bool = False
     rank_on: str = ""
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.base.grouping import tallied
 from bench.published import Protocol, Published, Row
-from bench.published.obstacles import Obstacle, counted, obstacles, reading, spelled
+from bench.published.obstacles import Kind, Obstacle, counted, obstacles, reading, spelled
 from bench.published.outcomes import JUDGED, Outcome
 from bench.published.readings import level, settle
 from bench.published.verdict import Scale, Verdict, judge, margin
@@ -29,6 +29,8 @@ EPOCHS = {"best": "best_accuracy", "best_validation": "selected_accuracy"}
 
 _TRUST = ("primary", "secondary", "unverified")
 
+_MIXED = Obstacle(Kind.LOOKS, "some of our seeds were fixed beforehand, others were added at looks")
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -37,7 +39,8 @@ class Compared:
     Attributes:
         spec: what was asked of one of the cell's runs.
         anchor: whether the cell's verdict is this row's.
-        ours: accuracies of the runs that ended well, of the epoch that the row reports.
+        ours: accuracies of the runs that ended well, of the epoch that the row reports; where seeds are added, of those
+            at which was looked.
         drop: our dense network's mean accuracy minus the cell's, after the last epoch; NaN where one is not known.
     """
 
@@ -111,6 +114,7 @@ COLUMNS = {
     "reason": "reason",
     "obstacles": "verdict.obstacles",
     "seeds_needed": "verdict.seeds_needed",
+    "look": "verdict.look",
     "stands_to": "verdict.stands_to",
     "printed": "printed",
     "under": "verdict.reading",
@@ -124,13 +128,17 @@ COLUMNS = {
 
 
 def frame(compared: Iterable[Compared]) -> pd.DataFrame:
-    """The columns of ``comparison.csv``; obstacles are the reason, in words."""
+    """The columns of ``comparison.csv``; obstacles are the reason, in words, and `look` is there if seeds are added."""
     table = pd.DataFrame([each.values() for each in compared], columns=list(COLUMNS))
+    if not table["look"].any():
+        table = table.drop(columns="look")
     numbers = dict.fromkeys(("point", "published_std", "published_n"), "float64")
     return table.drop(columns="obstacles").astype(numbers)
 
 
-def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: bool = False) -> list[Compared]:
+def compare(
+    plan: Plan, table: pd.DataFrame, published: Published, *, looks: Collection[str] = frozenset()
+) -> list[Compared]:
     """Every published row about a cell of the plan, with our numbers and the verdict.
 
     At most one row per cell is its ``anchor``, among those about the very method (not a variant of it). It is chosen
@@ -140,18 +148,21 @@ def compare(plan: Plan, table: pd.DataFrame, published: Published, *, looks: boo
         plan: with the cells.
         table: a line per run and point (`bench.results.measurements`).
         published: all rows.
-        looks: whether seeds are added until one decides (`bench.published.verdict.judge`).
+        looks: the runs that were made while seeds were added (`bench.published.looks.made_so`). A cell of such runs is
+            judged at looks, a cell of others by all its seeds, and a cell of both not at all.
     """
     ours = _Ours(plan, table)
     specs = {spec.id: spec for spec in plan.runs}
     found = []
     for cell, row, blocked, anchor in matched(plan, published):
         spec, protocol = specs[cell.runs[0][1]], published.protocols[row.protocol]
+        added = ours.added(cell, looks)
+        blocked = [*blocked, *([] if len(added) < 2 else [_MIXED])]
         if blocked:
             verdict = Verdict(Outcome.NOT_COMPARABLE, obstacles=tuple(blocked))
         else:
-            verdict = _judged(ours, cell, row, published, looks, spec)
-        beside = summarise(ours.values(cell, _column(row)))
+            verdict = _judged(ours, cell, row, published, added == {True}, spec)
+        beside = summarise(ours.values(cell, _column(row))[: verdict.look or None])
         found.append(Compared(cell, spec, row, protocol, verdict, anchor, beside, ours.drop(cell)))
     settled = settle([(each.row.id, each.protocol, each.verdict) for each in found])
     return [replace(each, verdict=verdict) for each, verdict in zip(found, settled, strict=True)]
@@ -192,9 +203,14 @@ class _Ours:
         dense = self.plan.dense.get(cell.network)
         return summarise(self.values(dense)).mean - summarise(self.values(cell)).mean
 
-    def started(self, cell: Cell) -> bool:
-        """Whether any run of the cell left a record."""
-        return bool((of_cell(self.table, cell)["outcome"] != "missing").any())
+    def started(self, cell: Cell) -> int:
+        """How many runs of the cell left a record."""
+        return int((of_cell(self.table, cell)["outcome"] != "missing").sum())
+
+    def added(self, cell: Cell, looks: Collection[str]) -> set[bool]:
+        """Of the runs that left one: whether they were made while seeds were added, or not, or both."""
+        runs = of_cell(self.table, cell)
+        return {run in looks for run in runs.loc[~runs["outcome"].isin(["missing", "broken"]), "run"]}
 
 
 def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool, spec: RunSpec) -> Verdict:
@@ -209,8 +225,9 @@ def _judged(ours: _Ours, cell: Cell, row: Row, published: Published, looks: bool
         if others:
             told = f"as near to {len(others)} other rows of {row.table}" if others[1:] else f"as near to {others[0].id}"
             verdict = replace(verdict, outcome=Outcome.LEVEL_ONLY, reason=_joined(told, verdict.reason))
-    if len(values) < len(cell.runs) and verdict.outcome in JUDGED:
-        ended = f"{len(values)} of {len(cell.runs)} runs ended well"
+    planned = ours.started(cell) if looks else len(cell.runs)
+    if len(values) < planned and verdict.outcome in JUDGED:
+        ended = f"{len(values)} of {planned} runs ended well"
         verdict = replace(verdict, reason=_joined(ended, verdict.reason))
     return verdict
 

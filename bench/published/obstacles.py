@@ -33,6 +33,7 @@ class Kind(StrEnum):
     PRUNABLE = "prunable set"
     RECIPE = "recipe"
     MARGIN = "margin"
+    LOOKS = "looks"
 
 
 @dataclass(frozen=True)

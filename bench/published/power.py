@@ -85,16 +85,25 @@ def power(std: float, n: int, of: Source, reading_error: float, delta: float, le
 
 def prospect(published: Published, row: Row) -> Prospect:
     """What a comparison with a row could come to; it is comparable, so a margin is fixed for it."""
-    delta = margin(row)
-    assert delta is not None
-    guess, scale = scatter(published, row, delta), Scale.of(row.dataset)
+    guess, scale = scatter(published, row, _delta(row)), Scale.of(row.dataset)
     if row.value <= COLLAPSED * scale.chance:
         return Prospect(row, guess, None)
-    of, std = source(row, scale.image), float(spread(guess.std, scale.image))
-    held_to = level(published.protocols[row.protocol])
-    numbers = range(of.fewest, MOST_SEEDS + 1)
-    enough = (n for n in numbers if power(std, n, of, row.reading_error, delta, held_to) >= POWER)
-    return Prospect(row, guess, next(enough, None))
+    numbers = range(source(row, scale.image).fewest, MOST_SEEDS + 1)
+    return Prospect(row, guess, next((n for n in numbers if chance(published, row, n) >= POWER), None))
+
+
+def chance(published: Published, row: Row, n: int, share: float = 1.0) -> float:
+    """The `power` of n seeds against a row, held to that `share` of its protocol's level; likewise comparable."""
+    delta, image = _delta(row), Scale.of(row.dataset).image
+    std = float(spread(scatter(published, row, delta).std, image))
+    held_to = level(published.protocols[row.protocol]) * share
+    return power(std, n, source(row, image), row.reading_error, delta, held_to)
+
+
+def _delta(row: Row) -> float:
+    delta = margin(row)
+    assert delta is not None
+    return delta
 
 
 def scatter(published: Published, row: Row, delta: float) -> Scatter:

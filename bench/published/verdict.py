@@ -31,6 +31,7 @@ class Verdict:
         stands_to: the largest ratio of their spread over seeds to ours at which the verdict stands, where theirs is not
             printed.
         reading: the letter of the reading of the protocol under which ours was trained, where there are several.
+        look: where seeds are added, the number of them at which was looked last: those that the numbers rest on.
     """
 
     outcome: Outcome
@@ -44,6 +45,7 @@ class Verdict:
     obstacles: tuple[Obstacle, ...] = ()
     kind: Evidence = Evidence.RETRAINED
     reading: str = ""
+    look: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,10 @@ def judge(values: Sequence[float], row: Row, scale: Scale, *, level: float = LEV
     following = next((n for n in LOOKS if n > len(values)), None)
     verdict = Verdict(Outcome.INCONCLUSIVE, margin=margin(row) or math.nan)
     for n in reached:
-        verdict = _judge(values[:n], row, scale, level * LOOKS[n])
+        verdict = replace(_judge(values[:n], row, scale, level * LOOKS[n]), look=n)
         if verdict.outcome is not Outcome.INCONCLUSIVE:
-            return verdict
+            decided = f"decided at the look of {n} seeds"
+            return replace(verdict, reason="; ".join(filter(None, (decided, verdict.reason))))
     ahead = f"the next look is at {following} seeds" if following else "the last look is over"
     return replace(verdict, reason=f"{len(values)} of our seeds; {ahead}", seeds_needed=following)
 

@@ -65,7 +65,7 @@ def write(
     """Write tables, plots, page, provenance and checklist into a folder; returns the report and the files' paths."""
     from bench import published
     from bench.base.atomic import write_text
-    from bench.published import comparison
+    from bench.published import comparison, looks
     from bench.report import (
         agreement,
         checklist,
@@ -84,14 +84,18 @@ def write(
     from bench.report.page import embed
     from bench.report.page.material import Material
 
-    compared = comparison.compare(plan, measured.table, published.load(), looks=grid.looks)
+    known = published.load()
+    compared = comparison.compare(plan, measured.table, known, looks=looks.made_so(measured.records))
+    everything, plan = plan, looks.shared(grid, plan, measured.table)
+    left_aside = looks.aside(everything, plan, measured.table)
+    alike = compared if plan is everything else comparison.compare(plan, measured.table, known)
     results = summary.cells(plan, measured.table, compared, measured.records)
     found = findings.examine(grid.claims, results)
     speeds = latency_block.read(plan, measured.records)
     churned = churn.read(plan, measured.records)
     versions = timm_versions.read(plan, measured.records)
-    chapters = [*overall.chapter(overall.families(results)), *agreement.chapters(compared)]
-    report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters)
+    chapters = [*overall.chapter(overall.families(results)), *agreement.chapters(compared, alike)]
+    report = sections.report(grid, results, measured.source, found, speeds, churned, versions, chapters, left_aside)
     paths = tables.write(report, results, folder)
     if figures:
         with ThreadPoolExecutor(1) as another:

@@ -71,9 +71,14 @@ def _kinds(each: Compared) -> set[Kind]:
     return {obstacle.kind for obstacle in each.verdict.obstacles}
 
 
-def chapters(compared: Sequence[Compared]) -> tuple[Chapter, ...]:
-    """Verdicts by method and rank agreement, each where there is something to say."""
-    return (*_verdicts(compared), *_orders(orders(compared)))
+def chapters(compared: Sequence[Compared], alike: Sequence[Compared] | None = None) -> tuple[Chapter, ...]:
+    """Verdicts by method and rank agreement, each where there is something to say.
+
+    Args:
+        compared: every published row beside the cell that it is about.
+        alike: the same with seeds that all methods of a column have, if these are not all seeds; orders are of these.
+    """
+    return (*_verdicts(compared), *_orders(orders(compared if alike is None else alike)))
 
 
 def _orders(found: Sequence[Order]) -> tuple[Chapter, ...]:

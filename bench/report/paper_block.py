@@ -22,7 +22,7 @@ NO_NUMBER = "no published number"
 def paper_block(paper: str, results: Sequence[CellResult], accuracy: Mapping[CellKey, Text]) -> Block:
     """Five rows a method: the published number, ours, the difference, the verdict, and where the printed value lies.
 
-    The difference has its 90 % interval; the last row takes the printed value as if it were exact.
+    The difference has its 90 % interval (a wider one at looks). The last row takes the printed value as if exact.
 
     Args:
         paper: the beginning of the paper's name in `published/`; numbers of other papers are not shown here.
@@ -70,7 +70,7 @@ def _five(theirs: Compared | None, accuracy: Text) -> tuple[Text, ...]:
     if theirs is None:
         return Text(NO_NUMBER), ours, Text(""), Text(""), Text("")
     best = "best epoch" if theirs.row.report == "best" else ""
-    if best and theirs.ours.n:
+    if theirs.ours.n and (best or theirs.verdict.look):  # the number that was judged
         ours = Text(cell.ours(theirs))
     return (
         Text(replace(cell.theirs(theirs), remark=best)),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench.base.spelling import Spelling
 from bench.published import Row
 from bench.published.comparison import Compared, shares, untested
+from bench.published.looks import RULE
 from bench.published.obstacles import brief
 from bench.published.outcomes import Outcome
 from bench.report.cell import difference, ours, theirs
@@ -81,6 +82,7 @@ def published_notes(compared: Sequence[Compared]) -> tuple[str, ...]:
         "that has fewer runs; reading error added) lies within the margin; level only: ours reproduces another row of "
         "the same table, too. Printed value: where our mean lies, seen from the margin around the printed number as if "
         "that were exact, which reproduces nothing. Rows nobody read in a source are never compared.",
+        *([f"Seeds that verdicts at looks rest on were {RULE}."] if any(one.verdict.look for one in judged) else []),
         *(f"Seen before the rule was fixed (pilot), {row}: {seen}." for row, seen in pilots),
         *(f"Known deviations from the source of {name}: {text}." for name, text in deviations.items() if text),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench import recipe
 from bench.base.spelling import Spelling
 from bench.published.comparison import Compared
+from bench.published.looks import RULE
 from bench.published.outcomes import RETRAINED
 from bench.report import churn, diagnostics_block, findings, latency_block, per_input, remarks
 from bench.report.cell import CellResult, Failure, published
@@ -22,7 +24,7 @@ from bench.report.timm_versions import TimmVersions
 from bench.statistics.standing import Place
 
 if TYPE_CHECKING:
-    from bench.plan.grid import CellKey, Grid
+    from bench.plan.grid import CellKey, Grid, Network
     from bench.report.findings import Finding
 
 NOT_ASKED = Text("–")
@@ -50,6 +52,7 @@ def report(
     churned: Churn | None = None,
     versions: TimmVersions | None = None,
     chapters: Sequence[Chapter] = (),
+    left_aside: Mapping[Network, Sequence[str]] = MappingProxyType({}),
 ) -> Report:
     """The report of a grid.
 
@@ -62,6 +65,7 @@ def report(
         churned: from `bench.report.churn.read`.
         versions: from `bench.report.timm_versions.read`.
         chapters: about all sections together.
+        left_aside: from `bench.published.looks.aside`.
     """
     versions, compared = versions or TimmVersions(), published(results)
     networks = dict.fromkeys(each.network for each in results)
@@ -72,6 +76,7 @@ def report(
             speeds or Speeds(),
             churned or Churn(),
             versions,
+            left_aside.get(network, ()),
         )
         for network in networks
     ]
@@ -113,7 +118,7 @@ def _recipes(grid: Grid) -> str:
 def _facts(grid: Grid, results: Sequence[CellResult]) -> tuple[str, ...]:
     images = sorted({int(each.means.test_images) for each in results if each.n})
     tested = " or ".join(f"{count:,}" for count in images) or "the"
-    seeds = ", ".join(map(str, grid.seeds))
+    seeds = RULE if grid.looks else ", ".join(map(str, grid.seeds))
     return (
         f"Top-1 accuracy in % of {tested} test images after the last epoch: mean ± sample standard deviation "
         f"(seeds that ended well).",
@@ -137,7 +142,12 @@ def _legend(results: Sequence[CellResult], compared: Sequence[Compared]) -> tupl
 
 
 def _section(
-    grid: Grid, results: Sequence[CellResult], speeds: Speeds, churned: Churn, versions: TimmVersions
+    grid: Grid,
+    results: Sequence[CellResult],
+    speeds: Speeds,
+    churned: Churn,
+    versions: TimmVersions,
+    left_aside: Sequence[str],
 ) -> Section:
     notes, network = _Notes(), results[0].network
     spelling = Spelling.of(each.point for each in results)
@@ -157,6 +167,7 @@ def _section(
         *remarks.warnings(results, spelling),
         *remarks.unequal(results),
         *remarks.undecided(results, spelling),
+        *left_aside,
     ]
     others = [*versions.notes(network), *speeds.notes.get(network, []), *churned.notes.get(network, [])]
     return Section(

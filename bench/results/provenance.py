@@ -51,6 +51,7 @@ class Told(BaseModel):
     data_sha256: str | None = None
     command: str | None = None
     recipe: str | None = None
+    looks: bool | None = None
 
 
 def problem(facts: Mapping[str, Any]) -> str:

@@ -241,6 +241,11 @@ class Record(Part):
                     raise ValueError(f"the file '{name[:100]}' is named as weights and as predictions")
         return self
 
+    @property
+    def looks(self) -> bool:
+        """Whether its grid said, before the run, that seeds are added at looks (`bench.plan.grid.Grid.looks`)."""
+        return self.provenance.get("looks") is True
+
     def result(self, point: float | None) -> Result | None:
         """The result at a point, or None."""
         return next((result for result in self.results if result.point == point), None)

@@ -54,10 +54,11 @@ def execute(
     checkpoint_seconds: float = 30.0,
     workers: int = 0,
     watch: Watch | None = None,
+    looks: bool = False,
 ) -> Record:
     """Carry out a run and write its record; a finished run is only read.
 
-    `watch` is the one of `bench.training.stages.Workshop`.
+    `watch` is the one of `bench.training.stages.Workshop`, `looks` that of `bench.plan.job.Job`.
 
     Raises `Interrupted` if the job was asked to stop, `UserError` if data or network are not there, `DiskError`,
     `DeviceError`, OSError and MemoryError if the machine failed the job. Everything else becomes an outcome of the
@@ -77,6 +78,7 @@ def execute(
     _check_ranks(spec.recipe.gpus, distributed.ranks())
     flags = determinism.configure(spec.recipe, threads)
     facts = origins(provenance.collect, spec, threads, device) | {"determinism": flags}
+    facts |= {"looks": True} if looks else {}
     found = Record(
         id=spec.id, spec=spec, hyperparameters=method_of(spec).hyperparameters, outcome="ok", provenance=facts
     )
@@ -250,7 +252,7 @@ def _waiting() -> None:
 
 
 def _carried_out(spec: RunSpec, job: Job, device: str, watch: Watch | None = None) -> int:
-    found = execute(spec, job.results, device, job.threads, job.checkpoint_seconds, job.workers, watch)
+    found = execute(spec, job.results, device, job.threads, job.checkpoint_seconds, job.workers, watch, job.looks)
     log.info("%s %s", found.outcome, found.reason)
     return 0
 

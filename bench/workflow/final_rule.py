@@ -40,6 +40,11 @@ def close(grid: Grid, plan: Plan, source: str) -> int:
     print(f"Every curve and record: {stores.view(stores.named(grid) or f'sqlite:///{grid.results}/mlflow.db')}")
     if Path(shlex.split(source)[0]) == QUICK:
         _count()
+    return tell_errors(grid, plan, source)
+
+
+def tell_errors(grid: Grid, plan: Plan, source: str) -> int:
+    """Print which runs ended in an error, and how to have them run again; returns the exit status."""
     failed = errors(grid, plan)
     status = _tell(failed, f"{len(failed)} of {len(plan.runs)} runs ended in an error:")
     if failed:

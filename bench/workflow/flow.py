@@ -123,7 +123,7 @@ class Flow:
 
     def job(self, run: str) -> str:
         """The job of a run, ready for the shell; the run's identity is a part of it."""
-        how = {name: getattr(self.grid, name) for name in ("results", "threads", "workers", "slots_per_gpu")}
+        how = {name: getattr(self.grid, name) for name in ("results", "threads", "workers", "slots_per_gpu", "looks")}
         return shlex.quote(Job.of(self.runs[run], **how, resolved=self.resolved or None).text)
 
     def gpus(self, run: str) -> int:

@@ -36,7 +36,7 @@ def test_commands_and_options() -> None:
 
 
 def test_names_of_every_kind() -> None:
-    assert completed("reprune methods gr") == ["granet", "grasp", "grasp_it", "greg"]
+    assert completed("reprune methods gr") == ["granet", "grasp", "grasp_it", "grasp_reversed", "greg"]
     assert completed("reprune archs resnet20") == ["resnet200", "resnet200d", "resnet20_cifar", "resnet20a_cifar"]
     assert completed("reprune recipes rigl") == ["rigl_cifar10", "rigl_imagenet"]
     assert completed("reprune prepare cifar") == ["cifar10", "cifar100"]

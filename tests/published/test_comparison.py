@@ -145,13 +145,22 @@ def test_a_number_that_agrees_with_other_rows_of_its_table_is_reproduced_in_leve
     assert told(dataset="cifar100") == ("reproduced", "")
 
 
-def test_looks_are_handed_on(tmp_path: Path) -> None:
+def test_a_cell_is_judged_by_the_rule_under_which_its_runs_were_made(tmp_path: Path) -> None:
     plan, records = factories.plan(GMP, **RECIPE)
     sources = {one.id: measurements.Source(one, "", tmp_path) for one in records}
     table = measurements.from_records(plan, sources, {})
     published = Published((ROW.model_copy(update=PRINTED),), PROTOCOLS)
-    (line,) = comparison.compare(plan, table, published, looks=True)
-    assert (line.outcome, line.reason) == ("inconclusive", "3 of our seeds; the next look is at 5 seeds")
+    runs = [run for cell in plan.cells if cell.point == 0.9 for _, run in cell.runs]
+
+    def told(*made_at_looks: str) -> tuple[str, str]:
+        (line,) = comparison.compare(plan, table, published, looks=made_at_looks)
+        return line.outcome, line.reason
+
+    fixed, elsewhere = told(), told(plan.runs[0].id)
+    assert fixed == elsewhere == ("reproduced", "")
+    assert told(*runs) == ("inconclusive", "3 of our seeds; the next look is at 5 seeds")
+    mixed = "looks: some of our seeds were fixed beforehand, others were added at looks"
+    assert told(*runs[:2]) == ("not comparable", mixed)
 
 
 def test_where_nothing_has_run_it_is_said_what_can_be_tested(tmp_path: Path) -> None:

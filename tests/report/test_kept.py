@@ -168,21 +168,23 @@ def test_a_damaged_record_is_named(folder: Path) -> None:
         kept.read(folder)
 
 
-def test_a_grid_whose_seeds_are_added_says_so_to_the_rule(
+def test_records_tell_the_rule_under_which_they_were_made_whatever_the_grid_says_later(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
+    seen: list[set[str]] = []
 
-    def compare(plan: Plan, table: pd.DataFrame, rows: Published, *, looks: bool) -> list[Compared]:
+    def compare(plan: Plan, table: pd.DataFrame, rows: Published, *, looks: set[str]) -> list[Compared]:
         seen.append(looks)
         return []
 
     monkeypatch.setattr(comparison, "compare", compare)
     kept.rebuild(folder, tmp_path / "fixed", figures=False)
-    with (folder / "grid.yaml").open("a") as file:
-        file.write("looks: true\n")
+    path = sorted((folder / "records").glob("*gmp-0.9-*"))[0]
+    made = record.read(path)
+    record.write(made.model_copy(update={"provenance": made.provenance | {"looks": True}}), path)
     kept.rebuild(folder, tmp_path / "added", figures=False)
-    assert seen == [False, True]
+    assert seen == [set(), {made.id}]
+    assert "| not recorded (3), True (1) |" in (tmp_path / "added" / "provenance.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in REPRODUCTIONS.glob("*/grid.yaml")))

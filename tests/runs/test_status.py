@@ -52,6 +52,11 @@ def test_a_grid_that_was_never_run_is_all_to_do(grid):
     assert "time left: unknown (no run of convnet_small on digits under recipe digits is finished)" in printed(found)
 
 
+def test_where_seeds_are_added_the_next_look_is_what_there_is_to_do(grid):
+    added = grid.model_copy(update={"seeds": tuple(range(20)), "looks": True})
+    assert [status.values(each)["to_do"] for each in (grid, added)] == [4, 2 * 5]
+
+
 def test_every_state_is_told_apart(grid, capsys):
     spec = runs(grid)
     results = Path(grid.results)

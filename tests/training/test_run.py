@@ -8,8 +8,9 @@ import bench.training.train
 import methods
 from bench import catalog
 from bench.errors import UserError
+from bench.plan.job import Job
 from bench.results import record
-from bench.training.run import execute, main
+from bench.training.run import exclusively, execute, main
 from tests.contract.harness import POINT, VIT, Laboratory, spec_for
 from tests.jobs import asked, handed
 
@@ -109,6 +110,14 @@ def test_a_record_that_was_lost_is_made_again_without_training(lab, monkeypatch)
     again = execute(spec, lab.results)
     assert again.results == first.results
     assert again.cost.training_macs == first.cost.training_macs
+
+
+def test_a_record_says_whether_its_grid_adds_seeds_at_looks(lab):
+    spec = spec_for("raises")
+    for looks in (True, False):
+        assert exclusively(spec, Job.of(spec, results=lab.results, looks=looks)) == 0
+        written = record.read(lab.results / "runs" / spec.id / "record.json")
+        assert (written.looks, "looks" in written.provenance) == (looks, looks)
 
 
 def test_an_error_is_tried_again(lab, monkeypatch):

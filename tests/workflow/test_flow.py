@@ -60,6 +60,14 @@ def test_the_job_is_the_run_that_was_planned(flow: Flow) -> None:
         assert (job.results, job.threads) == (Path("a folder"), 2)
 
 
+def test_a_job_is_told_whether_seeds_are_added_at_looks(flow: Flow) -> None:
+    run = flow.plan.runs[0].id
+    assert not planned(flow.job(run)).looks
+    found = grid.load(FIELDS | {"name": "small", "looks": True})
+    added = Flow(found, grid.expand(found), "configs/small.yaml", 0)
+    assert planned(added.job(run)).looks
+
+
 def test_processes_that_decode_are_asked_for_and_counted_where_there_are_photographs(flow: Flow) -> None:
     run = flow.plan.runs[0].id
     assert flow.threads(run) == 2

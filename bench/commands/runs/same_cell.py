@@ -20,7 +20,7 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
     Ours are the accuracies over all seeds of the cell whose records lie beside this one, as in a grid's report. None
     if today's code can't carry out the run: its protocol is then unknown.
     """
-    from bench.published import comparison, load
+    from bench.published import comparison, load, looks
     from bench.results import measurements
 
     rows = load()
@@ -29,7 +29,8 @@ def published(found: Record, path: Path) -> list[dict[str, Any]]:
         return []
     sources = {each.id: measurements.Source(each, "", path) for each in records}
     try:
-        compared = comparison.compare(plan, measurements.from_records(plan, sources, {}), rows)
+        table = measurements.from_records(plan, sources, {})
+        compared = comparison.compare(plan, table, rows, looks=looks.made_so(sources))
     except UserError:  # the method is gone, or has changed so that it can't be run under this recipe
         return []
     own = {key for cell in plan.cells for _, run in cell.runs if run == found.id for key in [(cell.method, cell.point)]}

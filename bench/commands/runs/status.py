@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bench.base.printing import emit, numbers_table, terminal
 from bench.commands.runs import activity, remaining_time
-from bench.plan.grid import Grid, expand
+from bench.plan.grid import Grid, Plan, expand
 from bench.workflow.progress import duration
 
 STATES = ("done", "running", "failed", "to do")
@@ -39,7 +39,7 @@ def values(grid: Grid) -> dict[str, Any]:
 
     Runs that ended in an error or left a damaged record have ``failed``; all other outcomes are ``done``.
     """
-    plan, results = expand(grid), Path(grid.results)
+    plan, results = _asked(grid), Path(grid.results)
     runs = {spec.id: activity.of(spec, results, spelling=plan.spelling) for spec in plan.runs}
     methods: dict[str, list[str]] = {}
     for cell in plan.cells:
@@ -60,6 +60,16 @@ def values(grid: Grid) -> dict[str, Any]:
         ],
         "each": [asdict(run) for run in runs.values()],
     }
+
+
+def _asked(grid: Grid) -> Plan:
+    """All runs of a grid; where seeds are added at looks, those that the next one needs."""
+    if not grid.looks:
+        return expand(grid)
+    from bench import published
+    from bench.workflow.looks import survey
+
+    return survey(grid, expand(grid), published.load()).now
 
 
 def render(found: dict[str, Any], console: Console) -> None:
