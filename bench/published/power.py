@@ -53,11 +53,17 @@ class Prospect:
         scatter: what is assumed of our seeds.
         seeds: the fewest that decide with a power of `POWER`; None if `MOST_SEEDS` do not, or if the
             number is one of guessing.
+        level: of each one-sided test.
     """
 
     row: Row
     scatter: Scatter
     seeds: int | None
+    level: float = LEVEL
+
+    def power(self, seeds: int) -> float:
+        """How often so many seeds end in ``reproduced`` if the paper is exactly right; 0 if the rule asks for more."""
+        return _power(self.row, self.scatter, seeds, self.level)
 
     def decided(self, seeds: int) -> bool:
         """Whether so many seeds decide, more probably than not if the paper is exactly right."""
@@ -87,14 +93,18 @@ def prospect(published: Published, row: Row) -> Prospect:
     """What a comparison with a row could come to; it is comparable, so a margin is fixed for it."""
     delta = margin(row)
     assert delta is not None
-    guess, scale = scatter(published, row, delta), Scale.of(row.dataset)
-    if row.value <= COLLAPSED * scale.chance:
-        return Prospect(row, guess, None)
-    of, std = source(row, scale.image), float(spread(guess.std, scale.image))
-    held_to = level(published.protocols[row.protocol])
-    numbers = range(of.fewest, MOST_SEEDS + 1)
-    enough = (n for n in numbers if power(std, n, of, row.reading_error, delta, held_to) >= POWER)
-    return Prospect(row, guess, next(enough, None))
+    guess, held_to = scatter(published, row, delta), level(published.protocols[row.protocol])
+    enough = (n for n in range(1, MOST_SEEDS + 1) if _power(row, guess, n, held_to) >= POWER)
+    return Prospect(row, guess, next(enough, None), held_to)
+
+
+def _power(row: Row, guess: Scatter, seeds: int, held_to: float) -> float:
+    delta, scale = margin(row), Scale.of(row.dataset)
+    assert delta is not None
+    of = source(row, scale.image)
+    if row.value <= COLLAPSED * scale.chance or seeds < of.fewest:
+        return 0.0
+    return power(float(spread(guess.std, scale.image)), seeds, of, row.reading_error, delta, held_to)
 
 
 def scatter(published: Published, row: Row, delta: float) -> Scatter:
