@@ -18,7 +18,7 @@ from bench.errors import NotFound, UserError, printable
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Look around": ("doctor", "methods", "archs", "recipes", "published", "counts", "evidence"),
-    "Run": ("plan", "prepare", "count", "run", "decide", "status", "retry", "rerun", "recompute"),
+    "Run": ("reproduce", "plan", "prepare", "count", "run", "decide", "status", "retry", "rerun", "recompute"),
     "Results": (
         "report",
         "show",

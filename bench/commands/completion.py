@@ -46,6 +46,12 @@ def networks(incomplete: str) -> list[str]:
     return _beginning(incomplete, (file.stem for file in ROOT.glob("published/networks/*.yaml")))
 
 
+def papers(incomplete: str) -> list[str]:
+    """Papers by their arXiv number or a short name, as their files are called."""
+    files = (*ROOT.glob("published/*.csv"), *ROOT.glob("published/*/*.csv"), *ROOT.glob("configs/papers/*.yaml"))
+    return _beginning(incomplete, {file.stem for file in files})
+
+
 def grids(incomplete: str) -> list[str]:
     """Grids below ``configs`` of the folder one is in; where none begins so, shells complete any file."""
     files = (*Path("configs").glob("*.yaml"), *Path("configs").glob("papers/*.yaml"))

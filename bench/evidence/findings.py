@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from bench.counts.show import why
 from bench.counts.verdict import judge
 from bench.plan.grid import Cell
 from bench.published import Published
-from bench.published.comparison import compare
+from bench.published.comparison import Compared, compare
 from bench.published.looks import made_so
 from bench.published.outcomes import UNDECIDED, Evidence, Outcome
 from bench.recompute import keeping, tables
-from bench.recompute.cells import load, sources
-from bench.recompute.records import read_all
+from bench.recompute.cells import Source, load, sources
+from bench.recompute.records import Record, read_all
 from bench.report import kept
 from bench.report.cell import ours, theirs
 from bench.results import measurements
@@ -91,29 +91,38 @@ def retrained(published: Published, found: Iterable[KeptGrid]) -> list[Finding]:
 
     A decision is better than runs that decide nothing, and these are better than none, under whatever reading.
     """
-    best: dict[str, Finding] = {}
-    for one in found:
-        compared = compare(one.kept.plan, one.table, published, looks=made_so(one.kept.records))
-        for each in compared:
-            if each.outcome is Outcome.NOT_COMPARABLE:
-                continue
-            finding = Finding(
-                Evidence.RETRAINED,
-                each.outcome,
-                each.row.id,
-                each.row.paper,
-                each.row.arxiv,
-                each.row.table,
-                _about(each.cell),
-                str(theirs(each)),
-                str(ours(each)),
-                each.reason,
-                each.row.source,
-                one.name,
-            )
-            if _known(finding) > _known(best.get(finding.number)):
-                best[finding.number] = finding
-    return list(best.values())
+    return best(
+        of_comparison(each, one.name)
+        for one in found
+        for each in compare(one.kept.plan, one.table, published, looks=made_so(one.kept.records))
+    )
+
+
+def best(findings: Iterable[Finding]) -> list[Finding]:
+    """Of each number, what is known best; comparisons that cannot be made say nothing."""
+    chosen: dict[str, Finding] = {}
+    for each in findings:
+        if each.outcome is not Outcome.NOT_COMPARABLE and _known(each) > _known(chosen.get(each.number)):
+            chosen[each.number] = each
+    return list(chosen.values())
+
+
+def of_comparison(each: Compared, folder: str) -> Finding:
+    """What runs of a grid, which lie in a folder, say about a row."""
+    return Finding(
+        Evidence.RETRAINED,
+        each.outcome,
+        each.row.id,
+        each.row.paper,
+        each.row.arxiv,
+        each.row.table,
+        _about(each.cell),
+        str(theirs(each)),
+        str(ours(each)),
+        each.reason,
+        each.row.source,
+        folder,
+    )
 
 
 def _known(finding: Finding | None) -> tuple[bool, bool, bool]:
@@ -125,21 +134,26 @@ def recomputed(folder: Path = REPRODUCTIONS) -> Iterator[Finding]:
     for name in sources():
         source, path = load(name), folder / RECOMPUTED / name
         records = read_all(path / keeping.RECORDS) if path.is_dir() else []
-        for line in tables.lines(source, records):
-            yield Finding(
-                Evidence.RECOMPUTED,
-                line.verdict.outcome,
-                f"{name}/{line.cell.id}",
-                source.facts.paper,
-                source.facts.arxiv,
-                line.cell.table,
-                f"{line.cell.file}, {line.cell.procedure}",
-                ", ".join(line.cell.printed),
-                ", ".join(line.values) if line.ours else "",
-                line.verdict.reason,
-                line.cell.source,
-                f"{RECOMPUTED}/{name}" if line.ours else "",
-            )
+        yield from of_source(source, records, f"{RECOMPUTED}/{name}")
+
+
+def of_source(source: Source, records: Sequence[Record], folder: str) -> Iterator[Finding]:
+    """What the records of a source, which lie in a folder, say about each of its cells."""
+    for line in tables.lines(source, records):
+        yield Finding(
+            Evidence.RECOMPUTED,
+            line.verdict.outcome,
+            f"{source.name}/{line.cell.id}",
+            source.facts.paper,
+            source.facts.arxiv,
+            line.cell.table,
+            f"{line.cell.file}, {line.cell.procedure}",
+            ", ".join(line.cell.printed),
+            ", ".join(line.values) if line.ours else "",
+            line.verdict.reason,
+            line.cell.source,
+            folder if line.ours else "",
+        )
 
 
 def counted() -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def papers(published: Published, findings: Iterable[Finding], kept: Sequence[Pat
         paper = found.setdefault(_key(row.paper, row.arxiv), Paper(short(row.paper), row.arxiv))
         paper.rows += 1
         paper.read += row.verified != "unverified"
-        if _at_hand(row) and not barriers(row, published.protocols[row.protocol]):
+        if at_hand(row) and not barriers(row, published.protocols[row.protocol]):
             paper.comparable += 1
             paper.decidable += prospect(published, row).seeds is not None
         paper.rest += costs.get(row.id, 0.0)
@@ -72,7 +72,7 @@ def _key(paper: str, arxiv: str) -> str:
     return arxiv or paper
 
 
-def _at_hand(row: Row) -> bool:
+def at_hand(row: Row) -> bool:
     """Whether the images of a row's data set are registered."""
     return row.dataset in data.names() and bool(data.info(row.dataset).sha256)
 
@@ -82,7 +82,7 @@ def _costs(published: Published, kept: Sequence[Path]) -> dict[str, float]:
     costs: dict[str, float] = defaultdict(float)
     with TemporaryDirectory() as empty:  # what is kept counts, not what lies on this machine
         nothing = Path(empty)
-        for grid in find(published, list(filter(_at_hand, published.rows)), None, nothing, kept):
+        for grid in find(published, list(filter(at_hand, published.rows)), None, nothing, kept):
             dataset, architecture = grid.grid["datasets"][0], grid.grid["architectures"][0]
             for row in grid.rows:
                 costs[row.id] = grid.cost(macs(architecture, data.info(dataset), nothing)) / len(grid.rows)

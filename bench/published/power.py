@@ -53,11 +53,22 @@ class Prospect:
         scatter: what is assumed of our seeds.
         seeds: the fewest that decide with a power of `POWER`; None if `MOST_SEEDS` do not, or if the
             number is one of guessing.
+        level: of each one-sided test.
     """
 
     row: Row
     scatter: Scatter
     seeds: int | None
+    level: float = LEVEL
+
+    def power(self, seeds: int, share: float = 1.0) -> float:
+        """How often so many seeds end in ``reproduced`` if the paper is exactly right; 0 if the rule asks for more.
+
+        Args:
+            seeds: of ours.
+            share: of `level`, to which a look is held.
+        """
+        return _power(self.row, self.scatter, seeds, self.level * share)
 
     def decided(self, seeds: int) -> bool:
         """Whether so many seeds decide, more probably than not if the paper is exactly right."""
@@ -85,25 +96,20 @@ def power(std: float, n: int, of: Source, reading_error: float, delta: float, le
 
 def prospect(published: Published, row: Row) -> Prospect:
     """What a comparison with a row could come to; it is comparable, so a margin is fixed for it."""
-    guess, scale = scatter(published, row, _delta(row)), Scale.of(row.dataset)
-    if row.value <= COLLAPSED * scale.chance:
-        return Prospect(row, guess, None)
-    numbers = range(source(row, scale.image).fewest, MOST_SEEDS + 1)
-    return Prospect(row, guess, next((n for n in numbers if chance(published, row, n) >= POWER), None))
-
-
-def chance(published: Published, row: Row, n: int, share: float = 1.0) -> float:
-    """The `power` of n seeds against a row, held to that `share` of its protocol's level; likewise comparable."""
-    delta, image = _delta(row), Scale.of(row.dataset).image
-    std = float(spread(scatter(published, row, delta).std, image))
-    held_to = level(published.protocols[row.protocol]) * share
-    return power(std, n, source(row, image), row.reading_error, delta, held_to)
-
-
-def _delta(row: Row) -> float:
     delta = margin(row)
     assert delta is not None
-    return delta
+    guess, held_to = scatter(published, row, delta), level(published.protocols[row.protocol])
+    enough = (n for n in range(1, MOST_SEEDS + 1) if _power(row, guess, n, held_to) >= POWER)
+    return Prospect(row, guess, next(enough, None), held_to)
+
+
+def _power(row: Row, guess: Scatter, seeds: int, held_to: float) -> float:
+    delta, scale = margin(row), Scale.of(row.dataset)
+    assert delta is not None
+    of = source(row, scale.image)
+    if row.value <= COLLAPSED * scale.chance or seeds < of.fewest:
+        return 0.0
+    return power(float(spread(guess.std, scale.image)), seeds, of, row.reading_error, delta, held_to)
 
 
 def scatter(published: Published, row: Row, delta: float) -> Scatter:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.published.comparison import Compared, compare
 from bench.published.looks import LAST, NOT_ENDED, asked, cut, made_so, still_open
 from bench.published.outcomes import Outcome
-from bench.published.power import POWER, chance
+from bench.published.power import POWER, prospect
 from bench.published.rule import LOOKS
 from bench.results.measurements import from_records, of_cell, read_records
 from bench.spec import RunSpec
@@ -105,7 +105,8 @@ def survey(grid: Grid, plan: Plan, published: Published) -> Survey:
     states = []
     for cell in plan.cells:
         verdict = judged.get(cell.key)
-        chances = {n: chance(published, verdict.row, n, share) for n, share in LOOKS.items()} if verdict else {}
+        ahead = prospect(published, verdict.row) if verdict else None
+        chances = {n: ahead.power(n, share) for n, share in LOOKS.items()} if ahead else {}
         ended = int((~of_cell(table, cell)["outcome"].isin(NOT_ENDED)).sum())
         is_open = cell.key in waiting
         states.append(State(cell, ended, asked(cell, table, is_open), is_open, verdict, chances))

@@ -212,6 +212,7 @@ def test_commands_in_the_text_exist_with_their_options() -> None:
     wrong = []
     for place, line in _written():
         command, words = root, shlex.split(line)[1:]
+        words = words[: words.index("--")] if "--" in words else words  # behind it are another program's
         while hasattr(command, "commands") and words and words[0] in command.commands:
             command, words = command.commands[words[0]], words[1:]
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
