@@ -17,6 +17,7 @@ from bench.statistics.standing import Place, Standing
 
 if TYPE_CHECKING:
     from bench.plan.grid import Cell, Network
+    from bench.published import Row
     from bench.published.comparison import Compared
 
 
@@ -226,7 +227,12 @@ def ours(compared: Compared) -> Number:
 
 def theirs(compared: Compared) -> Number:
     """The published number."""
-    return Number(compared.row.value, math.nan if compared.row.std is None else compared.row.std)
+    return printed(compared.row)
+
+
+def printed(row: Row) -> Number:
+    """A published number, compared or not."""
+    return Number(row.value, math.nan if row.std is None else row.std)
 
 
 def difference(compared: Compared) -> Number:

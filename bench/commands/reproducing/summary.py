@@ -20,6 +20,7 @@ from bench.published.outcomes import Evidence, Outcome
 from bench.recompute.cells import Source
 from bench.recompute.work import finished, tasks
 from bench.report import tables
+from bench.report.cell import printed
 from bench.report.layout import Block, Chapter, Report, Text
 from bench.results import measurements
 
@@ -67,9 +68,9 @@ def _not_judged(row: Row, found: Outlook) -> Finding:
     why = brief(obstacles) if obstacles else f"does not fit --hours {found.hours:g}"
     point = "" if not row.point else f" at {100 * row.point:.5g} %"
     about = f"{row.method or row.method_printed}{point}, {row.architecture_printed}, {row.dataset}"
-    printed = f"{row.value:g}" + ("" if row.std is None else f" ± {row.std:g}")
+    number = str(printed(row))
     return Finding(
-        Evidence.RETRAINED, outcome, row.id, row.paper, row.arxiv, row.table, about, printed, "", why, row.source
+        Evidence.RETRAINED, outcome, row.id, row.paper, row.arxiv, row.table, about, number, "", why, row.source
     )
 
 
