@@ -99,7 +99,7 @@ def missing(shown: str, printed: str) -> list[str]:
 
 def _masked(line: str) -> str:
     line = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", line)
-    line = re.sub(r"(?<=\)) [*~](?= |$)", "", line)  # marks hang on the last bits, and so on the machine
+    line = re.sub(r"(?<=\)) [*=?](?= |$)", "", line)  # marks hang on the last bits, and so on the machine
     line = " ".join(re.sub(r"[-─━═|│┃:]{2,}", " ", line).split())
     return _DRAWN.sub("█", _TIME.sub("0 s", _NUMBER.sub("0", line)))
 
