@@ -36,7 +36,8 @@ class Stage:
     Attributes:
         name: unique inside the run; hooks read it as ``run.stage.name``.
         sparsity: the target at the stage's end.
-        phase: the recipe's phase that it trains for, ``train`` or ``finetune``; None trains nothing.
+        phase: the recipe's phase that it trains for, ``train`` or ``finetune``, unless the recipe has one under the
+            stage's own name; None trains nothing.
         parents: stages it needs, as ``name`` (the end of it) or ``name@2`` (a snapshot after 2 of the phase's epochs or
             steps). It starts from the weights, buffers and masks of the first, or from the initial weights if there
             is none; hooks read the others by ``run.parent(name)``.

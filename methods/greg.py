@@ -22,9 +22,9 @@ class GReg(Method):
     filters of smallest mean |w| of the pretrained network. In the second (GReg-2) the penalty first grows on all
     filters, which tells apart those that matter; then the smallest are chosen, and the others freed of weight decay.
 
-    Follows the authors' code (MingSun-Tse/Regularization-Pruning), with lengths scaled to the recipe's fine-tuning:
+    Follows the authors' code (MingSun-Tse/Regularization-Pruning), with lengths scaled to the stage's:
     there λ grows by 1e-4 every 10 steps up to 1, and 10,000 steps follow without growth. These are the defaults for a
-    fine-tuning of 110,000 steps. Of N filters ⌈sparsity · N⌉ go, but never all.
+    stage of 110,000 steps. Of N filters ⌈sparsity · N⌉ go, but never all.
 
     Attributes:
         variant: 1 or 2.

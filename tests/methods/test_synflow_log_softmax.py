@@ -1,13 +1,12 @@
 """SynFlow behind a log-softmax: by hand for one layer, and in rounds on a ResNet-20."""
 
-import copy
 import math
 
 import pytest
 import torch
 
 from tests.methods.test_rounds_at_init import prepared
-from tests.methods.test_rounds_on_resnet20 import real_run, top
+from tests.methods.test_rounds_on_resnet20 import made_positive, real_run
 
 
 def test_scores_of_one_layer():
@@ -20,18 +19,6 @@ def test_scores_of_one_layer():
 
 def test_masks_of_the_rounds_equal_a_network_made_positive():
     run = real_run("synflow_log_softmax", point=0.98, **{"ramp.steps": 10})
-    model = copy.deepcopy(run.model).eval()
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.abs_()
-    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1}
-    size = sum(weight.numel() for weight in weights.values())
-    for t in range(1, 11):
-        model.zero_grad()
-        model(torch.ones(1, 3, 16, 16, dtype=torch.float64)).log_softmax(1).sum().backward()
-        removed = int((1 - 0.02 ** (t / 10)) * size)
-        mask = top({name: (p * p.grad).detach().abs() for name, p in weights.items()}, size - removed)
-        for name, parameter in weights.items():
-            parameter.data *= mask[name]
+    mask = made_positive(run, lambda logits: logits.log_softmax(1).sum())
     run.method.update_masks(run)
-    assert all(torch.equal(run.masks[name].bool(), mask[name]) for name in weights)
+    assert all(torch.equal(run.masks[name].bool(), mask[name]) for name in mask)
